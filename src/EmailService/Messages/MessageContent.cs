@@ -1,0 +1,71 @@
+namespace EmailService.Messages;
+
+/// <summary>What the messages of one request share, as accepted. Stored once, compressed, on message 0.</summary>
+public sealed record MessageContent
+{
+    public required MailAddress From { get; init; }
+    public IReadOnlyList<MailAddress> ReplyTo { get; init; } = [];
+    public string? Subject { get; init; }
+
+    /// <summary>Bodies in the order given: text/plain, text/html, then others.</summary>
+    public required IReadOnlyList<MessageBody> Bodies { get; init; }
+    public IReadOnlyList<MessageAttachment> Attachments { get; init; } = [];
+    public IReadOnlyDictionary<string, string> Headers { get; init; } = EmptyHeaders;
+
+    internal static readonly IReadOnlyDictionary<string, string> EmptyHeaders = new Dictionary<string, string>();
+}
+
+/// <summary>What one message of a request has for itself: one personalization, one envelope.</summary>
+public sealed record Personalization
+{
+    public required IReadOnlyList<MailAddress> To { get; init; }
+    public IReadOnlyList<MailAddress> Cc { get; init; } = [];
+    public IReadOnlyList<MailAddress> Bcc { get; init; } = [];
+
+    /// <summary>Overrides the request's own.</summary>
+    public MailAddress? From { get; init; }
+
+    /// <summary>Overrides the request's own.</summary>
+    public string? Subject { get; init; }
+
+    /// <summary>Merged over the request's own by name, case-insensitively.</summary>
+    public IReadOnlyDictionary<string, string> Headers { get; init; } = MessageContent.EmptyHeaders;
+
+    /// <summary>Literal replacements in subject and bodies, SendGrid's legacy <c>substitutions</c>.</summary>
+    public IReadOnlyDictionary<string, string> Substitutions { get; init; } = MessageContent.EmptyHeaders;
+
+    /// <summary>The envelope: to, cc, bcc in this order. A recipient's <c>n</c> is its place here.</summary>
+    public IEnumerable<MailAddress> Envelope() => To.Concat(Cc).Concat(Bcc);
+
+    public int RecipientCount => To.Count + Cc.Count + Bcc.Count;
+}
+
+/// <summary>An address that passed validation (domain in ASCII), and the display name that goes with it.</summary>
+public sealed record MailAddress(string Email, string? Name = null)
+{
+    public string Domain => Email[(Email.LastIndexOf('@') + 1)..];
+}
+
+/// <summary>One of the alternatives, such as text/plain.</summary>
+public sealed record MessageBody(string Type, string Value);
+
+/// <summary>A file. <paramref name="Content"/> is decoded.</summary>
+public sealed record MessageAttachment(string FileName, string Type, byte[] Content, bool Inline = false, string? ContentId = null);
+
+/// <summary>One accepted message, whole.</summary>
+public sealed record Message
+{
+    public required MessageId Id { get; init; }
+    public required int AccountId { get; init; }
+    public required DateTimeOffset CreatedAt { get; init; }
+    public DateTimeOffset? SendAt { get; init; }
+    public OnUnknown OnUnknown { get; init; }
+    public IReadOnlyList<string> Categories { get; init; } = [];
+    public IReadOnlyDictionary<string, string> CustomArgs { get; init; } = MessageContent.EmptyHeaders;
+    public required MessageContent Content { get; init; }
+    public required Personalization Personalization { get; init; }
+
+    public MailAddress From => Personalization.From ?? Content.From;
+
+    public string Subject => Personalization.Subject ?? Content.Subject ?? "";
+}

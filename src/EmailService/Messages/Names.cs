@@ -1,0 +1,140 @@
+namespace EmailService.Messages;
+
+/// <summary>What became of one try of one mail host, for one recipient.</summary>
+public enum Disposition
+{
+    Delivered,
+    Deferred,
+    Bounced,
+
+    /// <summary>The connection died between the final dot and its reply: the host may have taken the message.</summary>
+    Unknown,
+}
+
+/// <summary>How far a failure reaches: this address; this content or sender; try the next mail host;
+/// slow down all that goes there.</summary>
+public enum FailureScope
+{
+    Recipient,
+    Message,
+    Host,
+    Lane,
+}
+
+/// <summary>Where a recipient is. The last five are ends; each recipient comes to exactly one of them.</summary>
+public enum RecipientState
+{
+    Queued,
+    Leased,
+    Delivered,
+    Bounced,
+    Expired,
+    Suppressed,
+    Cancelled,
+}
+
+/// <summary>What the event log tells. Each change of a recipient's state is one event, written in the
+/// transaction of the change.</summary>
+public enum EventKind
+{
+    /// <summary>We answered 202: the message is ours to deliver.</summary>
+    Accepted,
+
+    /// <summary>The message was composed and signed, and its first attempt was made.</summary>
+    Processed,
+
+    /// <summary>An attempt failed for now; another follows.</summary>
+    Deferred,
+
+    /// <summary>An attempt ended between the final dot and its reply; nobody can say whether the host took the message.</summary>
+    Unknown,
+    Delivered,
+    Bounced,
+    Expired,
+    Suppressed,
+    Cancelled,
+}
+
+/// <summary>What to do when an outcome is unknown: rather twice than never, or rather never than twice.</summary>
+public enum OnUnknown
+{
+    Retry,
+    Stop,
+}
+
+/// <summary>The spellings of our enums in SQL and JSON: one word, one thing.</summary>
+public static class Names
+{
+    public static string ToName(this Disposition value) => value switch
+    {
+        Disposition.Delivered => "delivered",
+        Disposition.Deferred => "deferred",
+        Disposition.Bounced => "bounced",
+        Disposition.Unknown => "unknown",
+    };
+
+    public static string ToName(this FailureScope value) => value switch
+    {
+        FailureScope.Recipient => "recipient",
+        FailureScope.Message => "message",
+        FailureScope.Host => "host",
+        FailureScope.Lane => "lane",
+    };
+
+    public static string ToName(this RecipientState value) => value switch
+    {
+        RecipientState.Queued => "queued",
+        RecipientState.Leased => "leased",
+        RecipientState.Delivered => "delivered",
+        RecipientState.Bounced => "bounced",
+        RecipientState.Expired => "expired",
+        RecipientState.Suppressed => "suppressed",
+        RecipientState.Cancelled => "cancelled",
+    };
+
+    public static string ToName(this EventKind value) => value switch
+    {
+        EventKind.Accepted => "accepted",
+        EventKind.Processed => "processed",
+        EventKind.Deferred => "deferred",
+        EventKind.Unknown => "unknown",
+        EventKind.Delivered => "delivered",
+        EventKind.Bounced => "bounced",
+        EventKind.Expired => "expired",
+        EventKind.Suppressed => "suppressed",
+        EventKind.Cancelled => "cancelled",
+    };
+
+    public static string ToName(this OnUnknown value) => value switch
+    {
+        OnUnknown.Retry => "retry",
+        OnUnknown.Stop => "stop",
+    };
+
+    /// <summary>The event that says that a recipient came to this end.</summary>
+    public static EventKind ToEvent(this RecipientState end) => end switch
+    {
+        RecipientState.Delivered => EventKind.Delivered,
+        RecipientState.Bounced => EventKind.Bounced,
+        RecipientState.Expired => EventKind.Expired,
+        RecipientState.Suppressed => EventKind.Suppressed,
+        RecipientState.Cancelled => EventKind.Cancelled,
+        RecipientState.Queued or RecipientState.Leased => throw new ArgumentOutOfRangeException(nameof(end), end, "not an end"),
+    };
+
+    public static bool TryParseEventKind(string? name, out EventKind kind) =>
+        ByName.EventKinds.TryGetValue(name ?? "", out kind);
+
+    public static bool TryParseRecipientState(string? name, out RecipientState state) =>
+        ByName.RecipientStates.TryGetValue(name ?? "", out state);
+
+    public static bool TryParseOnUnknown(string? name, out OnUnknown value) =>
+        ByName.OnUnknowns.TryGetValue(name ?? "", out value);
+
+    private static class ByName
+    {
+        public static readonly Dictionary<string, EventKind> EventKinds = Enum.GetValues<EventKind>().ToDictionary(ToName);
+        public static readonly Dictionary<string, RecipientState> RecipientStates = Enum.GetValues<RecipientState>().ToDictionary(ToName);
+        public static readonly Dictionary<string, OnUnknown> OnUnknowns = Enum.GetValues<OnUnknown>().ToDictionary(ToName);
+    }
+}
