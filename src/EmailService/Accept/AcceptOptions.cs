@@ -1,7 +1,9 @@
+using EmailService.Platform;
+
 namespace EmailService.Accept;
 
 /// <summary>Settings under <c>EmailService:Accept</c>.</summary>
-public sealed record AcceptOptions
+public sealed record AcceptOptions : ICheckedOptions
 {
     /// <summary>Requests that share one transaction at most.</summary>
     public int BatchRequests { get; init; } = 256;
@@ -18,31 +20,31 @@ public sealed record AcceptOptions
     /// <summary>How long an idempotency key is kept.</summary>
     public TimeSpan IdempotencyPeriod { get; init; } = TimeSpan.FromHours(24);
 
-    public IEnumerable<string> Problems()
+    public IEnumerable<(string Key, string Problem)> Check()
     {
         if (BatchRequests is < 1 or > 10_000)
         {
-            yield return $"BatchRequests is {BatchRequests}; it must be between 1 and 10000";
+            yield return (nameof(BatchRequests), $"found {BatchRequests}; it must be between 1 and 10000");
         }
 
         if (BatchOctets < 1)
         {
-            yield return $"BatchOctets is {BatchOctets}; it must be at least 1";
+            yield return (nameof(BatchOctets), $"found {BatchOctets}; it must be at least 1");
         }
 
         if (Batchers is < 1 or > 32)
         {
-            yield return $"Batchers is {Batchers}; it must be between 1 and 32";
+            yield return (nameof(Batchers), $"found {Batchers}; it must be between 1 and 32");
         }
 
         if (WaitingRequests < 1)
         {
-            yield return $"WaitingRequests is {WaitingRequests}; it must be at least 1";
+            yield return (nameof(WaitingRequests), $"found {WaitingRequests}; it must be at least 1");
         }
 
         if (IdempotencyPeriod <= TimeSpan.Zero)
         {
-            yield return $"IdempotencyPeriod is {IdempotencyPeriod}; it must be above zero";
+            yield return (nameof(IdempotencyPeriod), $"found {IdempotencyPeriod}; it must be above zero");
         }
     }
 }

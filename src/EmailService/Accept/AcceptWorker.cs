@@ -12,7 +12,7 @@ namespace EmailService.Accept;
 /// known to be stored. 202 follows the commit; design, contract 1.</para></summary>
 public sealed partial class AcceptWorker(
     AcceptStore store, Hand hand, NodeRegistry node, EventSignal events, AcceptOptions options, OutboxOptions outbox,
-    TimeProvider time, ILogger<AcceptWorker> logger) : BackgroundService
+    AcceptMetrics metrics, TimeProvider time, ILogger<AcceptWorker> logger) : BackgroundService
 {
     private readonly Channel<AcceptEntry> waiting = Channel.CreateBounded<AcceptEntry>(options.WaitingRequests);
 
@@ -23,7 +23,7 @@ public sealed partial class AcceptWorker(
         var entry = Prepare(accountId, request, key);
         if (!waiting.Writer.TryWrite(entry))
         {
-            AcceptMetrics.Refused.Add(1);
+            metrics.Refused.Add(1);
             entry.Complete(new AcceptResult.Unavailable("too many requests are waiting to be stored; try again in a few seconds"));
         }
 
@@ -132,11 +132,11 @@ public sealed partial class AcceptWorker(
         }
 
         // 3. Answer, then deliver.
-        AcceptMetrics.Batches.Add(1);
+        metrics.Batches.Add(1);
         foreach (var entry in batch)
         {
             var stored = entry.Result is AcceptResult.Accepted { Repeated: false };
-            AcceptMetrics.Requests.Add(1, new KeyValuePair<string, object?>("result", stored ? "accepted" : "repeated"));
+            metrics.Requests.Add(1, new KeyValuePair<string, object?>("result", stored ? "accepted" : "repeated"));
             if (stored)
             {
                 HandOver(entry);
@@ -159,7 +159,7 @@ public sealed partial class AcceptWorker(
             hand.HandOver(new HandedMessage(message.Message, message.Recipients));
         }
 
-        AcceptMetrics.Recipients.Add(entry.Messages.Sum(m => m.Recipients.Count));
+        metrics.Recipients.Add(entry.Messages.Sum(m => m.Recipients.Count));
     }
 
     private void Unreserve(IReadOnlyList<AcceptEntry> batch)

@@ -10,7 +10,7 @@ namespace EmailService.Record;
 /// <para>An outcome is never dropped. While the store fails, it is tried again until it is stored, and the
 /// gate (<see cref="StoreHealth"/>) keeps new attempts from starting: design, contract 6.</para></summary>
 public sealed partial class Ledger(
-    LedgerStore store, Hand hand, StoreHealth health, EventSignal events, RecordOptions options, TimeProvider time,
+    LedgerStore store, Hand hand, StoreHealth health, EventSignal events, RecordOptions options, RecordMetrics metrics, TimeProvider time,
     ILogger<Ledger> logger) : BackgroundService
 {
     private readonly Channel<Pending> waiting = Channel.CreateUnbounded<Pending>();
@@ -75,7 +75,7 @@ public sealed partial class Ledger(
                 {
                     // Not after a failure: then the first run may have stored them and lost its answer.
                     LogLostLeases(batch.Count - stored);
-                    RecordMetrics.LostLeases.Add(batch.Count - stored);
+                    metrics.LostLeases.Add(batch.Count - stored);
                 }
 
                 break;
@@ -106,7 +106,7 @@ public sealed partial class Ledger(
 
         foreach (var pending in batch)
         {
-            RecordMetrics.Outcomes.Add(1, new KeyValuePair<string, object?>("event", Messages.Names.ToName(pending.Settlement.Event)));
+            metrics.Outcomes.Add(1, new KeyValuePair<string, object?>("event", Messages.Names.ToName(pending.Settlement.Event)));
             hand.LetGo(pending.Settlement.Recipient);
             pending.Done.TrySetResult();
         }

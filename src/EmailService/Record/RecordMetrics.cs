@@ -3,11 +3,12 @@ using EmailService.Platform;
 
 namespace EmailService.Record;
 
-internal static class RecordMetrics
+/// <summary>What the pager may look at; docs/operating.md says what to alert on.</summary>
+public sealed class RecordMetrics(ServiceMeter service)
 {
-    public static readonly Counter<long> Outcomes = ServiceMeter.Meter.CreateCounter<long>(
+    public Counter<long> Outcomes { get; } = service.Meter.CreateCounter<long>(
         "emailservice.record.outcomes", description: "Outcomes stored, by event.");
 
-    public static readonly Counter<long> LostLeases = ServiceMeter.Meter.CreateCounter<long>(
+    public Counter<long> LostLeases { get; } = service.Meter.CreateCounter<long>(
         "emailservice.record.lost_leases", description: "Outcomes whose lease had ended before they could be stored: possible second copies.");
 }
