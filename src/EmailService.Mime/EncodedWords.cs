@@ -9,6 +9,7 @@ internal static class EncodedWords
 {
     private const int MaxWord = 75; // RFC 2047 §2
     private const int MaxLine = 76; // RFC 2047 §2: a line that has encoded-words
+    private const int MaxPayload = 4096; // what others write; keeps a field full of beginnings from being searched to its end each time
     private const int Frame = 12; // =?utf-8?Q??=
 
     // RFC 2047 §5 rule 3, the narrowest of the three contexts: safe in free text and in phrases alike.
@@ -193,7 +194,7 @@ internal static class EncodedWords
         var star = charset.IndexOf('*');
         charset = star > 0 ? charset[..star] : charset;
         payload = text[(mark + 5)..];
-        var end = payload.IndexOf("?=", StringComparison.Ordinal);
+        var end = payload[..Math.Min(payload.Length, MaxPayload)].IndexOf("?=", StringComparison.Ordinal);
         if (end < 0)
         {
             return false;

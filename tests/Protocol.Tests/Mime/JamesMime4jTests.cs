@@ -8,7 +8,7 @@ namespace EmailService.Protocol.Tests.Mime;
 public sealed class JamesMime4jTests
 {
     // mime4j has two modes: a line that is no field is skipped, or begins the body. We skip it, unless it is the first of all.
-    private static readonly HashSet<string> OtherMode = ["malformedHeaderStartsBody-nocrlfcrlf", "malformedHeader-noheader"];
+    private static readonly HashSet<string> OtherMode = ["malformedHeaderStartsBody-nocrlfcrlf", "malformedHeader-noheader", "malformedHeaderStartsBody-noheader"];
 
     public static TheoryData<string> Names() =>
         [.. Directory.GetFiles(MimeData.Path("mime", "james-mime4j"), "*.msg").Select(file => Path.GetFileNameWithoutExtension(file)!).Order()];
@@ -24,6 +24,15 @@ public sealed class JamesMime4jTests
         }
 
         Compare(XDocument.Load(MimeData.Path("mime", "james-mime4j", name + "_decoded.xml")).Root!, entity);
+    }
+
+    [Fact]
+    public void A_message_without_a_header_is_all_body()
+    {
+        var octets = File.ReadAllBytes(MimeData.Path("mime", "james-mime4j", "malformedHeader-noheader.msg"));
+        var entity = MimeParser.Parse(octets);
+        Assert.Empty(entity.Headers);
+        Assert.Equal(octets, entity.Body.ToArray());
     }
 
     private static void Compare(XElement expected, MimeEntity actual)
