@@ -116,11 +116,17 @@ internal static class HeaderComposer
             return;
         }
 
-        while (!name.IsEmpty)
+        for (var first = true; !name.IsEmpty; first = false)
         {
             var atoms = RunLength(name, encoded: false);
             if (atoms > 0)
             {
+                var word = name[..atoms].IndexOf(' ');
+                if (!first && writer.Column + 1 + (word < 0 ? atoms : word) > MimeWriter.FoldAt)
+                {
+                    writer.EndLine();
+                }
+
                 Words(ref writer, name[..atoms], firstOfField: true);
                 name = name[atoms..].TrimStart(' ');
                 continue;

@@ -132,7 +132,7 @@ public sealed class StructureTests
     public void Parameters_of_a_part_are_kept_and_its_charset_is_ours()
     {
         var part = Parse(MimeData.Message() with { Parts = [new MessagePart("text/calendar; method=REQUEST; charset=iso-8859-1", "é")] });
-        Assert.Equal(("REQUEST", "utf-8", "é"), (part.ContentType.Parameters["method"], part.ContentType.Charset, part.Text()));
+        Assert.Equal(("REQUEST", "utf-8", "é\r\n"), (part.ContentType.Parameters["method"], part.ContentType.Charset, part.Text()));
     }
 
     [Fact]
