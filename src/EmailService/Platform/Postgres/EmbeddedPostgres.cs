@@ -100,6 +100,10 @@ internal sealed partial class EmbeddedPostgres : IAsyncDisposable
             {
                 LogStopFailed(result.Output);
             }
+            else if (place.SocketFolder != place.Folder)
+            {
+                Directory.Delete(place.SocketFolder, recursive: true);
+            }
         }
 
         child?.Dispose();
