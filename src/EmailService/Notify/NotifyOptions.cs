@@ -15,7 +15,7 @@ public sealed record NotifyOptions : ICheckedOptions
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long a node that fell silent keeps a webhook from the others.</summary>
-    public TimeSpan Lease { get; init; } = TimeSpan.FromMinutes(1);
+    public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>The most events in one request.</summary>
     public int BatchSize { get; init; } = 1000;
