@@ -1,4 +1,7 @@
+using EmailService.Accept;
+using EmailService.Accounts;
 using EmailService.Platform;
+using EmailService.Platform.Http;
 
 namespace EmailService;
 
@@ -14,12 +17,17 @@ public static class ServiceHost
 
         // In the order in which a message goes; hosted services start in this order and stop in the reverse one.
         builder.AddPlatform();
+        builder.AddAccounts();
+        builder.AddAccept();
 
         configure?.Invoke(builder);
         builder.ThrowIfMisconfigured();
         var app = builder.Build();
 
+        app.UseApiPipeline();
         app.MapPlatform();
+        app.MapAccounts();
+        app.MapAccept();
         return app;
     }
 }
