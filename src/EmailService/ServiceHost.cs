@@ -1,5 +1,6 @@
 using EmailService.Accept;
 using EmailService.Accounts;
+using EmailService.Notify;
 using EmailService.Platform;
 using EmailService.Platform.Http;
 
@@ -19,6 +20,7 @@ public static class ServiceHost
         builder.AddPlatform();
         builder.AddAccounts();
         builder.AddAccept();
+        builder.AddNotify();
 
         configure?.Invoke(builder);
         builder.ThrowIfMisconfigured();
@@ -28,6 +30,7 @@ public static class ServiceHost
         app.MapPlatform();
         app.MapAccounts();
         app.MapAccept();
+        app.MapNotify();
         return app;
     }
 }
