@@ -2,6 +2,7 @@ using EmailService.Accept;
 using EmailService.Accounts;
 using EmailService.Compose;
 using EmailService.Deliver;
+using EmailService.Notify;
 using EmailService.Outbox;
 using EmailService.Platform;
 using EmailService.Platform.Http;
@@ -32,6 +33,7 @@ public static class ServiceHost
         builder.AddSign();
         builder.AddDeliver();
         builder.AddAccept();
+        builder.AddNotify();
 
         configure?.Invoke(builder);
         builder.ThrowIfMisconfigured();
@@ -41,6 +43,7 @@ public static class ServiceHost
         app.MapPlatform();
         app.MapAccounts();
         app.MapAccept();
+        app.MapNotify();
         return app;
     }
 }
