@@ -1,0 +1,13 @@
+using EmailService.Messages;
+
+namespace EmailService.Outbox;
+
+/// <summary>A recipient that this node holds under a lease. <paramref name="Attempt"/> names the lease:
+/// each claim counts one up, and settling asks for the same number.</summary>
+/// <param name="Lane">The lane the row lies in: the domain at first, the MX site later.</param>
+/// <param name="Processed">An attempt was recorded before, so the log already says "processed".</param>
+public sealed record ClaimedRecipient(
+    RecipientId Id, int AccountId, string Address, string Lane, int Attempt, DateTimeOffset ExpiresAt, bool Processed);
+
+/// <summary>A message accepted on this node, committed as leased to it, and handed over in memory.</summary>
+public sealed record HandedMessage(Message Message, IReadOnlyList<ClaimedRecipient> Recipients);

@@ -1,0 +1,185 @@
+using EmailService.Messages;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace EmailService.Outbox;
+
+/// <summary>A lane of the table that has something due, now or later.</summary>
+public readonly record struct DueLane(string Lane, DateTimeOffset DueAt);
+
+/// <summary>The table <c>outbox</c>: recipients that have not come to their end. Enqueue is a statement for
+/// Accept's transaction; settle and defer are part of Record's. All else that moves a row is here.</summary>
+public sealed class OutboxStore(NpgsqlDataSource db)
+{
+    // Index outbox_due, entered once per lane instead of once per row: a lane with a million rows
+    // costs what a lane with one costs.
+    private const string FindDueLanesSql = """
+        WITH RECURSIVE lanes AS (
+            (SELECT lane FROM outbox WHERE state = 'queued' ORDER BY lane LIMIT 1)
+            UNION ALL
+            SELECT (SELECT o.lane FROM outbox AS o
+                     WHERE o.state = 'queued' AND o.lane > lanes.lane
+                     ORDER BY o.lane LIMIT 1)
+              FROM lanes WHERE lanes.lane IS NOT NULL)
+        SELECT lanes.lane, first.due_at
+          FROM lanes CROSS JOIN LATERAL (
+                SELECT o.due_at FROM outbox AS o
+                 WHERE o.state = 'queued' AND o.lane = lanes.lane
+                 ORDER BY o.due_at LIMIT 1) AS first
+         WHERE lanes.lane IS NOT NULL
+        """;
+
+    /// <summary>Every lane of the table with the time of its first due recipient.</summary>
+    public async Task<List<DueLane>> FindDueLanesAsync(CancellationToken cancellationToken)
+    {
+        await using var command = db.CreateCommand(FindDueLanesSql);
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var lanes = new List<DueLane>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            lanes.Add(new DueLane(reader.GetString(0), reader.GetFieldValue<DateTimeOffset>(1)));
+        }
+
+        return lanes;
+    }
+
+    // One statement claims and leases, for many lanes in one round trip: SKIP LOCKED in a SELECT of its
+    // own would give the rows back before the work began. Index outbox_due serves each lane's part.
+    private const string ClaimDueSql = """
+        WITH due AS MATERIALIZED (
+            SELECT d.message_id, d.n
+              FROM unnest($1::text[], $2::int[]) AS want(lane, count)
+             CROSS JOIN LATERAL (
+                   SELECT o.message_id, o.n FROM outbox AS o
+                    WHERE o.state = 'queued' AND o.lane = want.lane AND o.due_at <= $3
+                    ORDER BY o.due_at
+                    LIMIT want.count
+                      FOR UPDATE SKIP LOCKED) AS d)
+        UPDATE outbox AS r
+           SET state = 'leased', node_id = $4, leased_until = $5, attempts = r.attempts + 1
+          FROM due
+         WHERE r.message_id = due.message_id AND r.n = due.n
+        RETURNING r.message_id, r.n, r.account_id, r.address, r.lane, r.attempts, r.expires_at, r.processed
+        """;
+
+    /// <summary>Claims up to the wanted number of due recipients in each lane for a node.</summary>
+    public async Task<List<ClaimedRecipient>> ClaimDueAsync(
+        IReadOnlyList<(string Lane, int Count)> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil,
+        CancellationToken cancellationToken)
+    {
+        await using var command = db.CreateCommand(ClaimDueSql);
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. wanted.Select(w => w.Lane)] });
+        command.Parameters.Add(new NpgsqlParameter<int[]> { TypedValue = [.. wanted.Select(w => w.Count)] });
+        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = now.UtcDateTime });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = nodeId });
+        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = leasedUntil.UtcDateTime });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var claimed = new List<ClaimedRecipient>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            claimed.Add(new ClaimedRecipient(
+                new RecipientId(new MessageId(reader.GetGuid(0)), reader.GetInt16(1)),
+                reader.GetInt32(2), reader.GetString(3), reader.GetString(4), reader.GetInt32(5),
+                reader.GetFieldValue<DateTimeOffset>(6), reader.GetBoolean(7)));
+        }
+
+        return claimed;
+    }
+
+    // The attempt that the claim counted was not made, so it is counted back.
+    private const string GiveBackSql = """
+        UPDATE outbox AS r
+           SET state = 'queued', node_id = NULL, leased_until = NULL, attempts = r.attempts - 1,
+               due_at = b.due_at, lane = COALESCE(b.lane, r.lane)
+          FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::timestamptz[], $5::text[]) AS b(message_id, n, attempt, due_at, lane)
+         WHERE r.message_id = b.message_id AND r.n = b.n AND r.attempts = b.attempt AND r.state = 'leased'
+        """;
+
+    /// <summary>Gives claims back unused: at a stop, or when their lane may not be served now.</summary>
+    public async Task GiveBackAsync(
+        IReadOnlyList<(ClaimedRecipient Recipient, DateTimeOffset DueAt, string? Lane)> unused, CancellationToken cancellationToken)
+    {
+        await using var command = db.CreateCommand(GiveBackSql);
+        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. unused.Select(u => u.Recipient.Id.Message.Value)] });
+        command.Parameters.Add(new NpgsqlParameter<short[]> { TypedValue = [.. unused.Select(u => u.Recipient.Id.N)] });
+        command.Parameters.Add(new NpgsqlParameter<int[]> { TypedValue = [.. unused.Select(u => u.Recipient.Attempt)] });
+        command.Parameters.Add(new NpgsqlParameter<DateTime[]> { TypedValue = [.. unused.Select(u => u.DueAt.UtcDateTime)] });
+        command.Parameters.Add(new NpgsqlParameter { Value = unused.Select(u => u.Lane).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    // Index outbox_leased. What a node that no longer lives holds, or what is held too long. Our own
+    // is left to the comparison with the hand: after an outage our heartbeat may look old to ourselves.
+    private const string FindAbandonedSql = """
+        SELECT message_id, n, attempts, node_id
+          FROM outbox
+         WHERE state = 'leased'
+           AND node_id <> $4
+           AND (node_id NOT IN (SELECT id FROM live_nodes($1)) OR leased_until < $2)
+         LIMIT $3
+        """;
+
+    /// <summary>Leases whose holder is gone: its heartbeat is older than <paramref name="nodeTimeout"/>, or the lease itself ran out.</summary>
+    public async Task<List<Abandoned>> FindAbandonedAsync(
+        TimeSpan nodeTimeout, DateTimeOffset now, int limit, long ownNodeId, CancellationToken cancellationToken)
+    {
+        await using var command = db.CreateCommand(FindAbandonedSql);
+        command.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = nodeTimeout });
+        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = now.UtcDateTime });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = ownNodeId });
+        return await ReadAbandonedAsync(command, cancellationToken);
+    }
+
+    private const string FindHeldBySql = """
+        SELECT message_id, n, attempts, node_id
+          FROM outbox
+         WHERE state = 'leased' AND node_id = $1
+        """;
+
+    /// <summary>All that the table calls leased to one node, to compare with what it holds.</summary>
+    public async Task<List<Abandoned>> FindHeldByAsync(long nodeId, CancellationToken cancellationToken)
+    {
+        await using var command = db.CreateCommand(FindHeldBySql);
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = nodeId });
+        return await ReadAbandonedAsync(command, cancellationToken);
+    }
+
+    private static async Task<List<Abandoned>> ReadAbandonedAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    {
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var rows = new List<Abandoned>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            rows.Add(new Abandoned(
+                new RecipientId(new MessageId(reader.GetGuid(0)), reader.GetInt16(1)), reader.GetInt32(2), reader.GetInt64(3)));
+        }
+
+        return rows;
+    }
+
+    // Names the lease it takes back: attempts, and the node, so that two sweepers do no harm.
+    private const string ReclaimSql = """
+        UPDATE outbox AS r
+           SET state = 'queued', node_id = NULL, leased_until = NULL, due_at = b.due_at
+          FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::bigint[], $5::timestamptz[]) AS b(message_id, n, attempt, node_id, due_at)
+         WHERE r.message_id = b.message_id AND r.n = b.n AND r.attempts = b.attempt
+           AND r.node_id = b.node_id AND r.state = 'leased'
+        """;
+
+    /// <summary>Puts abandoned leases back into the queue. The attempt stays counted: it may have been made.</summary>
+    public async Task<int> ReclaimAsync(
+        IReadOnlyList<(Abandoned Lease, DateTimeOffset DueAt)> leases, CancellationToken cancellationToken)
+    {
+        await using var command = db.CreateCommand(ReclaimSql);
+        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. leases.Select(l => l.Lease.Id.Message.Value)] });
+        command.Parameters.Add(new NpgsqlParameter<short[]> { TypedValue = [.. leases.Select(l => l.Lease.Id.N)] });
+        command.Parameters.Add(new NpgsqlParameter<int[]> { TypedValue = [.. leases.Select(l => l.Lease.Attempt)] });
+        command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. leases.Select(l => l.Lease.NodeId)] });
+        command.Parameters.Add(new NpgsqlParameter<DateTime[]> { TypedValue = [.. leases.Select(l => l.DueAt.UtcDateTime)] });
+        return await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+}
+
+/// <summary>A lease without a holder.</summary>
+public readonly record struct Abandoned(RecipientId Id, int Attempt, long NodeId);
