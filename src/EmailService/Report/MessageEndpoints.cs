@@ -22,7 +22,7 @@ internal static class MessageEndpoints
             ? await store.FindAsync(context.GetAccountId(), messageId, n, context.RequestAborted)
             : null;
         return report is null || (n is not null && report.Recipients.Count == 0)
-            ? ReportErrors.NotFound("There is no such message.", "id")
+            ? ApiErrors.NotFound("There is no such message.", "id")
             : Results.Json(report, ReportJson.Options);
     }
 

@@ -5,7 +5,5 @@ namespace EmailService.Report;
 internal static class ReportErrors
 {
     public static IResult BadRequest(IReadOnlyList<(string Field, string Message)> problems) =>
-        Results.BadRequest(problems);
-
-    public static IResult NotFound(string message, string field) => Results.NotFound(message + field);
+        ApiErrors.Result(StatusCodes.Status400BadRequest, [.. problems.Select(problem => new FieldError(problem.Message, problem.Field))]);
 }

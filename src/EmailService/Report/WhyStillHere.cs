@@ -58,9 +58,12 @@ public sealed record WhyStillHere
     private static string Held(OpenRecipient row, Holder holder, DateTimeOffset now)
     {
         var name = holder.Host is null ? $"process {holder.NodeId}" : $"{holder.Host} (process {holder.ProcessId})";
-        return holder.Alive && holder.LeasedUntil > now
-            ? $"{name} holds it and is making attempt {Math.Max(1, row.Attempts)}."
-            : $"{name} held it and is gone; another process takes it up when the lease has ended ({Time(holder.LeasedUntil)}).";
+        return (holder.Alive, holder.LeasedUntil > now) switch
+        {
+            (true, true) => $"{name} holds it for attempt {Math.Max(1, row.Attempts)}.",
+            (true, false) => $"{name} held it for longer than its lease; it goes back into the queue.",
+            (false, _) => $"{name} held it and is gone; another process takes it up.",
+        };
     }
 
     private static string Tried(OpenRecipient row)
