@@ -1,1 +1,16 @@
-return 0;
+using System.CommandLine;
+using EmailService;
+using EmailService.Platform;
+
+var (commands, configuration) = HostArguments.Split(args);
+var context = new CommandContext(configuration, ServiceHost.Build);
+
+var root = new RootCommand("EmailService: takes mail over HTTP, signs it and delivers it. Without a command it serves. Every command takes "
+    + "--config <file> and settings as --EmailService:Key=value.")
+{
+    ServeCommand.Create(context),
+};
+root.SetAction((_, _) => ServeCommand.RunAsync(context));
+
+// The host handles SIGTERM itself, and has 30 s to finish; the parser must not end the process before that.
+return await root.Parse(commands).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });

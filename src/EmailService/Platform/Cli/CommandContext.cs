@@ -1,0 +1,44 @@
+using System.CommandLine;
+
+namespace EmailService.Platform;
+
+/// <summary>What a command line command is made from. Each command is a static class with
+/// <c>static Command Create(CommandContext context)</c> and is listed in <c>Program.cs</c>.</summary>
+public sealed class CommandContext(string[] configuration, Func<string[], Action<WebApplicationBuilder>?, WebApplication> build)
+{
+    /// <summary>Builds the service with the settings of the command line, without starting it.</summary>
+    public WebApplication Build() => build(configuration, null);
+
+    /// <summary>The action of a command that needs the database: hands over the services with the database there and migrated, nothing
+    /// else started. Uses the server of a running service, or runs the embedded one for as long as the command takes.</summary>
+    public Func<ParseResult, CancellationToken, Task<int>> WithDatabase(Func<ParseResult, IServiceProvider, CancellationToken, Task<int>> action) =>
+        (parsed, cancellation) => Guarded(async () =>
+        {
+            await using var app = build(configuration, builder =>
+                builder.Logging.AddFilter("EmailService", LogLevel.Warning));
+            var startup = app.Services.GetRequiredService<DatabaseStartup>();
+            try
+            {
+                await startup.StartAsync(keepRunning: false, cancellation);
+                return await action(parsed, app.Services, cancellation);
+            }
+            finally
+            {
+                await startup.StopAsync(CancellationToken.None);
+            }
+        });
+
+    /// <summary>Prints what the operator can put right as one message, and returns 1.</summary>
+    public static async Task<int> Guarded(Func<Task<int>> action)
+    {
+        try
+        {
+            return await action();
+        }
+        catch (OperatorException e)
+        {
+            await Console.Error.WriteLineAsync($"emailservice: {e.Message}");
+            return 1;
+        }
+    }
+}

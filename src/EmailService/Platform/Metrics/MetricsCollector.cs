@@ -1,0 +1,37 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+
+namespace EmailService.Platform;
+
+/// <summary>Listens to our own meter and to the runtime's and adds up what they measure, for <c>/metrics</c>.</summary>
+internal sealed class MetricsCollector : IDisposable
+{
+    private const string Runtime = "System.Runtime";
+
+    private readonly MeterListener listener = new();
+    private readonly ConcurrentDictionary<Instrument, InstrumentSeries> instruments = new();
+
+    public MetricsCollector(ServiceMeter own)
+    {
+        listener.InstrumentPublished = (instrument, _) =>
+        {
+            if (ReferenceEquals(instrument.Meter, own.Meter) || instrument.Meter.Name == Runtime)
+            {
+                listener.EnableMeasurementEvents(instrument, instruments.GetOrAdd(instrument, added => new InstrumentSeries(added)));
+            }
+        };
+        listener.SetMeasurementEventCallback<long>(static (_, value, tags, state) => ((InstrumentSeries)state!).Record(value, tags));
+        listener.SetMeasurementEventCallback<int>(static (_, value, tags, state) => ((InstrumentSeries)state!).Record(value, tags));
+        listener.SetMeasurementEventCallback<double>(static (_, value, tags, state) => ((InstrumentSeries)state!).Record(value, tags));
+        listener.Start();
+    }
+
+    /// <summary>Everything measured so far, by name; asks the observable instruments first.</summary>
+    public IReadOnlyList<InstrumentSeries> Collect()
+    {
+        listener.RecordObservableInstruments();
+        return [.. instruments.Values.OrderBy(instrument => instrument.Instrument.Name, StringComparer.Ordinal)];
+    }
+
+    public void Dispose() => listener.Dispose();
+}

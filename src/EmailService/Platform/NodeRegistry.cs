@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using Npgsql;
+
+namespace EmailService.Platform;
+
+/// <summary>This process among all that share the database. A lease names a node; it holds as long as that node's heartbeats arrive.
+/// Started before everything that leases, stopped after it.</summary>
+/// <remarks>Reclaiming: a row leased to a node that <c>live_nodes(ttl)</c> does not list may be taken (<see cref="NotHeldSql"/>). In turn
+/// a node that could not say for the time to live that it is there must assume that its rows are being taken: <see cref="IsAlive"/>.
+/// Time is the machine's own, not TimeProvider's: it is compared with the database's clock, which no test moves.</remarks>
+public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOptions options, StoreHealth health, ILogger<NodeRegistry> log)
+    : IHostedService, IAsyncDisposable
+{
+    /// <summary>True for a row whose lease holds no longer; <c>{0}</c> is the column with the node's id, <c>{1}</c> the parameter with the
+    /// time to live (<see cref="TimeToLive"/>). Served by the primary key of nodes.</summary>
+    public const string NotHeldSql = "NOT EXISTS (SELECT FROM live_nodes({1}) AS n WHERE n.id = {0})";
+
+    private const string RegisterSql = "INSERT INTO nodes (host, process_id, roles) VALUES ($1, $2, $3) RETURNING id";
+
+    private const string HeartbeatSql = """
+        WITH beat AS (UPDATE nodes SET heartbeat_at = now() WHERE id = $1)
+        SELECT count(*)::int FROM live_nodes($2) WHERE id <> $1
+        """;
+
+    private const string StopSql = "UPDATE nodes SET stopped_at = now() WHERE id = $1";
+
+    // Nobody asks about a node that has been dead for a week: a missing row counts as dead.
+    private const string ForgetSql = "DELETE FROM nodes WHERE heartbeat_at < now() - interval '7 days'";
+
+    private readonly CancellationTokenSource stopping = new();
+    private Task beating = Task.CompletedTask;
+    private bool disposed;
+    private long lastBeat;
+    private bool registered;
+    private bool stopped;
+
+    /// <summary>Unique per start of a process; zero before the start.</summary>
+    public long NodeId { get; private set; }
+
+    /// <summary>How many nodes share the work, this one included.</summary>
+    public int LiveNodes { get; private set; } = 1;
+
+    /// <summary>How long a silent node keeps what it holds.</summary>
+    public TimeSpan TimeToLive => options.LeaseTimeToLive;
+
+    /// <summary>False when others may have taken what we hold: then no new attempt may start.</summary>
+    public bool IsAlive => registered && !stopped && Stopwatch.GetElapsedTime(Volatile.Read(ref lastBeat)) < TimeToLive;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await using (var forget = database.CreateCommand(ForgetSql))
+        {
+            await forget.ExecuteNonQueryAsync(cancellationToken);
+        }
+
+        // Taken before asking: the database's clock then reads later than ours, and we give up before others take over.
+        var sent = Stopwatch.GetTimestamp();
+        await using var register = database.CreateCommand(RegisterSql);
+        register.Parameters.Add(new() { Value = options.HostName });
+        register.Parameters.Add(new() { Value = Environment.ProcessId });
+        register.Parameters.Add(new() { Value = options.Roles.Select(role => role.ToString().ToLowerInvariant()).ToArray() });
+        NodeId = (long)(await register.ExecuteScalarAsync(cancellationToken))!;
+        Volatile.Write(ref lastBeat, sent);
+        registered = true;
+        await BeatAsync(cancellationToken);
+        beating = Task.Run(() => RunAsync(stopping.Token), CancellationToken.None);
+        LogRegistered(NodeId, LiveNodes, string.Join(", ", options.Roles));
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await stopping.CancelAsync();
+        await beating;
+        if (!registered || stopped)
+        {
+            return;
+        }
+
+        stopped = true;
+        try
+        {
+            await using var command = database.CreateCommand(StopSql);
+            command.CommandTimeout = 3;
+            command.Parameters.Add(new() { Value = NodeId });
+            await command.ExecuteNonQueryAsync(CancellationToken.None);
+        }
+        catch (NpgsqlException e)
+        {
+            // Others will find out by our silence.
+            LogMissed(NodeId, e.Message);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref disposed, true))
+        {
+            return;
+        }
+
+        await stopping.CancelAsync();
+        await beating;
+        stopping.Dispose();
+    }
+
+    private async Task RunAsync(CancellationToken cancellation)
+    {
+        using var timer = new PeriodicTimer(options.HeartbeatInterval);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancellation))
+            {
+                try
+                {
+                    await BeatAsync(cancellation);
+                    health.ReportSuccess();
+                }
+                catch (Exception e) when (e is not OperationCanceledException)
+                {
+                    LogMissed(NodeId, e.Message);
+                    health.ReportFailure(e);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping.
+        }
+    }
+
+    private async Task BeatAsync(CancellationToken cancellation)
+    {
+        var sent = Stopwatch.GetTimestamp();
+        await using var command = database.CreateCommand(HeartbeatSql);
+        command.CommandTimeout = Math.Max(1, (int)TimeToLive.TotalSeconds / 2);
+        command.Parameters.Add(new() { Value = NodeId });
+        command.Parameters.Add(new() { Value = TimeToLive });
+        LiveNodes = 1 + (int)(await command.ExecuteScalarAsync(cancellation))!;
+        Volatile.Write(ref lastBeat, sent);
+    }
+
+    [LoggerMessage(9300, LogLevel.Information, "Node {Node} is up, one of {LiveNodes}, with the roles {Roles}")]
+    private partial void LogRegistered(long node, int liveNodes, string roles);
+
+    [LoggerMessage(9301, LogLevel.Warning, "Node {Node} could not say that it is alive: {Problem}")]
+    private partial void LogMissed(long node, string problem);
+}

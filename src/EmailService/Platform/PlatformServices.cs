@@ -1,0 +1,101 @@
+using System.Globalization;
+using Microsoft.Extensions.Configuration.Json;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging.Console;
+using Npgsql;
+
+namespace EmailService.Platform;
+
+/// <summary>Registers what every slice stands on: options, database, node registry, metrics, health.</summary>
+public static class PlatformServices
+{
+    /// <summary>Call first: hosted services start in the order of registration and stop in the reverse order.</summary>
+    public static WebApplicationBuilder AddPlatform(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton(new OptionsBinder(builder.Configuration));
+        var platform = builder.AddOptions<PlatformOptions>("");
+        builder.AddOptions<PostgresOptions>("Postgres");
+        AddLogging(builder.Logging);
+
+        var services = builder.Services;
+        services.TryAddSingleton(TimeProvider.System);
+        services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
+        services.AddSingleton<ServiceMeter>();
+        services.AddSingleton<MetricsCollector>();
+        if (platform.IsEmbedded)
+        {
+            services.AddSingleton<EmbeddedPostgres>();
+        }
+
+        services.AddSingleton(DataSource);
+        services.AddSingleton<StoreHealth>();
+        services.AddSingleton<NodeRegistry>();
+        services.AddSingleton<DatabaseStartup>();
+        services.AddHostedService(provider => provider.GetRequiredService<DatabaseStartup>());
+        services.AddHostedService(provider => provider.GetRequiredService<NodeRegistry>());
+        return builder;
+    }
+
+    /// <summary>Health and metrics.</summary>
+    public static WebApplication MapPlatform(this WebApplication app)
+    {
+        app.MapHealth();
+        app.MapMetrics();
+        return app;
+    }
+
+    /// <summary>Binds <c>EmailService:{section}</c> and makes the record available to constructors. What is wrong is reported with
+    /// all else that is wrong when the service is built.</summary>
+    public static T AddOptions<T>(this WebApplicationBuilder builder, string section)
+        where T : class, new()
+    {
+        var options = builder.Binder().Bind<T>(section);
+        builder.Services.AddSingleton(options);
+        return options;
+    }
+
+    internal static OptionsBinder Binder(this WebApplicationBuilder builder) =>
+        (OptionsBinder)builder.Services.First(service => service.ServiceType == typeof(OptionsBinder)).ImplementationInstance!;
+
+    private static NpgsqlDataSource DataSource(IServiceProvider provider)
+    {
+        var platform = provider.GetRequiredService<PlatformOptions>();
+        var options = provider.GetRequiredService<PostgresOptions>();
+        var given = platform.IsEmbedded ? provider.GetRequiredService<EmbeddedPostgres>().ConnectionString : platform.ConnectionString;
+        var builder = new NpgsqlDataSourceBuilder(new NpgsqlConnectionStringBuilder(given)
+        {
+            ApplicationName = string.Create(CultureInfo.InvariantCulture, $"emailservice/{Environment.ProcessId}"),
+            MaxPoolSize = options.MaxConnections,
+            // Finds out about a server that is gone without a word, behind a firewall that forgets.
+            KeepAlive = 30,
+            // Details quote rows: addresses of people do not belong into logs.
+            IncludeErrorDetail = false,
+        }.ConnectionString);
+        builder.UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>());
+        return builder.Build();
+    }
+
+    private static void AddLogging(ILoggingBuilder logging)
+    {
+        logging.ClearProviders();
+        logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+            console.ColorBehavior = LoggerColorBehavior.Disabled;
+        });
+        // Defaults; the Logging section of the configuration says otherwise.
+        logging.Services.AddSingleton<Microsoft.Extensions.Options.IConfigureOptions<LoggerFilterOptions>>(
+            new Microsoft.Extensions.Options.ConfigureOptions<LoggerFilterOptions>(filter =>
+            {
+                foreach (var category in (ReadOnlySpan<string>)["Npgsql", "Microsoft.AspNetCore", "Microsoft.Hosting", "Microsoft.Extensions"])
+                {
+                    if (!filter.Rules.Any(rule => rule.CategoryName == category))
+                    {
+                        filter.Rules.Add(new LoggerFilterRule(null, category, LogLevel.Warning, null));
+                    }
+                }
+            }));
+    }
+}

@@ -1,0 +1,128 @@
+using Npgsql;
+
+namespace EmailService.Platform;
+
+/// <summary>Whether outcomes can be stored. While they can't, nothing may be delivered: a message handed over without a record of
+/// it would be handed over again. Whoever writes reports how it went; whoever would start something new asks or waits.</summary>
+/// <remarks>Two states. Healthy, from the start. Failing, from the first reported failure until a probe could commit, or until somebody
+/// reports a success. Thread-safe.</remarks>
+public sealed partial class StoreHealth(NpgsqlDataSource database, TimeProvider time, ILogger<StoreHealth> log) : IAsyncDisposable
+{
+    // Reading would also work on a full disk: a commit is what we need.
+    private const string ProbeSql = """
+        INSERT INTO store_probe (id, probed_at) VALUES (1, now())
+        ON CONFLICT (id) DO UPDATE SET probed_at = excluded.probed_at
+        """;
+
+    private static readonly TimeSpan FirstProbe = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
+
+    private readonly CancellationTokenSource stopping = new();
+    private readonly Lock gate = new();
+    private TaskCompletionSource? failing;
+    private Task probing = Task.CompletedTask;
+    private bool disposed;
+
+    public bool IsHealthy => Volatile.Read(ref failing) is null;
+
+    /// <summary>Completes at once while healthy, else as soon as the store takes commits again.</summary>
+    public ValueTask WaitUntilHealthyAsync(CancellationToken cancellation) =>
+        Volatile.Read(ref failing) is { } waiting ? new ValueTask(waiting.Task.WaitAsync(cancellation)) : ValueTask.CompletedTask;
+
+    /// <summary>A write failed and the store is to blame (<see cref="IsStoreAtFault"/>). Never throws, never waits.</summary>
+    public void ReportFailure(Exception exception)
+    {
+        lock (gate)
+        {
+            if (failing is not null || stopping.IsCancellationRequested)
+            {
+                return;
+            }
+
+            Volatile.Write(ref failing, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+            probing = Task.Run(() => ProbeAsync(stopping.Token), CancellationToken.None);
+        }
+
+        LogFailing(exception);
+    }
+
+    /// <summary>A write was committed.</summary>
+    public void ReportSuccess()
+    {
+        if (IsHealthy)
+        {
+            return;
+        }
+
+        TaskCompletionSource? was;
+        lock (gate)
+        {
+            was = failing;
+            Volatile.Write(ref failing, null);
+        }
+
+        if (was?.TrySetResult() is true)
+        {
+            LogHealthy();
+        }
+    }
+
+    /// <summary>Whether an exception says that the store is out of order (gone, full, read-only, shutting down), as opposed to a statement
+    /// of ours being wrong, which the next attempt would not cure.</summary>
+    public static bool IsStoreAtFault(Exception exception) => exception switch
+    {
+        // 08 connection, 53 no resources (disk full), 57P operator intervention, 58 system error, XX internal or corrupted, 25006 read-only.
+        PostgresException e => e.SqlState is ['0', '8', ..] or ['5', '3', ..] or ['5', '7', 'P', ..] or ['5', '8', ..] or ['X', 'X', ..] or "25006",
+        NpgsqlException or TimeoutException or System.Net.Sockets.SocketException or IOException => true,
+        _ => false,
+    };
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref disposed, true))
+        {
+            return;
+        }
+
+        await stopping.CancelAsync();
+        await probing;
+        stopping.Dispose();
+    }
+
+    private async Task ProbeAsync(CancellationToken cancellation)
+    {
+        var pause = FirstProbe;
+        try
+        {
+            while (!IsHealthy)
+            {
+                await Task.Delay(pause, time, cancellation);
+                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+                try
+                {
+                    await using var command = database.CreateCommand(ProbeSql);
+                    command.CommandTimeout = 5;
+                    await command.ExecuteNonQueryAsync(cancellation);
+                    ReportSuccess();
+                }
+                catch (Exception e) when (e is not OperationCanceledException)
+                {
+                    LogProbe(e.Message);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping; those who wait have tokens of their own.
+        }
+    }
+
+    [LoggerMessage(9200, LogLevel.Error, "Outcomes cannot be stored: delivering and accepting stop until the database takes commits again")]
+    private partial void LogFailing(Exception exception);
+
+    [LoggerMessage(9201, LogLevel.Information, "The database takes commits again")]
+    private partial void LogHealthy();
+
+    [LoggerMessage(9202, LogLevel.Debug, "The database does not take commits yet: {Problem}")]
+    private partial void LogProbe(string problem);
+}

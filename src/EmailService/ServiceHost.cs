@@ -1,0 +1,25 @@
+using EmailService.Platform;
+
+namespace EmailService;
+
+/// <summary>The whole service, for the program and for tests that run it in their own process.</summary>
+public static class ServiceHost
+{
+    /// <param name="args">Configuration as on the command line: <c>--EmailService:Key=value</c>, <c>--config file</c>, <c>--urls …</c>.</param>
+    /// <param name="configure">Called last, before everything is put together: tests replace services here, TimeProvider for one.</param>
+    /// <exception cref="OperatorException">The configuration is wrong; the message lists every problem.</exception>
+    public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
+    {
+        var builder = HostBuilding.CreateBuilder(args);
+
+        // In the order in which a message goes; hosted services start in this order and stop in the reverse one.
+        builder.AddPlatform();
+
+        configure?.Invoke(builder);
+        builder.ThrowIfMisconfigured();
+        var app = builder.Build();
+
+        app.MapPlatform();
+        return app;
+    }
+}
