@@ -68,4 +68,9 @@ public sealed record Message
     public MailAddress From => Personalization.From ?? Content.From;
 
     public string Subject => Personalization.Subject ?? Content.Subject ?? "";
+
+    /// <summary>About how many octets of memory it holds while it waits. The content counts once a request.</summary>
+    public int Weight => 1024 + (Id.Index > 0
+        ? 0
+        : Content.Bodies.Sum(b => b.Value.Length * sizeof(char)) + Content.Attachments.Sum(a => a.Content.Length));
 }

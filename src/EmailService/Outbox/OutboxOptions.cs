@@ -1,7 +1,9 @@
+using EmailService.Platform;
+
 namespace EmailService.Outbox;
 
 /// <summary>Settings under <c>EmailService:Outbox</c>.</summary>
-public sealed record OutboxOptions
+public sealed record OutboxOptions : ICheckedOptions
 {
     /// <summary>Wait after the first failed attempt.</summary>
     public TimeSpan FirstDelay { get; init; } = TimeSpan.FromMinutes(1);
@@ -34,56 +36,56 @@ public sealed record OutboxOptions
     /// <summary>How often the table is asked for what is due, when nothing else wakes the node.</summary>
     public TimeSpan PollInterval { get; init; } = TimeSpan.FromSeconds(1);
 
-    public IEnumerable<string> Problems()
+    public IEnumerable<(string Key, string Problem)> Check()
     {
         if (FirstDelay <= TimeSpan.Zero)
         {
-            yield return $"FirstDelay is {FirstDelay}; it must be above zero";
+            yield return (nameof(FirstDelay), $"found {FirstDelay}; it must be above zero");
         }
 
         if (LongestDelay < FirstDelay)
         {
-            yield return $"LongestDelay is {LongestDelay}, shorter than FirstDelay ({FirstDelay})";
+            yield return (nameof(LongestDelay), $"found {LongestDelay}, shorter than FirstDelay ({FirstDelay})");
         }
 
         if (DelayFactor is < 1 or > 100 or double.NaN)
         {
-            yield return $"DelayFactor is {DelayFactor}; it must be between 1 and 100";
+            yield return (nameof(DelayFactor), $"found {DelayFactor}; it must be between 1 and 100");
         }
 
         if (Jitter is < 0 or > 0.9 or double.NaN)
         {
-            yield return $"Jitter is {Jitter}; it must be between 0 and 0.9";
+            yield return (nameof(Jitter), $"found {Jitter}; it must be between 0 and 0.9");
         }
 
         if (Expiry <= TimeSpan.Zero)
         {
-            yield return $"Expiry is {Expiry}; it must be above zero";
+            yield return (nameof(Expiry), $"found {Expiry}; it must be above zero");
         }
 
         if (UnknownQuietPeriod < TimeSpan.Zero)
         {
-            yield return $"UnknownQuietPeriod is {UnknownQuietPeriod}; it must not be negative";
+            yield return (nameof(UnknownQuietPeriod), $"found {UnknownQuietPeriod}; it must not be negative");
         }
 
         if (LeaseDuration < TimeSpan.FromMinutes(30))
         {
-            yield return $"LeaseDuration is {LeaseDuration}; below 30 minutes an attempt may outlive its lease and mail is sent twice";
+            yield return (nameof(LeaseDuration), $"found {LeaseDuration}; below 30 minutes an attempt may outlive its lease and mail is sent twice");
         }
 
         if (ReadyRecipients < 1)
         {
-            yield return $"ReadyRecipients is {ReadyRecipients}; it must be at least 1";
+            yield return (nameof(ReadyRecipients), $"found {ReadyRecipients}; it must be at least 1");
         }
 
         if (ReadyOctets < 1)
         {
-            yield return $"ReadyOctets is {ReadyOctets}; it must be at least 1";
+            yield return (nameof(ReadyOctets), $"found {ReadyOctets}; it must be at least 1");
         }
 
         if (PollInterval <= TimeSpan.Zero)
         {
-            yield return $"PollInterval is {PollInterval}; it must be above zero";
+            yield return (nameof(PollInterval), $"found {PollInterval}; it must be above zero");
         }
     }
 }

@@ -1,6 +1,6 @@
 using EmailService.Messages;
+using EmailService.Platform;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace EmailService.Outbox;
 
@@ -68,8 +68,8 @@ public sealed class OutboxStore(NpgsqlDataSource db)
         CancellationToken cancellationToken)
     {
         await using var command = db.CreateCommand(ClaimDueSql);
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. wanted.Select(w => w.Lane)] });
-        command.Parameters.Add(new NpgsqlParameter<int[]> { TypedValue = [.. wanted.Select(w => w.Count)] });
+        command.Parameters.Add(wanted.Column(w => w.Lane));
+        command.Parameters.Add(wanted.Column(w => w.Count));
         command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = now.UtcDateTime });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = nodeId });
         command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = leasedUntil.UtcDateTime });
@@ -100,11 +100,11 @@ public sealed class OutboxStore(NpgsqlDataSource db)
         IReadOnlyList<(ClaimedRecipient Recipient, DateTimeOffset DueAt, string? Lane)> unused, CancellationToken cancellationToken)
     {
         await using var command = db.CreateCommand(GiveBackSql);
-        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. unused.Select(u => u.Recipient.Id.Message.Value)] });
-        command.Parameters.Add(new NpgsqlParameter<short[]> { TypedValue = [.. unused.Select(u => u.Recipient.Id.N)] });
-        command.Parameters.Add(new NpgsqlParameter<int[]> { TypedValue = [.. unused.Select(u => u.Recipient.Attempt)] });
-        command.Parameters.Add(new NpgsqlParameter<DateTime[]> { TypedValue = [.. unused.Select(u => u.DueAt.UtcDateTime)] });
-        command.Parameters.Add(new NpgsqlParameter { Value = unused.Select(u => u.Lane).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text });
+        command.Parameters.Add(unused.Column(u => u.Recipient.Id.Message.Value));
+        command.Parameters.Add(unused.Column(u => u.Recipient.Id.N));
+        command.Parameters.Add(unused.Column(u => u.Recipient.Attempt));
+        command.Parameters.Add(unused.Column(u => u.DueAt.UtcDateTime));
+        command.Parameters.Add(unused.TextColumn(u => u.Lane));
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
@@ -172,11 +172,11 @@ public sealed class OutboxStore(NpgsqlDataSource db)
         IReadOnlyList<(Abandoned Lease, DateTimeOffset DueAt)> leases, CancellationToken cancellationToken)
     {
         await using var command = db.CreateCommand(ReclaimSql);
-        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. leases.Select(l => l.Lease.Id.Message.Value)] });
-        command.Parameters.Add(new NpgsqlParameter<short[]> { TypedValue = [.. leases.Select(l => l.Lease.Id.N)] });
-        command.Parameters.Add(new NpgsqlParameter<int[]> { TypedValue = [.. leases.Select(l => l.Lease.Attempt)] });
-        command.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. leases.Select(l => l.Lease.NodeId)] });
-        command.Parameters.Add(new NpgsqlParameter<DateTime[]> { TypedValue = [.. leases.Select(l => l.DueAt.UtcDateTime)] });
+        command.Parameters.Add(leases.Column(l => l.Lease.Id.Message.Value));
+        command.Parameters.Add(leases.Column(l => l.Lease.Id.N));
+        command.Parameters.Add(leases.Column(l => l.Lease.Attempt));
+        command.Parameters.Add(leases.Column(l => l.Lease.NodeId));
+        command.Parameters.Add(leases.Column(l => l.DueAt.UtcDateTime));
         return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 }

@@ -1,0 +1,7 @@
+namespace EmailService.Mime.Dkim;
+
+/// <summary>Takes canonical octets: a digest, or a buffer.</summary>
+internal interface IOctetSink
+{
+    void Append(ReadOnlySpan<byte> octets);
+}

@@ -1,0 +1,89 @@
+using System.Globalization;
+
+namespace EmailService.Smtp.Client;
+
+/// <summary>What a mail host offered in its last EHLO reply. After HELO, nothing. RFC 5321 §4.1.1.1.</summary>
+public sealed record SmtpCapabilities
+{
+    /// <summary>Nothing offered.</summary>
+    public static SmtpCapabilities None { get; } = new();
+
+    /// <summary>RFC 3207.</summary>
+    public bool StartTls { get; init; }
+
+    /// <summary>RFC 2920.</summary>
+    public bool Pipelining { get; init; }
+
+    /// <summary>RFC 6152.</summary>
+    public bool EightBitMime { get; init; }
+
+    /// <summary>RFC 6531.</summary>
+    public bool SmtpUtf8 { get; init; }
+
+    /// <summary>RFC 3030.</summary>
+    public bool Chunking { get; init; }
+
+    /// <summary>RFC 2034.</summary>
+    public bool EnhancedStatusCodes { get; init; }
+
+    /// <summary>RFC 3461.</summary>
+    public bool Dsn { get; init; }
+
+    /// <summary>RFC 1870.</summary>
+    public bool Size { get; init; }
+
+    /// <summary>The largest message in bytes that the host takes, or 0 if it named no limit. RFC 1870 §3.</summary>
+    public long MaxSize { get; init; }
+
+    /// <summary>Reads the text of a reply to EHLO: its first line is the host's name, each other line a keyword with parameters.
+    /// Unknown keywords are passed over. Never throws.</summary>
+    /// <param name="ehloText">Lines joined by <c>\n</c>, as in <see cref="SmtpReply.Text"/>.</param>
+    /// <returns>What was offered.</returns>
+    public static SmtpCapabilities Parse(string ehloText)
+    {
+        var found = None;
+        var isFirst = true;
+        foreach (var range in ehloText.AsSpan().Split('\n'))
+        {
+            if (isFirst)
+            {
+                isFirst = false;
+                continue;
+            }
+
+            found = found.With(ehloText.AsSpan()[range].Trim());
+        }
+
+        return found;
+    }
+
+    private SmtpCapabilities With(ReadOnlySpan<char> line)
+    {
+        var space = line.IndexOfAny(' ', '=');
+        var keyword = space < 0 ? line : line[..space];
+        Span<char> upper = stackalloc char[24];
+        if (keyword.Length > upper.Length)
+        {
+            return this;
+        }
+
+        // RFC 5321 §4.1.1.1: keywords are compared without regard to case.
+        var length = keyword.ToUpperInvariant(upper);
+        return upper[..length] switch
+        {
+            "STARTTLS" => this with { StartTls = true },
+            "PIPELINING" => this with { Pipelining = true },
+            "8BITMIME" => this with { EightBitMime = true },
+            "SMTPUTF8" => this with { SmtpUtf8 = true },
+            "CHUNKING" => this with { Chunking = true },
+            "ENHANCEDSTATUSCODES" => this with { EnhancedStatusCodes = true },
+            "DSN" => this with { Dsn = true },
+            "SIZE" => this with { Size = true, MaxSize = ParseSize(space < 0 ? default : line[(space + 1)..].Trim()) },
+            _ => this,
+        };
+    }
+
+    // RFC 1870 §3: at most 20 digits; what does not fit in a long is no limit that matters.
+    private static long ParseSize(ReadOnlySpan<char> text) =>
+        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var size) ? size : 0;
+}

@@ -1,0 +1,62 @@
+using System.Net;
+using System.Net.Security;
+
+namespace EmailService.Smtp.Client;
+
+/// <summary>How a client session behaves. The deadlines are those of RFC 5321 §4.5.3.2 unless said otherwise.</summary>
+public sealed record SmtpClientOptions
+{
+    /// <summary>The name we say in EHLO: a host name with an address record, or an address literal. RFC 5321 §4.1.1.1.</summary>
+    public required string HelloName { get; init; }
+
+    /// <summary>The local address to connect from, or null for the system's choice.</summary>
+    public IPAddress? LocalAddress { get; init; }
+
+    /// <summary>For the TCP connection. Default 30 seconds; the RFC names none.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>For the greeting. Default 5 minutes.</summary>
+    public TimeSpan GreetingTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>For the reply to EHLO or HELO. Default 5 minutes.</summary>
+    public TimeSpan HelloTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>For STARTTLS and the handshake together. Default 1 minute; the RFC names none.</summary>
+    public TimeSpan TlsTimeout { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>For the reply to MAIL, and to RSET. Default 5 minutes.</summary>
+    public TimeSpan MailTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>For the reply to each RCPT. Default 5 minutes.</summary>
+    public TimeSpan RcptTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>For the 354 after DATA. Default 2 minutes.</summary>
+    public TimeSpan DataTimeout { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>For each block of content to be taken by the network. Default 3 minutes.</summary>
+    public TimeSpan BlockTimeout { get; init; } = TimeSpan.FromMinutes(3);
+
+    /// <summary>For the reply after the final dot or the last chunk. Default 10 minutes: less makes duplicates. RFC 5321 §4.5.3.2.6.</summary>
+    public TimeSpan FinalReplyTimeout { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>For QUIT and its reply, at which nothing is lost. Default 2 seconds.</summary>
+    public TimeSpan QuitTimeout { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Bounds on a reply. A larger one is a <see cref="SmtpFailureKind.ProtocolError"/>.</summary>
+    public SmtpReplyLimits ReplyLimits { get; init; } = SmtpReplyLimits.Default;
+
+    /// <summary>Send content by BDAT where the host offers CHUNKING (RFC 3030). Default true.</summary>
+    public bool UseChunking { get; init; } = true;
+
+    /// <summary>Group commands where the host offers PIPELINING (RFC 2920). Default true.</summary>
+    public bool UsePipelining { get; init; } = true;
+
+    /// <summary>Content of up to this many bytes is sent along with MAIL and RCPT in one write where the host offers both
+    /// CHUNKING and PIPELINING: one round trip for a message. Default 0, never: a connection that closes before
+    /// the reply to MAIL then leaves the outcome unknown, where it would otherwise be known that nothing was delivered.</summary>
+    public int SpeculativeContentBytes { get; init; }
+
+    /// <summary>Makes the TLS settings for a host name. Null for the platform's defaults without revocation checks or certificate downloads.
+    /// Target host and validation callback are set by the session in either case.</summary>
+    public Func<string, SslClientAuthenticationOptions>? TlsOptions { get; init; }
+}

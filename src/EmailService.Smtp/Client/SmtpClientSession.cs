@@ -1,0 +1,186 @@
+using System.Net;
+
+namespace EmailService.Smtp.Client;
+
+/// <summary>One SMTP session as a client: greeted, perhaps encrypted, and carrying one message after the other. RFC 5321 §3.</summary>
+/// <remarks>
+/// What the host does, or fails to do, is a value and never an exception; exceptions are for callers' mistakes.
+/// States: usable, then not usable, never back. One call at a time. Whoever got the session from
+/// <see cref="ConnectAsync"/> owns it and disposes of it; <see cref="QuitAsync"/> before that is good manners.
+/// </remarks>
+public sealed class SmtpClientSession : IAsyncDisposable
+{
+    private readonly SmtpConnection _connection;
+    private readonly SmtpClientOptions _options;
+    private readonly TimeProvider _time;
+    private bool _needsReset;
+
+    internal SmtpClientSession(
+        SmtpConnection connection,
+        SmtpCapabilities capabilities,
+        SmtpTlsInfo? tls,
+        SmtpClientOptions options,
+        TimeProvider time,
+        IPEndPoint endPoint,
+        string hostName,
+        SmtpTranscript transcript)
+    {
+        _connection = connection;
+        _options = options;
+        _time = time;
+        Capabilities = capabilities;
+        Tls = tls;
+        EndPoint = endPoint;
+        HostName = hostName;
+        ConnectTranscript = transcript;
+        LastUsedAt = time.GetUtcNow();
+    }
+
+    /// <summary>What the host offered, after STARTTLS if that was done.</summary>
+    public SmtpCapabilities Capabilities { get; }
+
+    /// <summary>What the handshake came to, or null if the session is in clear.</summary>
+    public SmtpTlsInfo? Tls { get; }
+
+    /// <summary>Where the session goes.</summary>
+    public IPEndPoint EndPoint { get; }
+
+    /// <summary>The mail host's name, as given.</summary>
+    public string HostName { get; }
+
+    /// <summary>What was said until the session was ready.</summary>
+    public SmtpTranscript ConnectTranscript { get; }
+
+    /// <summary>Transactions begun on this session that the host answered in full.</summary>
+    public int MessagesSent { get; private set; }
+
+    /// <summary>When the session was ready, or its last transaction ended.</summary>
+    public DateTimeOffset LastUsedAt { get; private set; }
+
+    /// <summary>True if another message may be sent. Says nothing of what the host did since; see <see cref="IsAlive"/>.</summary>
+    public bool IsUsable => !_mustClose && _connection.IsOpen;
+
+    private bool _mustClose;
+
+    /// <summary>Connects and comes to an understanding with the host. Never throws for what the host did.</summary>
+    /// <param name="endPoint">IPv4 or IPv6 address, and port.</param>
+    /// <param name="hostName">The mail host's name: for SNI, for the check of its certificate, and for the transcript.</param>
+    /// <param name="tls">Whether to use STARTTLS.</param>
+    /// <param name="options">Names, deadlines and bounds.</param>
+    /// <param name="time">The clock for deadlines and transcript.</param>
+    /// <param name="cancellationToken">Ends the attempt with <see cref="SmtpFailureKind.Aborted"/>.</param>
+    /// <returns>A session, or the reason why there is none.</returns>
+    /// <exception cref="ArgumentException">The EHLO name is not visible ASCII.</exception>
+    public static Task<SmtpConnectResult> ConnectAsync(
+        IPEndPoint endPoint,
+        string hostName,
+        SmtpTlsMode tls,
+        SmtpClientOptions options,
+        TimeProvider time,
+        CancellationToken cancellationToken) =>
+        SmtpConnector.ConnectAsync(endPoint, hostName, tls, options, time, cancellationToken);
+
+    /// <summary>One look at the socket of an idle session: false if the host closed it or said something unasked, such as a 421.
+    /// Under TLS, false for anything that came in. Costs one system call.</summary>
+    /// <returns>Whether the session still seems to be in order.</returns>
+    public bool IsAlive() => IsUsable && _connection.Probe() == SmtpPeerState.Quiet;
+
+    /// <summary>Sends one message: MAIL, RCPT for each recipient, and the content. RFC 5321 §3.3.</summary>
+    /// <param name="envelope">Who it is from and for.</param>
+    /// <param name="content">Header and body with CRLF line ends, not dot-stuffed, in any number of segments; sent in order.
+    /// A CRLF is added at the end if there is none.</param>
+    /// <param name="cancellationToken">Aborts the session (<see cref="SmtpRecipientOutcome.Failed"/>) until the end of the content goes on the wire;
+    /// from then on it is not honoured, and the final reply is awaited until its deadline.</param>
+    /// <returns>What came of each recipient.</returns>
+    /// <exception cref="ArgumentException">There is no recipient, or a path is not safe to write (<see cref="SmtpPath.IsSafe"/>).</exception>
+    /// <exception cref="InvalidOperationException">The session is not usable any more.</exception>
+    public async Task<SmtpSendResult> SendAsync(
+        SmtpEnvelope envelope,
+        IReadOnlyList<ReadOnlyMemory<byte>> content,
+        CancellationToken cancellationToken)
+    {
+        CheckEnvelope(envelope);
+        if (!IsUsable)
+        {
+            throw new InvalidOperationException("The session has ended; check IsUsable before sending.");
+        }
+
+        var transcript = _connection.Transcript = new SmtpTranscript(_time);
+        var transaction = new SmtpTransaction(_connection, Capabilities, _options, envelope, content, _needsReset);
+        await transaction.RunAsync(cancellationToken).ConfigureAwait(false);
+
+        // Bytes that no command of ours asked for: we would read them as replies to the next ones.
+        _mustClose = transaction.MustClose || !_connection.IsOpen || _connection.HasUnreadInput;
+        _needsReset = transaction.LeavesTransactionOpen;
+        var stale = transaction.FoundSessionDead && MessagesSent > 0;
+        if (!_mustClose)
+        {
+            MessagesSent++;
+            _connection.Rest();
+        }
+
+        LastUsedAt = _time.GetUtcNow();
+        return new SmtpSendResult
+        {
+            Recipients = transaction.Results,
+            Transcript = transcript,
+            SessionUsable = IsUsable,
+            Duration = transcript.Elapsed,
+            SessionWasStale = stale,
+        };
+    }
+
+    /// <summary>Says QUIT, waits a short while for the reply, and closes. Never throws for what the host did. RFC 5321 §4.1.1.10.</summary>
+    /// <param name="cancellationToken">Closes without waiting.</param>
+    /// <returns>When closed.</returns>
+    public async Task QuitAsync(CancellationToken cancellationToken)
+    {
+        if (_connection.IsOpen)
+        {
+            using (_connection.AbortOn(cancellationToken))
+            {
+                if (await _connection.WriteAsync("QUIT\r\n"u8.ToArray(), _options.QuitTimeout).ConfigureAwait(false))
+                {
+                    await _connection.ReadReplyAsync(_options.QuitTimeout).ConfigureAwait(false);
+                }
+            }
+        }
+
+        await DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Closes the connection without a word.</summary>
+    /// <returns>When closed.</returns>
+    public ValueTask DisposeAsync()
+    {
+        _mustClose = true;
+        return _connection.DisposeAsync();
+    }
+
+    private static void CheckEnvelope(SmtpEnvelope envelope)
+    {
+        if (envelope.ForwardPaths.Count == 0)
+        {
+            throw new ArgumentException("An envelope needs at least one recipient.", nameof(envelope));
+        }
+
+        Check(envelope.ReversePath, nameof(envelope));
+        foreach (var path in envelope.ForwardPaths)
+        {
+            if (path.Length == 0)
+            {
+                throw new ArgumentException("A forward-path is empty.", nameof(envelope));
+            }
+
+            Check(path, nameof(envelope));
+        }
+
+        static void Check(string path, string name)
+        {
+            if (!SmtpPath.IsSafe(path))
+            {
+                throw new ArgumentException("A path has a control character, an unquoted space or angle bracket, or is too long.", name);
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+using System.Buffers;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+
+namespace EmailService.Smtp.Client;
+
+/// <summary>What an idle connection shows without reading from it.</summary>
+internal enum SmtpPeerState
+{
+    Quiet,
+    HasSpoken,
+    HasClosed,
+}
+
+/// <summary>A socket that speaks in replies and turns everything that can go wrong with it into a value.</summary>
+/// <remarks>States: open, then failed, never back. The first failure stays in <see cref="Failure"/>, every later call returns at once.
+/// One timer serves all deadlines of the connection, and the caller's token cancels through the same source. One caller at a time.</remarks>
+internal sealed class SmtpConnection : IAsyncDisposable
+{
+    private readonly Socket _socket;
+    private readonly CancellationTokenSource _deadline;
+    private readonly SmtpReplyParser _parser;
+    private Stream _stream;
+    private byte[]? _input;
+    private int _start;
+    private int _end;
+    private volatile bool _aborted;
+
+    public SmtpConnection(Socket socket, SmtpReplyLimits limits, TimeProvider time, SmtpTranscript transcript)
+    {
+        _socket = socket;
+        _stream = Stream.Null;
+        _deadline = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
+        _parser = new SmtpReplyParser(limits);
+        _input = ArrayPool<byte>.Shared.Rent(Math.Max(4096, limits.MaxLineBytes + 2));
+        Transcript = transcript;
+    }
+
+    public SmtpTranscript Transcript { get; set; }
+
+    public SmtpFailureKind? Failure { get; private set; }
+
+    public string? FailureDetail { get; private set; }
+
+    public bool IsOpen => Failure is null && !_deadline.IsCancellationRequested;
+
+    public bool IsEncrypted => _stream is SslStream;
+
+    /// <summary>True if bytes were received that belong to no reply read so far.</summary>
+    public bool HasUnreadInput => _end > _start || _parser.IsInsideReply;
+
+    /// <summary>Lets <paramref name="token"/> abort whatever is going on, until the result is disposed.</summary>
+    public CancellationTokenRegistration AbortOn(CancellationToken token) => token.UnsafeRegister(
+        static state =>
+        {
+            var self = (SmtpConnection)state!;
+            self._aborted = true;
+            self._deadline.Cancel();
+        },
+        this);
+
+    public async ValueTask<bool> ConnectAsync(System.Net.IPEndPoint endPoint, System.Net.IPAddress? localAddress, TimeSpan timeout)
+    {
+        try
+        {
+            _socket.NoDelay = true;
+            if (localAddress is not null)
+            {
+                _socket.Bind(new System.Net.IPEndPoint(localAddress, 0));
+            }
+
+            _deadline.CancelAfter(timeout);
+            await _socket.ConnectAsync(endPoint, _deadline.Token).ConfigureAwait(false);
+            _stream = new NetworkStream(_socket, ownsSocket: true);
+            return true;
+        }
+        catch (Exception e) when (IsFromOutside(e))
+        {
+            return Fail(e, SmtpFailureKind.ConnectFailed);
+        }
+    }
+
+    public async ValueTask<bool> WriteAsync(ReadOnlyMemory<byte> bytes, TimeSpan timeout)
+    {
+        if (Failure is not null)
+        {
+            return false;
+        }
+
+        try
+        {
+            _deadline.CancelAfter(timeout);
+            await _stream.WriteAsync(bytes, _deadline.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception e) when (IsFromOutside(e))
+        {
+            return Fail(e, SmtpFailureKind.Closed);
+        }
+    }
+
+    /// <summary>The next reply, or null with <see cref="Failure"/> set. <paramref name="timeout"/> is for the whole reply,
+    /// however slowly its bytes come.</summary>
+    public async ValueTask<SmtpReply?> ReadReplyAsync(TimeSpan timeout)
+    {
+        var armed = false;
+        while (Failure is null)
+        {
+            var status = _parser.Read(_input.AsSpan(_start, _end - _start), out var consumed, out var reply);
+            _start += consumed;
+            switch (status)
+            {
+                case SmtpReplyStatus.Complete:
+                    Transcript.Received(reply!);
+                    return reply;
+                case SmtpReplyStatus.Malformed:
+                    Fail(SmtpFailureKind.ProtocolError, "a line that is no SMTP reply");
+                    return null;
+                case SmtpReplyStatus.TooLarge:
+                    Fail(SmtpFailureKind.ProtocolError, "a reply over the bounds on its size");
+                    return null;
+                case SmtpReplyStatus.NeedMore:
+                    break;
+            }
+
+            if (!armed)
+            {
+                // Armed only if we have to wait: the replies of a pipelined group often come in one segment.
+                armed = true;
+                _deadline.CancelAfter(timeout);
+            }
+
+            await FillAsync().ConfigureAwait(false);
+        }
+
+        return null;
+    }
+
+    /// <summary>Handshakes. What was received in clear must all have been read before. RFC 3207 §6.</summary>
+    public async ValueTask<SmtpTlsInfo?> StartTlsAsync(SslClientAuthenticationOptions options, string hostName, bool mustVerify, TimeSpan timeout)
+    {
+        string? why = null;
+        options.TargetHost = hostName;
+        options.RemoteCertificateValidationCallback = (_, _, chain, errors) =>
+        {
+            why = errors == SslPolicyErrors.None ? null : Describe(errors, chain);
+            return why is null || !mustVerify;
+        };
+        var tls = new SslStream(_stream, leaveInnerStreamOpen: false);
+        try
+        {
+            _deadline.CancelAfter(timeout);
+            await tls.AuthenticateAsClientAsync(options, _deadline.Token).ConfigureAwait(false);
+            _stream = tls;
+            return new SmtpTlsInfo(tls.SslProtocol, tls.NegotiatedCipherSuite, tls.RemoteCertificate?.Subject, why is null, why);
+        }
+        catch (Exception e) when (IsFromOutside(e) || e is AuthenticationException or System.ComponentModel.Win32Exception)
+        {
+            await tls.DisposeAsync().ConfigureAwait(false);
+            Fail(e, SmtpFailureKind.TlsFailed);
+            FailureDetail = why is not null && mustVerify ? $"certificate not verified: {why}" : FailureDetail;
+            return null;
+        }
+    }
+
+    /// <summary>Looks whether the peer closed or spoke, without taking anything from the socket. Under TLS what looks like
+    /// speech may be a session ticket.</summary>
+    public SmtpPeerState Probe()
+    {
+        if (Failure is not null)
+        {
+            return SmtpPeerState.HasClosed;
+        }
+
+        if (HasUnreadInput)
+        {
+            return SmtpPeerState.HasSpoken;
+        }
+
+        try
+        {
+            if (!_socket.Poll(0, SelectMode.SelectRead))
+            {
+                return SmtpPeerState.Quiet;
+            }
+
+            Span<byte> peek = stackalloc byte[1];
+            return _socket.Receive(peek, SocketFlags.Peek) == 0 ? SmtpPeerState.HasClosed : SmtpPeerState.HasSpoken;
+        }
+        catch (Exception e) when (IsFromOutside(e))
+        {
+            return SmtpPeerState.HasClosed;
+        }
+    }
+
+    /// <summary>After a write failed because the peer closed: the reply that it may have left behind, such as
+    /// a 552 in the middle of content that is too long for it.</summary>
+    public async ValueTask<SmtpReply?> ReadLastWordsAsync(TimeSpan timeout)
+    {
+        if (Failure != SmtpFailureKind.Closed)
+        {
+            return null;
+        }
+
+        var detail = FailureDetail;
+        Failure = null;
+        var reply = await ReadReplyAsync(timeout).ConfigureAwait(false);
+        Failure = SmtpFailureKind.Closed;
+        FailureDetail = detail;
+        return reply;
+    }
+
+    /// <summary>Turns a cancellation that nothing has noticed yet into a failure; true if the connection has failed.</summary>
+    public bool FailIfCancelled()
+    {
+        if (_deadline.IsCancellationRequested)
+        {
+            Fail(new OperationCanceledException(), SmtpFailureKind.Closed);
+        }
+
+        return Failure is not null;
+    }
+
+    /// <summary>Nothing is due: the connection may idle.</summary>
+    public void Rest() => _deadline.CancelAfter(Timeout.InfiniteTimeSpan);
+
+    public bool Fail(SmtpFailureKind kind, string detail)
+    {
+        if (Failure is null)
+        {
+            Failure = kind;
+            FailureDetail = detail;
+            Transcript.Note($"{kind}: {detail}");
+        }
+
+        return false;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Failure ??= SmtpFailureKind.Closed;
+        await _stream.DisposeAsync().ConfigureAwait(false);
+        _socket.Dispose();
+        _deadline.Dispose();
+        if (_input is { } input)
+        {
+            _input = null;
+            _start = _end = 0;
+            ArrayPool<byte>.Shared.Return(input);
+        }
+    }
+
+    private static bool IsFromOutside(Exception e) =>
+        e is OperationCanceledException or IOException or SocketException or ObjectDisposedException;
+
+    private static string Describe(SslPolicyErrors errors, System.Security.Cryptography.X509Certificates.X509Chain? chain)
+    {
+        var found = new List<string>();
+        if (errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable))
+        {
+            found.Add("no certificate");
+        }
+
+        if (errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch))
+        {
+            found.Add("made out to another name");
+        }
+
+        if (errors.HasFlag(SslPolicyErrors.RemoteCertificateChainErrors))
+        {
+            found.AddRange(chain?.ChainStatus.Select(status => status.Status.ToString()) ?? ["untrusted"]);
+        }
+
+        return string.Join(", ", found);
+    }
+
+    private async ValueTask FillAsync()
+    {
+        if (_start > 0)
+        {
+            _input.AsSpan(_start, _end - _start).CopyTo(_input);
+            _end -= _start;
+            _start = 0;
+        }
+
+        try
+        {
+            var read = await _stream.ReadAsync(_input.AsMemory(_end), _deadline.Token).ConfigureAwait(false);
+            _end += read;
+            if (read == 0)
+            {
+                Fail(SmtpFailureKind.Closed, "the host closed the connection");
+            }
+        }
+        catch (Exception e) when (IsFromOutside(e))
+        {
+            Fail(e, SmtpFailureKind.Closed);
+        }
+    }
+
+    private bool Fail(Exception e, SmtpFailureKind otherwise)
+    {
+        if (e is OperationCanceledException || _deadline.IsCancellationRequested)
+        {
+            return _aborted
+                ? Fail(SmtpFailureKind.Aborted, "aborted by us")
+                : Fail(SmtpFailureKind.TimedOut, "the deadline of the phase passed");
+        }
+
+        var socketError = (e as SocketException ?? e.InnerException as SocketException)?.SocketErrorCode;
+        return Fail(otherwise, socketError?.ToString() ?? e.InnerException?.Message ?? e.Message);
+    }
+}

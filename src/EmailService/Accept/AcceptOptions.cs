@@ -1,0 +1,50 @@
+using EmailService.Platform;
+
+namespace EmailService.Accept;
+
+/// <summary>Settings under <c>EmailService:Accept</c>.</summary>
+public sealed record AcceptOptions : ICheckedOptions
+{
+    /// <summary>Requests that share one transaction at most.</summary>
+    public int BatchRequests { get; init; } = 256;
+
+    /// <summary>Octets of stored content that share one transaction at most.</summary>
+    public int BatchOctets { get; init; } = 16 * 1024 * 1024;
+
+    /// <summary>Transactions under way at the same time. While one is flushed to disk, another gathers.</summary>
+    public int Batchers { get; init; } = 2;
+
+    /// <summary>Requests that wait for a transaction at most; past that the answer is 503.</summary>
+    public int WaitingRequests { get; init; } = 10_000;
+
+    /// <summary>How long an idempotency key is kept.</summary>
+    public TimeSpan IdempotencyPeriod { get; init; } = TimeSpan.FromHours(24);
+
+    public IEnumerable<(string Key, string Problem)> Check()
+    {
+        if (BatchRequests is < 1 or > 10_000)
+        {
+            yield return (nameof(BatchRequests), $"found {BatchRequests}; it must be between 1 and 10000");
+        }
+
+        if (BatchOctets < 1)
+        {
+            yield return (nameof(BatchOctets), $"found {BatchOctets}; it must be at least 1");
+        }
+
+        if (Batchers is < 1 or > 32)
+        {
+            yield return (nameof(Batchers), $"found {Batchers}; it must be between 1 and 32");
+        }
+
+        if (WaitingRequests < 1)
+        {
+            yield return (nameof(WaitingRequests), $"found {WaitingRequests}; it must be at least 1");
+        }
+
+        if (IdempotencyPeriod <= TimeSpan.Zero)
+        {
+            yield return (nameof(IdempotencyPeriod), $"found {IdempotencyPeriod}; it must be above zero");
+        }
+    }
+}

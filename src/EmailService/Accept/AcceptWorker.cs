@@ -1,0 +1,192 @@
+using System.Threading.Channels;
+using EmailService.Messages;
+using EmailService.Outbox;
+using EmailService.Platform;
+using Npgsql;
+
+namespace EmailService.Accept;
+
+/// <summary>Takes responsibility for requests, many in one transaction (group commit): while one
+/// transaction is being flushed, the requests that arrive gather for the next.
+/// <para>A request's task ends after the commit that stores all of it, or with the reason why nothing of it is
+/// known to be stored. 202 follows the commit; design, contract 1.</para></summary>
+public sealed partial class AcceptWorker(
+    AcceptStore store, Hand hand, NodeRegistry node, EventSignal events, AcceptOptions options, OutboxOptions outbox,
+    AcceptMetrics metrics, TimeProvider time, ILogger<AcceptWorker> logger) : BackgroundService
+{
+    private readonly Channel<AcceptEntry> waiting = Channel.CreateBounded<AcceptEntry>(options.WaitingRequests);
+
+    /// <summary>Stores a request. Not cancelled by the caller's going away once it waits: its rows may be under way.</summary>
+    public Task<AcceptResult> AcceptAsync(int accountId, SendRequest request, IdempotencyKey? key, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var entry = Prepare(accountId, request, key);
+        if (!waiting.Writer.TryWrite(entry))
+        {
+            metrics.Refused.Add(1);
+            entry.Complete(new AcceptResult.Unavailable("too many requests are waiting to be stored; try again in a few seconds"));
+        }
+
+        return entry.Done;
+    }
+
+    private AcceptEntry Prepare(int accountId, SendRequest request, IdempotencyKey? key)
+    {
+        var now = time.GetUtcNow();
+        var requestId = MessageId.NewRequest(now);
+        var content = MessageCodec.Encode(request.Content);
+        var messages = new List<AcceptedMessage>(request.Messages.Count);
+        for (var i = 0; i < request.Messages.Count; i++)
+        {
+            var requested = request.Messages[i];
+            var message = new Message
+            {
+                Id = requestId.WithIndex(i),
+                AccountId = accountId,
+                CreatedAt = now,
+                SendAt = requested.SendAt,
+                OnUnknown = request.OnUnknown,
+                Categories = request.Categories,
+                CustomArgs = requested.CustomArgs,
+                Content = request.Content,
+                Personalization = requested.Personalization,
+            };
+            var dueAt = requested.SendAt is { } later && later > now ? later : now;
+            var recipients = requested.Personalization.Envelope()
+                .Select((r, n) => new ClaimedRecipient(
+                    new RecipientId(message.Id, (short)n), accountId, r.Email, r.Domain, Attempt: 1, dueAt + outbox.Expiry, Processed: false))
+                .ToList();
+            messages.Add(new AcceptedMessage(
+                message, i == 0 ? request.Size : 0, MessageCodec.Encode(requested.Personalization),
+                i == 0 ? content : null, dueAt, recipients));
+        }
+
+        return new AcceptEntry(accountId, requestId, AcceptAnswer.Write(requestId, request), key, messages);
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(Enumerable.Range(0, options.Batchers).Select(_ => Task.Run(() => RunBatcherAsync(stoppingToken), CancellationToken.None)));
+
+    /// <summary>Stops taking requests in, then waits until those that wait are stored.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        waiting.Writer.TryComplete();
+        await (ExecuteTask?.WaitAsync(cancellationToken) ?? Task.CompletedTask).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await base.StopAsync(cancellationToken);
+    }
+
+    private async Task RunBatcherAsync(CancellationToken stopping)
+    {
+        // The end of the channel ends the loop, not the token: what waits was not answered yet.
+        _ = stopping;
+        var batch = new List<AcceptEntry>();
+        while (await waiting.Reader.WaitToReadAsync(CancellationToken.None))
+        {
+            var octets = 0;
+            while (batch.Count < options.BatchRequests && octets < options.BatchOctets && waiting.Reader.TryRead(out var entry))
+            {
+                batch.Add(entry);
+                octets += entry.StoredOctets;
+            }
+
+            if (batch.Count > 0)
+            {
+                await CommitAsync(batch);
+                batch.Clear();
+            }
+        }
+    }
+
+    private async Task CommitAsync(IReadOnlyList<AcceptEntry> batch)
+    {
+        // 1. Room in the hand, so that what is accepted here is delivered from here without a read.
+        var now = time.GetUtcNow();
+        foreach (var message in batch.SelectMany(e => e.Messages))
+        {
+            message.Handed = message.DueAt <= now && node.IsAlive && hand.TryReserve(message.Recipients.Count, message.Message.Weight);
+        }
+
+        // 2. One transaction. No token: the answer depends on it.
+        try
+        {
+            await store.CommitAsync(batch, node.NodeId, now, now + outbox.LeaseDuration, options.IdempotencyPeriod, CancellationToken.None);
+        }
+        catch (PostgresException refused) when (batch.Count > 1 && !refused.IsTransient)
+        {
+            // The server refused something in it and rolled all back; one by one, only the culprit fails.
+            LogRefusedBatch(refused, batch.Count);
+            Unreserve(batch);
+            foreach (var entry in batch)
+            {
+                await CommitAsync([entry]);
+            }
+
+            return;
+        }
+        catch (Exception exception) when (exception is NpgsqlException or TimeoutException or InvalidOperationException or ObjectDisposedException)
+        {
+            LogNotStored(exception, batch.Count);
+            Unreserve(batch);
+            Fail(batch, exception);
+            return;
+        }
+
+        // 3. Answer, then deliver.
+        metrics.Batches.Add(1);
+        foreach (var entry in batch)
+        {
+            var stored = entry.Result is AcceptResult.Accepted { Repeated: false };
+            metrics.Requests.Add(1, new KeyValuePair<string, object?>("result", stored ? "accepted" : "repeated"));
+            if (stored)
+            {
+                HandOver(entry);
+            }
+            else
+            {
+                Unreserve([entry]);
+            }
+
+            entry.Complete();
+        }
+
+        events.Raise();
+    }
+
+    private void HandOver(AcceptEntry entry)
+    {
+        foreach (var message in entry.Messages.Where(m => m.Handed))
+        {
+            hand.HandOver(new HandedMessage(message.Message, message.Recipients));
+        }
+
+        metrics.Recipients.Add(entry.Messages.Sum(m => m.Recipients.Count));
+    }
+
+    private void Unreserve(IReadOnlyList<AcceptEntry> batch)
+    {
+        foreach (var message in batch.SelectMany(e => e.Messages).Where(m => m.Handed))
+        {
+            hand.Unreserve(message.Recipients.Count, message.Message.Weight);
+            message.Handed = false;
+        }
+    }
+
+    private static void Fail(IReadOnlyList<AcceptEntry> batch, Exception exception)
+    {
+        // A server that refused this one request for what is in it is a fault of ours, and is said as such;
+        // all else is a store that can't be reached.
+        var reason = exception is PostgresException { IsTransient: false } refused
+            ? $"the database refused the request (SQLSTATE {refused.SqlState}); nothing was stored"
+            : "the database can't be reached; nothing is known to be stored. Try again, with the same Idempotency-Key if you gave one";
+        foreach (var entry in batch)
+        {
+            entry.Complete(new AcceptResult.Unavailable(reason));
+        }
+    }
+
+    [LoggerMessage(1001, LogLevel.Warning, "A transaction of {Count} requests was refused; trying them one by one")]
+    private partial void LogRefusedBatch(Exception exception, int count);
+
+    [LoggerMessage(1002, LogLevel.Error, "{Count} requests could not be stored and were answered 503")]
+    private partial void LogNotStored(Exception exception, int count);
+}

@@ -1,0 +1,66 @@
+using System.Buffers;
+using EmailService.Messages;
+using EmailService.Mime;
+
+namespace EmailService.Compose;
+
+/// <summary>Message → MIME. The same message always gives the same bytes: date and Message-ID are the
+/// message's own, so a second copy after a crash is recognisable as one.</summary>
+public static class MessageComposer
+{
+    /// <exception cref="MimeFieldException">A value can't be put in a message. Accept refuses such values, so
+    /// this is a fault of ours, and of this message alone.</exception>
+    public static ReadOnlyMemory<byte> Compose(Message message)
+    {
+        var buffer = new ArrayBufferWriter<byte>(4096 + message.Weight);
+        MimeComposer.Compose(ToMime(message), buffer);
+        return buffer.WrittenMemory;
+    }
+
+    private static OutgoingMessage ToMime(Message message)
+    {
+        var own = message.Personalization;
+        var shared = message.Content;
+        return new OutgoingMessage
+        {
+            From = ToMailbox(message.From),
+            ReplyTo = [.. shared.ReplyTo.Select(ToMailbox)],
+            To = [.. own.To.Select(ToMailbox)],
+            Cc = [.. own.Cc.Select(ToMailbox)],
+            Subject = Substitute(message.Subject, own.Substitutions),
+            MessageId = MessageIdHeader.Of(message.Id, message.From.Domain)[1..^1],
+            Date = message.SendAt ?? message.CreatedAt,
+            Parts = [.. shared.Bodies.Select(b => new MessagePart(b.Type, Substitute(b.Value, own.Substitutions)))],
+            Attachments = [.. shared.Attachments.Select(a => new Attachment(a.FileName, a.Type, a.Content, a.Inline, a.ContentId))],
+            Headers = Merge(shared.Headers, own.Headers),
+        };
+    }
+
+    private static Mailbox ToMailbox(MailAddress address) =>
+        EmailAddress.TryParse(address.Email, out var parsed, out var problem)
+            ? new Mailbox(parsed, address.Name)
+            : throw new MimeFieldException(address.Email, problem);
+
+    // A personalization's header replaces the request's of the same name, whatever the case.
+    private static IReadOnlyList<KeyValuePair<string, string>> Merge(
+        IReadOnlyDictionary<string, string> shared, IReadOnlyDictionary<string, string> own)
+    {
+        if (shared.Count == 0 && own.Count == 0)
+        {
+            return [];
+        }
+
+        var names = own.Keys.ToHashSet(StringComparer.OrdinalIgnoreCase);
+        return [.. shared.Where(h => !names.Contains(h.Key)), .. own];
+    }
+
+    private static string Substitute(string text, IReadOnlyDictionary<string, string> substitutions)
+    {
+        foreach (var (tag, value) in substitutions)
+        {
+            text = text.Replace(tag, value, StringComparison.Ordinal);
+        }
+
+        return text;
+    }
+}

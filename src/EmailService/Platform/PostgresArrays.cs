@@ -1,0 +1,34 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace EmailService.Platform;
+
+/// <summary>Columns as array parameters: <c>unnest($1, $2, …)</c> makes rows of them, so a batch of any size
+/// is one statement with one plan.</summary>
+public static class PostgresArrays
+{
+    /// <summary>One value per item; null where the type is nullable.</summary>
+    public static NpgsqlParameter Column<TItem, TValue>(this IReadOnlyList<TItem> items, Func<TItem, TValue> value)
+    {
+        var values = new TValue[items.Count];
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = value(items[i]);
+        }
+
+        return new NpgsqlParameter<TValue[]> { TypedValue = values };
+    }
+
+    /// <summary>One text per item, or null. U+0000, which PostgreSQL's text cannot hold, becomes U+FFFD:
+    /// what another machine said must never make its own record impossible.</summary>
+    public static NpgsqlParameter TextColumn<TItem>(this IReadOnlyList<TItem> items, Func<TItem, string?> value)
+    {
+        var values = new string?[items.Count];
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = value(items[i])?.Replace('\0', '\uFFFD');
+        }
+
+        return new NpgsqlParameter { Value = values, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text };
+    }
+}

@@ -1,0 +1,14 @@
+using System.Diagnostics.Metrics;
+using EmailService.Platform;
+
+namespace EmailService.Record;
+
+/// <summary>What the pager may look at; docs/operating.md says what to alert on.</summary>
+public sealed class RecordMetrics(ServiceMeter service)
+{
+    public Counter<long> Outcomes { get; } = service.Meter.CreateCounter<long>(
+        "emailservice.record.outcomes", description: "Outcomes stored, by event.");
+
+    public Counter<long> LostLeases { get; } = service.Meter.CreateCounter<long>(
+        "emailservice.record.lost_leases", description: "Outcomes whose lease had ended before they could be stored: possible second copies.");
+}

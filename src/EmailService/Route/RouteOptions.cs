@@ -1,0 +1,60 @@
+using System.Net;
+using EmailService.Platform;
+
+namespace EmailService.Route;
+
+/// <summary>Settings under <c>EmailService:Route</c>.</summary>
+public sealed record RouteOptions : ICheckedOptions
+{
+    /// <summary>False, the default: all mail goes to the built-in catch-all host on loopback and is read at <c>/inbox</c>.
+    /// True: mail goes to the recipients' mail hosts.</summary>
+    public bool Live { get; init; }
+
+    /// <summary>The port of the recipients' mail hosts. 25 everywhere but in tests.</summary>
+    public int Port { get; init; } = 25;
+
+    /// <summary>A host that takes all mail instead of the MX hosts, as <c>host</c> or <c>host:port</c> (a "smart host").</summary>
+    public string? Relay { get; init; }
+
+    /// <summary>Domains with a host of their own instead of their MX: domain → <c>host</c> or <c>host:port</c>.</summary>
+    public IReadOnlyDictionary<string, string> Static { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Also connect over IPv6, after IPv4.</summary>
+    public bool Ipv6 { get; init; } = true;
+
+    /// <summary>DNS servers as <c>address</c> or <c>address:port</c>; none means those of <c>/etc/resolv.conf</c>.</summary>
+    public IReadOnlyList<string> DnsServers { get; init; } = [];
+
+    public IEnumerable<(string Key, string Problem)> Check()
+    {
+        if (Port is < 1 or > 65535)
+        {
+            yield return (nameof(Port), $"found {Port}, expected a port from 1 to 65535");
+        }
+
+        if (Relay is not null && MailHost.TryParse(Relay, 25) is null)
+        {
+            yield return (nameof(Relay), $"found \"{Relay}\", expected host or host:port");
+        }
+
+        foreach (var (domain, host) in Static)
+        {
+            if (MailHost.TryParse(host, 25) is null)
+            {
+                yield return ($"{nameof(Static)}:{domain}", $"found \"{host}\", expected host or host:port");
+            }
+        }
+
+        for (var i = 0; i < DnsServers.Count; i++)
+        {
+            if (!IPEndPoint.TryParse(DnsServers[i], out _))
+            {
+                yield return ($"{nameof(DnsServers)}:{i}", $"found \"{DnsServers[i]}\", expected an IP address, or address:port");
+            }
+        }
+    }
+
+    /// <summary>The servers with port 53 where none is given.</summary>
+    public IReadOnlyList<IPEndPoint> DnsEndPoints() =>
+        [.. DnsServers.Select(s => IPEndPoint.Parse(s)).Select(e => e.Port == 0 ? new IPEndPoint(e.Address, 53) : e)];
+}

@@ -1,0 +1,52 @@
+using System.Globalization;
+using System.Net;
+using EmailService.Smtp;
+
+namespace EmailService.Route;
+
+/// <summary>A name to connect to, with its port.</summary>
+public sealed record MailHost(string Name, int Port)
+{
+    /// <summary>Reads <c>host</c>, <c>host:port</c>, <c>1.2.3.4:port</c> or <c>[::1]:port</c>; null if it is none of them.</summary>
+    public static MailHost? TryParse(string text, int defaultPort)
+    {
+        if (IPEndPoint.TryParse(text, out var endPoint))
+        {
+            return new MailHost(endPoint.Address.ToString(), endPoint.Port == 0 ? defaultPort : endPoint.Port);
+        }
+
+        var colon = text.LastIndexOf(':');
+        var name = colon < 0 ? text : text[..colon];
+        var port = defaultPort;
+        if (name.Length == 0 || name.Contains(':', StringComparison.Ordinal) || name.AsSpan().ContainsAnyExcept(NameCharacters)
+            || (colon >= 0 && !(int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is >= 1 and <= 65535)))
+        {
+            return null;
+        }
+
+        return new MailHost(name.TrimEnd('.').ToLowerInvariant(), port);
+    }
+
+    private static readonly System.Buffers.SearchValues<char> NameCharacters =
+        System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._");
+
+    public override string ToString() => $"{Name}:{Port}";
+}
+
+/// <summary>Where a domain's mail goes.</summary>
+public abstract record RoutePlan
+{
+    private RoutePlan()
+    {
+    }
+
+    /// <summary>To these hosts, in this order.</summary>
+    /// <param name="Lane">The lane: the set of hosts, so that all domains that one provider hosts share it.</param>
+    public sealed record Hosts(string Lane, IReadOnlyList<MailHost> InOrder) : RoutePlan;
+
+    /// <summary>Nowhere, and the answer is final: no such domain, or a null MX. The reply is ours.</summary>
+    public sealed record Nowhere(SmtpReply Reply) : RoutePlan;
+
+    /// <summary>Not known now: DNS failed. The reply is ours.</summary>
+    public sealed record NotNow(SmtpReply Reply) : RoutePlan;
+}

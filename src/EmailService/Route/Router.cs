@@ -1,0 +1,109 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using EmailService.Dns;
+using EmailService.Platform;
+using EmailService.Smtp;
+
+namespace EmailService.Route;
+
+/// <summary>domain → mail hosts in order, and host → addresses. RFC 5321 §5.</summary>
+public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPoint inbox)
+{
+    /// <summary>Hosts of one domain that are looked at; a domain may publish hundreds.</summary>
+    private const int MaxHosts = 16;
+
+    private const int MaxLaneLength = 200;
+
+    /// <summary>Completes at once while DNS is cached.</summary>
+    public async ValueTask<RoutePlan> PlanAsync(string domain, CancellationToken cancellationToken)
+    {
+        if (!options.Live)
+        {
+            return inbox.EndPoint is { } endPoint
+                ? One("inbox", new MailHost(endPoint.Address.ToString(), endPoint.Port))
+                : new RoutePlan.NotNow(SmtpReply.Local(451, new EnhancedStatusCode(4, 3, 2), "live delivery is off and no inbox runs on this node"));
+        }
+
+        if (options.Static.TryGetValue(domain, out var own))
+        {
+            var host = MailHost.TryParse(own, options.Port)!;
+            return One($"static:{host}", host);
+        }
+
+        if (options.Relay is not null)
+        {
+            var host = MailHost.TryParse(options.Relay, 25)!;
+            return One($"relay:{host}", host);
+        }
+
+        return FromMx(domain, await dns.QueryAsync(domain, DnsType.Mx, cancellationToken));
+    }
+
+    private static RoutePlan.Hosts One(string lane, MailHost host) => new(lane, [host]);
+
+    private RoutePlan FromMx(string domain, DnsAnswer answer) => answer.Status switch
+    {
+        // RFC 7505 §3, and §4.1 for the codes: the domain says that it takes no mail.
+        DnsStatus.Found when answer.IsNullMx => Nowhere(new EnhancedStatusCode(5, 1, 10), $"{domain} accepts no mail: it has a null MX"),
+        DnsStatus.Found => ToHosts(answer.Records.OfType<MxRecord>().Where(r => r.Exchange.Length > 0).ToList()),
+
+        // The implicit MX. RFC 5321 §5.1
+        DnsStatus.NoData => ToHosts([new MxRecord(domain, TimeSpan.Zero, 0, domain)]),
+        DnsStatus.NoSuchDomain => Nowhere(new EnhancedStatusCode(5, 1, 2), $"the domain {domain} does not exist"),
+        DnsStatus.ServerFailed => NotNow(domain, $"the name servers of {domain} fail: {answer.Detail}"),
+        DnsStatus.NoAnswer => NotNow(domain, $"no answer from DNS about {domain}: {answer.Detail}"),
+    };
+
+    // 556: the host does not accept mail. RFC 7504
+    private static RoutePlan.Nowhere Nowhere(EnhancedStatusCode status, string text) =>
+        new(SmtpReply.Local(status.Detail == 10 ? 556 : 550, status, text));
+
+    private static RoutePlan.NotNow NotNow(string domain, string text)
+    {
+        _ = domain;
+        return new(SmtpReply.Local(451, new EnhancedStatusCode(4, 4, 3), text));
+    }
+
+    private RoutePlan.Hosts ToHosts(List<MxRecord> records)
+    {
+        // Hosts of equal preference in random order, so that they share the load. RFC 5321 §5.1
+        var order = records.ToArray();
+        Random.Shared.Shuffle(order);
+        var hosts = order.OrderBy(r => r.Preference)
+            .Select(r => r.Exchange.ToLowerInvariant()).Distinct().Take(MaxHosts)
+            .Select(name => new MailHost(name, options.Port)).ToList();
+        return new RoutePlan.Hosts(LaneOf(records), hosts);
+    }
+
+    private static string LaneOf(List<MxRecord> records)
+    {
+        var site = "mx:" + string.Join(',', records.Select(r => r.Exchange.ToLowerInvariant()).Distinct().Order(StringComparer.Ordinal));
+        return site.Length <= MaxLaneLength
+            ? site
+            : string.Concat(site.AsSpan(0, MaxLaneLength - 17), "#", Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(site)).AsSpan(0, 8)));
+    }
+
+    /// <summary>The addresses of one host, IPv4 before IPv6; empty with the reason when there are none.</summary>
+    public async ValueTask<(IReadOnlyList<IPEndPoint> EndPoints, SmtpReply? Problem)> ResolveAsync(MailHost host, CancellationToken cancellationToken)
+    {
+        if (IPAddress.TryParse(host.Name, out var literal))
+        {
+            return ([new IPEndPoint(literal, host.Port)], null);
+        }
+
+        // Both at once; from the cache both complete at once.
+        var asking = dns.QueryAsync(host.Name, DnsType.A, cancellationToken).Preserve();
+        var v6 = options.Ipv6 ? await dns.QueryAsync(host.Name, DnsType.Aaaa, cancellationToken) : null;
+        var v4 = await asking;
+        var endPoints = v4.Records.Concat(v6?.Records ?? []).OfType<AddressRecord>()
+            .Select(r => new IPEndPoint(r.Address, host.Port)).ToList();
+        if (endPoints.Count > 0)
+        {
+            return (endPoints, null);
+        }
+
+        // Never permanent: a mail host without an address is somebody's slip, and slips are mended.
+        return ([], SmtpReply.Local(451, new EnhancedStatusCode(4, 4, 4), $"the mail host {host.Name} has no address: {v4.Detail}"));
+    }
+}

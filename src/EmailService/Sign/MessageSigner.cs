@@ -1,0 +1,41 @@
+using EmailService.Accounts;
+using EmailService.Compose;
+using EmailService.Messages;
+
+namespace EmailService.Sign;
+
+/// <summary>A message as it goes out: the signature's header field and the message below it, which are not copied together.</summary>
+/// <param name="Segments">What SMTP sends, in order.</param>
+/// <param name="Domain">The domain that signed.</param>
+/// <param name="ReturnPath">The host part of the reverse-path.</param>
+/// <param name="At">When it was composed and signed.</param>
+public sealed record SignedMessage(IReadOnlyList<ReadOnlyMemory<byte>> Segments, string Domain, string ReturnPath, DateTimeOffset At)
+{
+    /// <summary>Octets in all.</summary>
+    public int Size => Segments.Sum(s => s.Length);
+
+    /// <summary>The header holds octets above 127: an address with a local part in another script. RFC 6532</summary>
+    public bool Is8Bit { get; init; }
+}
+
+/// <summary>Composes a message and signs it with the key of the domain it is from.</summary>
+public sealed class MessageSigner(SendingDomains domains, TimeProvider time)
+{
+    /// <summary>Null when the sender's domain is not (or no longer) one that we may sign for.</summary>
+    public async ValueTask<SignedMessage?> SignAsync(Message message, CancellationToken cancellationToken)
+    {
+        var domain = await domains.FindAsync(message.AccountId, message.From.Domain, cancellationToken);
+        if (domain is not { Verified: true })
+        {
+            return null;
+        }
+
+        var composed = MessageComposer.Compose(message);
+        var now = time.GetUtcNow();
+        var signature = domain.Signer.Sign(composed.Span, now);
+        return new SignedMessage([signature, composed], domain.Name, domain.ReturnPath, now)
+        {
+            Is8Bit = !System.Text.Ascii.IsValid(composed.Span),
+        };
+    }
+}
