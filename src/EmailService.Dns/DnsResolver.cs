@@ -1,0 +1,157 @@
+using System.Net;
+
+namespace EmailService.Dns;
+
+/// <summary>
+/// A stub resolver: it asks recursive resolvers and believes them, with care about who is speaking.
+/// <list type="bullet">
+/// <item>UDP first, on a fresh port with a random id and random capitals; TCP when the answer was cut or looks forged.</item>
+/// <item>An answer is kept for its time to live, also "no data" and "no such domain" (RFC 2308); a failure only for seconds.</item>
+/// <item>Callers who ask the same at the same time share one query. A caller who leaves does not end it.</item>
+/// <item>What the network does is a <see cref="DnsAnswer"/>, never an exception.</item>
+/// </list>
+/// Safe for use by many threads; keep one for the life of the program.
+/// </summary>
+public sealed class DnsResolver : IDnsResolver, IDisposable
+{
+    private readonly DnsResolverOptions _options;
+    private readonly TimeProvider _time;
+    private readonly IDnsObserver _observer;
+    private readonly DnsServerList _servers;
+    private readonly DnsTransport _transport;
+    private readonly DnsCache _cache;
+    private readonly SemaphoreSlim _slots;
+    private readonly CancellationTokenSource _stopped = new();
+    private readonly Lock _gate = new();
+    private readonly Dictionary<DnsKey, Task<DnsAnswer>> _underWay = [];
+    private int _generation;
+    private volatile bool _disposed;
+
+    /// <summary>Makes a resolver. Opens nothing until it is asked.</summary>
+    /// <param name="options">Servers, waits and bounds.</param>
+    /// <param name="time">The clock that waits and expiry go by.</param>
+    /// <param name="observer">Told of queries, answers and hits; null for nobody.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
+    public DnsResolver(DnsResolverOptions options, TimeProvider time, IDnsObserver? observer = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(time);
+        options.Validate();
+        _options = options;
+        _time = time;
+        _observer = observer ?? NullDnsObserver.Instance;
+        _servers = new DnsServerList(options, time);
+        _transport = new DnsTransport(options, time, _observer);
+        _cache = new DnsCache(options.CacheEntries);
+        _slots = new SemaphoreSlim(options.MaxConcurrentQueries);
+    }
+
+    /// <summary>The name under which the name of an address is found: ask it for <see cref="DnsType.Ptr"/> (RFC 1035 §3.5).</summary>
+    /// <param name="address">An IPv4 or IPv6 address.</param>
+    /// <returns>A name under <c>in-addr.arpa</c> or <c>ip6.arpa</c>.</returns>
+    public static string ReverseName(IPAddress address) => DnsName.Reverse(address);
+
+    /// <inheritdoc/>
+    /// <exception cref="ObjectDisposedException">The resolver was disposed of.</exception>
+    public ValueTask<DnsAnswer> QueryAsync(string name, DnsType type, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<DnsAnswer>(cancellationToken);
+        }
+
+        if (!DnsName.TryNormalise(name, out var asked, out var error))
+        {
+            return new ValueTask<DnsAnswer>(Impossible(name, type, error));
+        }
+
+        var key = new DnsKey(asked, type);
+        if (_cache.Find(key, _time.GetUtcNow()) is { } kept)
+        {
+            _observer.CacheHit(kept);
+            return new ValueTask<DnsAnswer>(kept);
+        }
+
+        return JoinAsync(key, cancellationToken);
+    }
+
+    /// <summary>Forgets every answer. Queries under way go on for those who wait, and what they find is not kept.</summary>
+    public void Clear()
+    {
+        lock (_gate)
+        {
+            _generation++;
+            _underWay.Clear();
+            _cache.Clear();
+        }
+    }
+
+    /// <summary>Ends queries under way; who waits for them gets <see cref="DnsStatus.NoAnswer"/>.</summary>
+    public void Dispose()
+    {
+        _disposed = true;
+        _stopped.Cancel();
+    }
+
+    private ValueTask<DnsAnswer> JoinAsync(DnsKey key, CancellationToken cancellationToken)
+    {
+        Task<DnsAnswer>? shared;
+        var joined = true;
+        lock (_gate)
+        {
+            if (!_underWay.TryGetValue(key, out shared))
+            {
+                // It may have landed between our look and the lock.
+                if (_cache.Find(key, _time.GetUtcNow()) is { } kept)
+                {
+                    return new ValueTask<DnsAnswer>(kept);
+                }
+
+                joined = false;
+                var generation = _generation;
+                shared = Task.Run(() => LookUpAsync(key, generation), CancellationToken.None);
+                _underWay.Add(key, shared);
+            }
+        }
+
+        if (joined)
+        {
+            _observer.Joined(key.Name, key.Type);
+        }
+
+        return new ValueTask<DnsAnswer>(shared.WaitAsync(cancellationToken));
+    }
+
+    private async Task<DnsAnswer> LookUpAsync(DnsKey key, int generation)
+    {
+        DnsFinding? found = null;
+        try
+        {
+            using var deadline = new CancellationTokenSource(_options.QueryDeadline, _time);
+            using var stop = _stopped.Token.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), deadline);
+            var lookup = new DnsLookup(key, _options, _servers, _transport, _time, _observer);
+            found = await lookup.RunAsync(_slots, deadline.Token).ConfigureAwait(false);
+            return found.Value.Answer;
+        }
+        finally
+        {
+            // Kept before it is no longer shared, so that nobody asks in between.
+            lock (_gate)
+            {
+                if (generation == _generation)
+                {
+                    if (found is { } finding)
+                    {
+                        _cache.Put(key, finding.Answer, finding.Size, _time.GetUtcNow());
+                    }
+
+                    _underWay.Remove(key);
+                }
+            }
+        }
+    }
+
+    private DnsAnswer Impossible(string name, DnsType type, string? error) =>
+        new(DnsStatus.NoSuchDomain, name, type, [], false, name, _time.GetUtcNow(), $"not a domain name, nobody was asked: {error}");
+}
