@@ -1,0 +1,415 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using EmailService.Smtp;
+
+namespace EmailService.TestKit;
+
+/// <summary>How a scripted mail host writes its replies.</summary>
+public enum MxPacing
+{
+    Whole,
+    LineByLine,
+    ByteByByte,
+}
+
+/// <summary>A message whose content reached a <see cref="ScriptedMx"/> in full.</summary>
+/// <param name="Number">1 for the first content that came in, over all connections.</param>
+/// <param name="Connection">1 for the first connection.</param>
+/// <param name="Data">The content, not dot-stuffed.</param>
+/// <param name="Mail">The MAIL command as it came, with its parameters.</param>
+/// <param name="Reply">What the host answered, or null if it was told to say nothing.</param>
+public sealed record MxMessage(
+    int Number,
+    int Connection,
+    string HelloName,
+    string ReversePath,
+    IReadOnlyList<string> ForwardPaths,
+    string Mail,
+    byte[] Data,
+    bool IsEncrypted,
+    bool IsChunked,
+    string? Reply)
+{
+    /// <summary>The content as Latin-1, a character for each byte.</summary>
+    public string Text => System.Text.Encoding.Latin1.GetString(Data);
+}
+
+/// <summary>A mail host on a real socket that takes everything and keeps it, until its script says otherwise.</summary>
+/// <remarks>Steps of a script belong to a stage and are used up in the order they were given; then the host behaves again.
+/// At <see cref="SmtpStage.Connect"/> a step is taken on accepting (closing is a reset), at <see cref="SmtpStage.Greeting"/> in place of the greeting,
+/// at <see cref="SmtpStage.Content"/> when content is about to come, at <see cref="SmtpStage.EndOfData"/> in place of the final reply.
+/// A reply that starts with 421 closes the connection after it. All members may be used while the host runs.</remarks>
+public sealed class ScriptedMx : IAsyncDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<SmtpStage, List<Step>> _steps = [];
+    private readonly Dictionary<string, List<Step>> _recipients = new(StringComparer.OrdinalIgnoreCase);
+    private readonly List<MxMessage> _messages = [];
+    private readonly List<MxMessage> _refused = [];
+    private readonly ConcurrentQueue<string> _commands = new();
+    private readonly ConcurrentDictionary<Socket, byte> _sockets = new();
+    private readonly ConcurrentBag<Task> _connections = [];
+    private readonly CancellationTokenSource _stopping = new();
+    private TaskCompletionSource _changed = NewSignal();
+    private TaskCompletionSource? _held;
+    private Socket? _listener;
+    private int _connectionCount;
+    private int _contents;
+
+    private ScriptedMx(IPEndPoint endPoint)
+    {
+        EndPoint = endPoint;
+        AcceptConnections();
+    }
+
+    /// <summary>Where it listens.</summary>
+    public IPEndPoint EndPoint { get; private set; }
+
+    public string HostName { get; set; } = "mx.test";
+
+    /// <summary>The keywords of the EHLO reply; STARTTLS comes by itself with a certificate and until TLS is on.</summary>
+    public IList<string> Capabilities { get; init; } =
+        ["PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "CHUNKING", "ENHANCEDSTATUSCODES"];
+
+    /// <summary>Offers STARTTLS if set.</summary>
+    public X509Certificate2? Certificate { get; set; }
+
+    /// <summary>Offers STARTTLS, answers 220, and then sends garbage in place of a handshake.</summary>
+    public bool BreaksTls { get; set; }
+
+    public MxPacing Pacing { get; set; }
+
+    /// <summary>Between the pieces of a reply, when <see cref="Pacing"/> makes pieces.</summary>
+    public TimeSpan PieceDelay { get; set; }
+
+    /// <summary>Between CR and LF, or LF alone.</summary>
+    public string LineEnd { get; set; } = "\r\n";
+
+    /// <summary>Messages that were answered 2yz, or not at all after their content had come.</summary>
+    public IReadOnlyList<MxMessage> Messages
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _messages];
+            }
+        }
+    }
+
+    /// <summary>Messages that were refused after their content had come.</summary>
+    public IReadOnlyList<MxMessage> RefusedMessages
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _refused];
+            }
+        }
+    }
+
+    /// <summary>All command lines so far, over all connections.</summary>
+    public IReadOnlyList<string> Commands => [.. _commands];
+
+    /// <summary>Connections accepted so far.</summary>
+    public int ConnectionCount => Volatile.Read(ref _connectionCount);
+
+    /// <summary>Starts a host.</summary>
+    /// <param name="address">A loopback address such as <c>127.0.0.5</c> or <c>::1</c>.</param>
+    /// <param name="port">0 for a free one.</param>
+    public static ScriptedMx Start(string address = "127.0.0.1", int port = 0) => new(new IPEndPoint(IPAddress.Parse(address), port));
+
+    /// <summary>Starts a host that offers STARTTLS.</summary>
+    public static ScriptedMx StartWithTls(X509Certificate2 certificate, string address = "127.0.0.1", int port = 0) =>
+        new(new IPEndPoint(IPAddress.Parse(address), port)) { Certificate = certificate };
+
+    /// <summary>Starts a host that offers just these keywords in its EHLO reply.</summary>
+    public static ScriptedMx StartOffering(params string[] capabilities) =>
+        new(new IPEndPoint(IPAddress.Loopback, 0)) { Capabilities = capabilities };
+
+    /// <summary>A self-signed certificate with a fresh key.</summary>
+    public static X509Certificate2 CreateCertificate(string name = "mx.test")
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName(name);
+        request.CertificateExtensions.Add(names.Build());
+        var now = TimeProvider.System.GetUtcNow();
+        return request.CreateSelfSigned(now.AddDays(-1), now.AddYears(1));
+    }
+
+    /// <summary>Answers the stage with this reply in place of the usual one. Lines within are separated by <c>\n</c>; no line end at the end.</summary>
+    public void Reply(SmtpStage stage, string reply, int times = int.MaxValue) => Add(stage, new Step(StepKind.Reply, reply, times));
+
+    /// <summary>Answers a recipient with this reply.</summary>
+    public void ReplyTo(string forwardPath, string reply, int times = int.MaxValue)
+    {
+        lock (_lock)
+        {
+            if (!_recipients.TryGetValue(forwardPath, out var steps))
+            {
+                _recipients[forwardPath] = steps = [];
+            }
+
+            steps.Add(new Step(StepKind.Reply, reply, times));
+        }
+    }
+
+    /// <summary>Answers with a multi-line reply of at least so many bytes.</summary>
+    public void ReplyHugely(SmtpStage stage, int bytes, int times = int.MaxValue) =>
+        Reply(stage, string.Concat(Enumerable.Repeat("250-" + new string('x', 60) + "\n", (bytes / 65) + 1)) + "250 end", times);
+
+    /// <summary>Says nothing more at this stage until disposed.</summary>
+    public void Hang(SmtpStage stage, int times = int.MaxValue) => Add(stage, new Step(StepKind.Hang, null, times));
+
+    /// <summary>Closes the connection at this stage without a reply.</summary>
+    public void Close(SmtpStage stage, int times = int.MaxValue) => Add(stage, new Step(StepKind.Close, null, times));
+
+    /// <summary>Behaves as usual at this stage so many times; put it before another step to have that happen later.</summary>
+    public void Behave(SmtpStage stage, int times) => Add(stage, new Step(StepKind.Behave, null, times));
+
+    /// <summary>Drops all scripts.</summary>
+    public void ClearScript()
+    {
+        lock (_lock)
+        {
+            _steps.Clear();
+            _recipients.Clear();
+        }
+    }
+
+    /// <summary>Holds back final replies until <see cref="ReleaseFinalReplies"/>. The messages count as received meanwhile.</summary>
+    public void HoldFinalReplies()
+    {
+        lock (_lock)
+        {
+            _held ??= NewSignal();
+        }
+    }
+
+    public void ReleaseFinalReplies()
+    {
+        lock (_lock)
+        {
+            _held?.TrySetResult();
+            _held = null;
+        }
+    }
+
+    /// <summary>Closes the listening socket: connections are refused from now on. Open ones stay.</summary>
+    public void RefuseConnections()
+    {
+        lock (_lock)
+        {
+            _listener?.Dispose();
+            _listener = null;
+        }
+    }
+
+    /// <summary>Listens again, on the same port.</summary>
+    public void AcceptConnections()
+    {
+        lock (_lock)
+        {
+            if (_listener is not null)
+            {
+                return;
+            }
+
+            _listener = new Socket(EndPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+            _listener.Bind(EndPoint);
+            _listener.Listen(512);
+            EndPoint = (IPEndPoint)_listener.LocalEndPoint!;
+            _ = AcceptAsync(_listener);
+        }
+    }
+
+    /// <summary>Resets every open connection.</summary>
+    public void ResetConnections()
+    {
+        foreach (var socket in _sockets.Keys)
+        {
+            Reset(socket);
+        }
+    }
+
+    /// <summary>Waits until so many messages have come in.</summary>
+    /// <exception cref="TimeoutException">They did not within <paramref name="timeout"/>, by default 15 seconds.</exception>
+    public async Task<IReadOnlyList<MxMessage>> WaitForMessagesAsync(int count, TimeSpan? timeout = null)
+    {
+        using var deadline = new CancellationTokenSource(timeout ?? TimeSpan.FromSeconds(15));
+        while (true)
+        {
+            Task changed;
+            lock (_lock)
+            {
+                if (_messages.Count >= count)
+                {
+                    return [.. _messages];
+                }
+
+                changed = _changed.Task;
+            }
+
+            try
+            {
+                await changed.WaitAsync(deadline.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                throw new TimeoutException($"{HostName} [{EndPoint}] waited for {count} messages and got {Messages.Count} "
+                    + $"over {ConnectionCount} connections. Last commands: {string.Join(" | ", Commands.TakeLast(10))}");
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        RefuseConnections();
+        await _stopping.CancelAsync();
+        ReleaseFinalReplies();
+        ResetConnections();
+        await Task.WhenAll(_connections);
+        _stopping.Dispose();
+    }
+
+    internal CancellationToken Stopping => _stopping.Token;
+
+    internal void Log(string command) => _commands.Enqueue(command);
+
+    /// <summary>The step that is due at a stage, or null to behave.</summary>
+    internal Step? Take(SmtpStage stage)
+    {
+        lock (_lock)
+        {
+            return _steps.TryGetValue(stage, out var steps) ? Take(steps) : null;
+        }
+    }
+
+    internal Step? TakeFor(string forwardPath)
+    {
+        lock (_lock)
+        {
+            return _recipients.TryGetValue(forwardPath, out var steps) ? Take(steps) : null;
+        }
+    }
+
+    internal int NextContent() => Interlocked.Increment(ref _contents);
+
+    /// <summary>Keeps a message, before its reply goes out. Completes when the reply may go.</summary>
+    internal Task KeepAsync(MxMessage message)
+    {
+        lock (_lock)
+        {
+            var isRefused = message.Reply is { } reply && reply[0] != '2';
+            (isRefused ? _refused : _messages).Add(message);
+            _changed.TrySetResult();
+            _changed = NewSignal();
+            return _held?.Task ?? Task.CompletedTask;
+        }
+    }
+
+    internal static void Reset(Socket socket)
+    {
+        try
+        {
+            socket.LingerState = new LingerOption(true, 0);
+            socket.Dispose();
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // Already gone.
+        }
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private static Step? Take(List<Step> steps)
+    {
+        if (steps.Count == 0)
+        {
+            return null;
+        }
+
+        var step = steps[0];
+        if (step.Times != int.MaxValue && --step.Times == 0)
+        {
+            steps.RemoveAt(0);
+        }
+
+        return step.Kind == StepKind.Behave ? null : step;
+    }
+
+    private void Add(SmtpStage stage, Step step)
+    {
+        lock (_lock)
+        {
+            if (!_steps.TryGetValue(stage, out var steps))
+            {
+                _steps[stage] = steps = [];
+            }
+
+            steps.Add(step);
+        }
+    }
+
+    private async Task AcceptAsync(Socket listener)
+    {
+        try
+        {
+            while (true)
+            {
+                var socket = await listener.AcceptAsync(_stopping.Token);
+                var number = Interlocked.Increment(ref _connectionCount);
+                _sockets[socket] = 0;
+                _connections.Add(ServeAsync(socket, number));
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        {
+            // The listener was closed.
+        }
+    }
+
+    private async Task ServeAsync(Socket socket, int number)
+    {
+        await Task.Yield();
+        try
+        {
+            using var connection = new ScriptedMxConnection(this, socket, number);
+            await connection.RunAsync();
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or ObjectDisposedException
+            or System.Security.Authentication.AuthenticationException)
+        {
+            // The client went away, or we stop.
+        }
+        finally
+        {
+            _sockets.TryRemove(socket, out _);
+            socket.Dispose();
+        }
+    }
+
+    internal enum StepKind
+    {
+        Behave,
+        Reply,
+        Hang,
+        Close,
+    }
+
+    internal sealed class Step(StepKind kind, string? reply, int times)
+    {
+        public StepKind Kind => kind;
+
+        public string? Reply => reply;
+
+        public int Times { get; set; } = times;
+    }
+}
