@@ -1,4 +1,6 @@
 using System.Net;
+using System.Text;
+using EmailService.Accounts;
 using EmailService.Platform.Http;
 
 namespace EmailService.Inbox;
@@ -7,7 +9,29 @@ namespace EmailService.Inbox;
 internal sealed class InboxAccess : IEndpointFilter
 {
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next) =>
-        IsFromThisMachine(context.HttpContext) ? await next(context) : Refuse(context.HttpContext);
+        IsFromThisMachine(context.HttpContext) || await HasKeyAsync(context.HttpContext)
+            ? await next(context)
+            : Refuse(context.HttpContext);
+
+    private static async ValueTask<bool> HasKeyAsync(HttpContext context)
+    {
+        var header = context.Request.Headers.Authorization.ToString();
+        var key = header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header["Bearer ".Length..].Trim()
+            : header.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase) ? Password(header["Basic ".Length..].Trim())
+            : null;
+        return key is not null
+            && await context.RequestServices.GetRequiredService<ApiKeys>().FindAccountAsync(key, context.RequestAborted) is not null;
+    }
+
+    /// <summary>What stands behind the first colon. RFC 7617 §2</summary>
+    private static string? Password(string credentials)
+    {
+        var bytes = new byte[credentials.Length];
+        return Convert.TryFromBase64String(credentials, bytes, out var length)
+            && Array.IndexOf(bytes, (byte)':', 0, length) is var colon and >= 0
+            ? Encoding.UTF8.GetString(bytes, colon + 1, length - colon - 1)
+            : null;
+    }
 
     private static IResult Refuse(HttpContext context)
     {

@@ -28,7 +28,7 @@ internal static class SendCommand
         };
         command.SetAction((parsed, cancel) => CommandContext.Guarded(async () =>
         {
-            await using var app = context.Build();
+            await using var app = context.BuildQuietly();
             var quickstart = QuickstartFile.Read(app.Services.GetRequiredService<PlatformOptions>().DataPath);
             var apiKey = parsed.GetValue(key) ?? quickstart.ApiKey ?? throw new OperatorException(
                 $"There is no API key: no --key, no EMAILSERVICE_API_KEY and no {QuickstartFile.Name} in the data folder. Start the service once, or make a key with \"keys create\".");
