@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.Extensions.Configuration.Json;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging.Console;
 using Npgsql;
@@ -15,7 +14,9 @@ public static class PlatformServices
         builder.Services.AddSingleton(new OptionsBinder(builder.Configuration));
         var platform = builder.AddOptions<PlatformOptions>("");
         builder.AddOptions<PostgresOptions>("Postgres");
-        AddLogging(builder.Logging);
+        var isStarted = new StartedFlag();
+        builder.Services.AddSingleton(isStarted);
+        AddLogging(builder.Logging, isStarted);
 
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
@@ -41,6 +42,8 @@ public static class PlatformServices
     {
         app.MapHealth();
         app.MapMetrics();
+        var isStarted = app.Services.GetRequiredService<StartedFlag>();
+        app.Lifetime.ApplicationStarted.Register(() => isStarted.Value = true);
         return app;
     }
 
@@ -75,7 +78,7 @@ public static class PlatformServices
         return builder.Build();
     }
 
-    private static void AddLogging(ILoggingBuilder logging)
+    private static void AddLogging(ILoggingBuilder logging, StartedFlag isStarted)
     {
         logging.ClearProviders();
         logging.AddSimpleConsole(console =>
@@ -85,6 +88,8 @@ public static class PlatformServices
             console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
             console.ColorBehavior = LoggerColorBehavior.Disabled;
         });
+        // The host logs why it could not start, and throws it. Whoever called it says it, once and in one line.
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => level >= LogLevel.Warning && isStarted.Value);
         // Defaults; the Logging section of the configuration says otherwise.
         logging.Services.AddSingleton<Microsoft.Extensions.Options.IConfigureOptions<LoggerFilterOptions>>(
             new Microsoft.Extensions.Options.ConfigureOptions<LoggerFilterOptions>(filter =>
@@ -97,5 +102,11 @@ public static class PlatformServices
                     }
                 }
             }));
+    }
+
+    /// <summary>Whether everything has started.</summary>
+    private sealed class StartedFlag
+    {
+        public volatile bool Value;
     }
 }

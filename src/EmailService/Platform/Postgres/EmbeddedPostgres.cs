@@ -12,7 +12,7 @@ namespace EmailService.Platform;
 internal sealed partial class EmbeddedPostgres : IAsyncDisposable
 {
     private const string DatabaseName = "emailservice";
-    private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(15);
 
