@@ -49,7 +49,9 @@ internal sealed class DnsTransport(DnsResolverOptions options, TimeProvider time
             }
             catch (OperationCanceledException)
             {
-                return Failed(tcp, $"no answer in {options.AttemptTimeout.TotalMilliseconds:0} ms");
+                return Failed(tcp, deadline.IsCancellationRequested
+                    ? "no answer before the deadline"
+                    : $"no answer in {options.AttemptTimeout.TotalMilliseconds:0} ms");
             }
             catch (SocketException e)
             {

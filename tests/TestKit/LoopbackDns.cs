@@ -104,6 +104,9 @@ public sealed class LoopbackDns : IAsyncDisposable
     /// <summary>Whether an answer with an alias also has what the alias stands for.</summary>
     public bool FollowAliases { get; set; } = true;
 
+    /// <summary>Whether answers by TCP are sent an octet at a time.</summary>
+    public bool TrickleTcp { get; set; }
+
     /// <summary>How many queries arrived, by UDP and TCP.</summary>
     public int QueryCount => Log.Count;
 
@@ -343,6 +346,7 @@ public sealed class LoopbackDns : IAsyncDisposable
     {
         try
         {
+            socket.NoDelay = true;
             await using var stream = new NetworkStream(socket, ownsSocket: true);
             var prefix = new byte[2];
             while (true)
@@ -362,7 +366,11 @@ public sealed class LoopbackDns : IAsyncDisposable
                 }
 
                 BinaryPrimitives.WriteUInt16BigEndian(prefix, (ushort)answer.Length);
-                await stream.WriteAsync((byte[])[.. prefix, .. answer], _stop.Token);
+                byte[] framed = [.. prefix, .. answer];
+                foreach (var part in framed.Chunk(TrickleTcp ? 1 : framed.Length))
+                {
+                    await stream.WriteAsync(part, _stop.Token);
+                }
             }
         }
         catch (Exception e) when (Stopped(e) || e is IOException or SocketException)
