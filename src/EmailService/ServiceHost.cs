@@ -1,4 +1,11 @@
+using EmailService.Accept;
+using EmailService.Compose;
+using EmailService.Deliver;
+using EmailService.Outbox;
 using EmailService.Platform;
+using EmailService.Record;
+using EmailService.Route;
+using EmailService.Sign;
 
 namespace EmailService;
 
@@ -13,7 +20,15 @@ public static class ServiceHost
         var builder = HostBuilding.CreateBuilder(args);
 
         // In the order in which a message goes; hosted services start in this order and stop in the reverse one.
+        // Record stops after Deliver has brought its last outcomes, Accept before it has handed over its last messages.
         builder.AddPlatform();
+        builder.AddRecord();
+        builder.AddOutbox();
+        builder.AddCompose();
+        builder.AddSign();
+        builder.AddRoute();
+        builder.AddDeliver();
+        builder.AddAccept();
 
         configure?.Invoke(builder);
         builder.ThrowIfMisconfigured();

@@ -175,14 +175,16 @@ internal static class AddressParser
         var i = 1;
         for (; i < text.Length && text[i] != '"'; i++)
         {
-            if (text[i] == '\\' && ++i == text.Length)
+            var escaped = text[i] == '\\';
+            if (escaped && ++i == text.Length)
             {
                 break;
             }
 
-            if (text[i] is < ' ' or '\x7F')
+            // quoted-pairSMTP is ASCII only; RFC 6531 §3.3 did not extend it.
+            if (text[i] is < ' ' or '\x7F' || (escaped && text[i] > '~'))
             {
-                problem = "The part before the @ has a control character.";
+                problem = "The part before the @ has a character that is not allowed there.";
                 return false;
             }
 
@@ -231,6 +233,8 @@ internal static class AddressParser
                     or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned or UnicodeCategory.SpaceSeparator
                     or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
                     || rune == Rune.ReplacementChar
+                    // The Greek question mark, Greek varia and Kelvin sign are ASCII once somebody normalises them.
+                    || rune.Value is 0x037E or 0x1FEF or 0x212A
                     || (first && category is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark);
                 if (refused)
                 {

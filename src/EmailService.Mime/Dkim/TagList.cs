@@ -93,7 +93,7 @@ internal readonly ref struct TagList
     /// <summary>Decodes base64 with folds in it. RFC 6376 §2.10.</summary>
     internal static bool TryDecode(ReadOnlySpan<byte> value, out byte[] octets)
     {
-        // The platform's decoder skips space, tab, CR and LF.
+        // The platform's decoder skips space, tab, CR and LF, and refuses anything behind the padding.
         octets = new byte[Base64.GetMaxDecodedFromUtf8Length(value.Length)];
         if (Base64.DecodeFromUtf8(value, octets, out _, out var written) != OperationStatus.Done)
         {

@@ -24,7 +24,7 @@ public sealed class MimeEntity
         IReadOnlyList<MimeHeaderField> headers, ReadOnlyMemory<byte> rawHeader, ReadOnlyMemory<byte> rawBody, string defaultType)
     {
         Headers = headers;
-        RawHeader = rawHeader;
+        RawHeaderOctets = rawHeader;
         RawBody = rawBody;
         DefaultType = defaultType;
     }
@@ -33,7 +33,7 @@ public sealed class MimeEntity
     public IReadOnlyList<MimeHeaderField> Headers { get; }
 
     /// <summary>The octets of the header, its last line end included, the empty line not.</summary>
-    public ReadOnlyMemory<byte> RawHeader { get; }
+    public ReadOnlyMemory<byte> RawHeaderOctets { get; }
 
     /// <summary>The octets after the empty line, as they were transferred.</summary>
     public ReadOnlyMemory<byte> RawBody { get; }
@@ -48,14 +48,14 @@ public sealed class MimeEntity
     public ReadOnlyMemory<byte> Epilogue { get; internal set; }
 
     /// <summary>The media type; <c>text/plain</c> where none is given (RFC 2045 §5.2), <c>message/rfc822</c> inside a digest (RFC 2046 §5.1.5).</summary>
-    public MimeContentType ContentType => _contentType ??= MimeContentType.ParseLoosely(RawHeaderValue("Content-Type"), DefaultType);
+    public MimeContentType ContentType => _contentType ??= MimeContentType.ParseLoosely(RawHeader("Content-Type"), DefaultType);
 
     /// <summary>The transfer encoding in lower case; <c>7bit</c> where none is given (RFC 2045 §6.1).</summary>
     public string TransferEncoding
     {
         get
         {
-            var value = RawHeaderValue("Content-Transfer-Encoding");
+            var value = RawHeader("Content-Transfer-Encoding");
             var end = value?.AsSpan().IndexOfAny(';', ' ', '(') ?? -1;
             value = end < 0 ? value : value![..end];
             return string.IsNullOrEmpty(value) ? "7bit" : value.ToLowerInvariant();
@@ -63,7 +63,7 @@ public sealed class MimeEntity
     }
 
     /// <summary><c>inline</c>, <c>attachment</c> or what else the part says, in lower case; null where it says nothing (RFC 2183).</summary>
-    public string? Disposition => RawHeaderValue("Content-Disposition") is null ? null : DispositionValue.MediaType;
+    public string? Disposition => RawHeader("Content-Disposition") is null ? null : DispositionValue.MediaType;
 
     /// <summary>The parameters of the disposition, decoded (RFC 2231), names in lower case.</summary>
     public IReadOnlyDictionary<string, string> DispositionParameters => DispositionValue.Parameters;
@@ -73,7 +73,7 @@ public sealed class MimeEntity
         DispositionParameters.TryGetValue("filename", out var name) || ContentType.Parameters.TryGetValue("name", out name) ? name : null;
 
     /// <summary>The Content-ID without angle brackets (RFC 2045 §7).</summary>
-    public string? ContentId => RawHeaderValue("Content-ID") is { } id ? id.Trim().TrimStart('<').TrimEnd('>') : null;
+    public string? ContentId => RawHeader("Content-ID") is { } id ? id.Trim().TrimStart('<').TrimEnd('>') : null;
 
     /// <summary>Whether this is a multipart that could be taken apart.</summary>
     public bool IsMultipart { get; internal set; }
@@ -84,12 +84,12 @@ public sealed class MimeEntity
     internal string DefaultType { get; }
 
     private MimeContentType DispositionValue =>
-        _disposition ??= MimeContentType.ParseLoosely(RawHeaderValue("Content-Disposition"), "");
+        _disposition ??= MimeContentType.ParseLoosely(RawHeader("Content-Disposition"), "");
 
     /// <summary>The first field of this name.</summary>
     /// <param name="name">The name in any case.</param>
     /// <returns>Its decoded value, or null.</returns>
-    public string? Header(string name) => RawHeaderValue(name) is { } raw ? MimeHeader.Decode(raw) : null;
+    public string? Header(string name) => RawHeader(name) is { } raw ? MimeHeader.Decode(raw) : null;
 
     /// <summary>The body as text, by its charset; octets that this cannot explain are read as best they can.</summary>
     /// <returns>The text with the line ends it came with.</returns>
@@ -111,7 +111,11 @@ public sealed class MimeEntity
         }
     }
 
-    internal string? RawHeaderValue(string name)
+    /// <summary>The first field of this name as it was written, for values with a structure of their own: addresses,
+    /// parameters. Those are taken apart first and decoded after (RFC 2047 §6.2).</summary>
+    /// <param name="name">The name in any case.</param>
+    /// <returns>Its unfolded value, or null.</returns>
+    public string? RawHeader(string name)
     {
         foreach (var field in Headers)
         {

@@ -25,14 +25,13 @@ public sealed class MessageReader(NpgsqlDataSource db)
         while (await reader.ReadAsync(cancellationToken))
         {
             var id = new MessageId(reader.GetGuid(0));
-            Names.TryParseOnUnknown(reader.GetString(4), out var onUnknown);
             messages[id] = new Message
             {
                 Id = id,
                 AccountId = reader.GetInt32(1),
                 CreatedAt = reader.GetFieldValue<DateTimeOffset>(2),
                 SendAt = await reader.IsDBNullAsync(3, cancellationToken) ? null : reader.GetFieldValue<DateTimeOffset>(3),
-                OnUnknown = onUnknown,
+                OnUnknown = Names.TryParseOnUnknown(reader.GetString(4), out var onUnknown) ? onUnknown : OnUnknown.Retry,
                 Personalization = MessageCodec.DecodePersonalization(reader.GetFieldValue<byte[]>(5)),
                 Content = MessageCodec.DecodeContent(reader.GetFieldValue<byte[]>(6)),
             };

@@ -34,6 +34,8 @@ public static class PlatformServices
         services.AddSingleton<DatabaseStartup>();
         services.AddHostedService(provider => provider.GetRequiredService<DatabaseStartup>());
         services.AddHostedService(provider => provider.GetRequiredService<NodeRegistry>());
+        services.AddHostedService<DailyPartitions>();
+        services.AddSingleton<EventSignal>();
         return builder;
     }
 

@@ -1,0 +1,10 @@
+namespace EmailService.Compose;
+
+public static class ComposeServices
+{
+    public static WebApplicationBuilder AddCompose(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<MessageReader>();
+        return builder;
+    }
+}

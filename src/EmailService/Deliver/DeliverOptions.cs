@@ -1,0 +1,85 @@
+using EmailService.Platform;
+
+namespace EmailService.Deliver;
+
+/// <summary>Settings under <c>EmailService:Deliver</c>.</summary>
+public sealed record DeliverOptions : ICheckedOptions
+{
+    /// <summary>Connections to the hosts of one lane at most.</summary>
+    public int ConnectionsPerLane { get; init; } = 20;
+
+    /// <summary>Connections in all at most.</summary>
+    public int Connections { get; init; } = 500;
+
+    /// <summary>Messages that one connection carries at most.</summary>
+    public int MessagesPerConnection { get; init; } = 500;
+
+    /// <summary>How long a connection is kept without work.</summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Recipients of one lane that this node holds at most. Past that they wait in the table, so that one
+    /// lane that does not move cannot take the room of the others.</summary>
+    public int ReadyPerLane { get; init; } = 1000;
+
+    /// <summary>Connections tried in one attempt at most, over all hosts and addresses.</summary>
+    public int StepsPerAttempt { get; init; } = 8;
+
+    /// <summary>Time for a TCP connection to come about.</summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Time for each reply before the content. RFC 5321 §4.5.3.2 asks for 5 minutes.</summary>
+    public TimeSpan CommandTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Time for the reply to the end of the data. RFC 5321 §4.5.3.2.6 asks for 10 minutes; less makes second copies.</summary>
+    public TimeSpan FinalReplyTimeout { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Failures to get a session with any host of a lane, one after the other, after which the lane rests.</summary>
+    public int FailuresBeforeRest { get; init; } = 5;
+
+    /// <summary>The first rest of a lane; it doubles with each further failure.</summary>
+    public TimeSpan FirstRest { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The longest rest of a lane.</summary>
+    public TimeSpan LongestRest { get; init; } = TimeSpan.FromMinutes(10);
+
+    public IEnumerable<(string Key, string Problem)> Check()
+    {
+        if (ConnectionsPerLane is < 1 or > 10_000)
+        {
+            yield return (nameof(ConnectionsPerLane), $"found {ConnectionsPerLane}, expected 1 to 10000");
+        }
+
+        if (Connections < ConnectionsPerLane)
+        {
+            yield return (nameof(Connections), $"found {Connections}, expected at least ConnectionsPerLane ({ConnectionsPerLane})");
+        }
+
+        if (MessagesPerConnection < 1)
+        {
+            yield return (nameof(MessagesPerConnection), $"found {MessagesPerConnection}, expected at least 1");
+        }
+
+        if (ReadyPerLane < 1)
+        {
+            yield return (nameof(ReadyPerLane), $"found {ReadyPerLane}, expected at least 1");
+        }
+
+        if (StepsPerAttempt < 2)
+        {
+            yield return (nameof(StepsPerAttempt), $"found {StepsPerAttempt}, expected at least 2 (RFC 5321 §5.1 asks for two addresses)");
+        }
+
+        foreach (var (key, value) in new[]
+        {
+            (nameof(ConnectTimeout), ConnectTimeout), (nameof(CommandTimeout), CommandTimeout),
+            (nameof(FinalReplyTimeout), FinalReplyTimeout), (nameof(IdleTimeout), IdleTimeout),
+            (nameof(FirstRest), FirstRest), (nameof(LongestRest), LongestRest),
+        })
+        {
+            if (value <= TimeSpan.Zero)
+            {
+                yield return (key, $"found {value}, expected a time above zero");
+            }
+        }
+    }
+}

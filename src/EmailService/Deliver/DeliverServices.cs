@@ -1,0 +1,22 @@
+using EmailService.Platform;
+
+namespace EmailService.Deliver;
+
+public static class DeliverServices
+{
+    public static WebApplicationBuilder AddDeliver(this WebApplicationBuilder builder)
+    {
+        builder.AddOptions<DeliverOptions>("Deliver");
+        builder.Services.AddSingleton<HostMemory>();
+        builder.Services.AddSingleton<Deliverer>();
+        builder.Services.AddSingleton<LaneContext>();
+        builder.Services.AddSingleton<LaneDirectory>();
+        builder.Services.AddSingleton<DeliverMetrics>();
+        if (builder.Has(Role.Deliver))
+        {
+            builder.Services.AddHostedService<Dispatcher>();
+        }
+
+        return builder;
+    }
+}

@@ -1,0 +1,168 @@
+using System.Net;
+using EmailService.Mime;
+using EmailService.Messages;
+using EmailService.Outbox;
+using EmailService.Record;
+using EmailService.Route;
+using EmailService.Sign;
+using EmailService.Smtp;
+using EmailService.Smtp.Client;
+
+namespace EmailService.Deliver;
+
+/// <summary>Carries one recipient's message to the hosts of its lane, in order of preference, until one has answered.</summary>
+public sealed partial class Deliverer(
+    Router router, Ledger ledger, VerpKeys verp, HostMemory memory, DeliverOptions options, OutboxOptions outbox,
+    TimeProvider time, ILogger<Deliverer> logger)
+{
+    /// <summary>One attempt. On return its outcome is committed. The outcome is also returned, for the lane's pace.</summary>
+    /// <exception cref="OperationCanceledException">We are stopping, and nothing was tried: the claim may be given back.</exception>
+    public async Task<Outcome> DeliverAsync(Work work, LaneConnection connection, CancellationToken stopping)
+    {
+        // 1. The message as it goes out.
+        var (content, problem) = await ComposeAsync(work);
+        if (content is null)
+        {
+            var refused = new Outcome(Disposition.Bounced, FailureScope.Message, SmtpStage.Connect, problem!);
+            await SettleAsync(work, refused, [], null);
+            return refused;
+        }
+
+        var envelope = new SmtpEnvelope(
+            verp.Address.For(work.Claim.Id, content.ReturnPath), [work.Claim.Address], NeedsSmtpUtf8: content.Is8Bit, Is8Bit: content.Is8Bit);
+
+        // 2. Each host in order, until one has answered for this recipient.
+        stopping.ThrowIfCancellationRequested();
+        var steps = new List<AttemptStep>(1);
+        Outcome? outcome = null;
+        await foreach (var (host, endPoint, unresolved) in InOrderAsync(work.Plan, connection.EndPoint, stopping))
+        {
+            if (endPoint is null)
+            {
+                outcome = new Outcome(Disposition.Deferred, FailureScope.Host, SmtpStage.Connect, unresolved!);
+                steps.Add(NotTried(host, outcome));
+            }
+            else
+            {
+                (outcome, var step) = await connection.TryAsync(host, endPoint, envelope, content, stopping);
+                steps.Add(step);
+                Remember(endPoint, outcome);
+            }
+
+            if (outcome.Scope is not FailureScope.Host || steps.Count >= options.StepsPerAttempt || stopping.IsCancellationRequested)
+            {
+                break;
+            }
+        }
+
+        // 3. When the last host failed too, all that goes there waits.
+        outcome = outcome is { Scope: FailureScope.Host } ? outcome with { Scope = FailureScope.Lane } : outcome!;
+
+        // No token from here: the host has answered, and an answer that we forget is a second copy
+        // in somebody's inbox. RFC 5321 §4.5.3.2.6 warns of the same for a hasty timeout.
+        await SettleAsync(work, outcome, steps, content.At);
+        return outcome;
+    }
+
+    private async Task<(SignedMessage? Content, SmtpReply? Problem)> ComposeAsync(Work work)
+    {
+        try
+        {
+            return await work.InHand.SignAsync() is { } signed
+                ? (signed, null)
+                : (null, SmtpReply.Local(550, new EnhancedStatusCode(5, 7, 1),
+                    $"the sender's domain {work.InHand.Message.From.Domain} is not verified any more; verify it and send again"));
+        }
+        catch (MimeFieldException exception)
+        {
+            LogNotComposed(exception, work.Claim.Id.ToString());
+            return (null, SmtpReply.Local(554, new EnhancedStatusCode(5, 6, 0), $"the message can't be composed: {exception.Message}"));
+        }
+    }
+
+    /// <summary>Hosts by preference, those that lately failed last. A host whose session is open comes first among
+    /// the plan's own: it was chosen by the same rule.</summary>
+    private async IAsyncEnumerable<(MailHost Host, IPEndPoint? EndPoint, SmtpReply? Problem)> InOrderAsync(
+        RoutePlan.Hosts plan, IPEndPoint? open, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stopping)
+    {
+        var later = new List<(MailHost, IPEndPoint)>();
+        var all = new List<(MailHost Host, IPEndPoint? EndPoint, SmtpReply? Problem)>();
+        foreach (var host in plan.InOrder)
+        {
+            var (endPoints, problem) = await router.ResolveAsync(host, stopping);
+            if (problem is not null)
+            {
+                all.Add((host, null, problem));
+            }
+
+            foreach (var endPoint in endPoints)
+            {
+                if (endPoint.Equals(open))
+                {
+                    yield return (host, endPoint, null);
+                }
+                else if (memory.IsAvoided(endPoint))
+                {
+                    later.Add((host, endPoint));
+                }
+                else if (open is null)
+                {
+                    yield return (host, endPoint, null);
+                }
+                else
+                {
+                    all.Add((host, endPoint, null));
+                }
+            }
+        }
+
+        foreach (var next in all)
+        {
+            yield return next;
+        }
+
+        foreach (var (host, endPoint) in later)
+        {
+            yield return (host, endPoint, null);
+        }
+    }
+
+    private void Remember(IPEndPoint endPoint, Outcome outcome)
+    {
+        if (outcome is { Scope: FailureScope.Host, Stage: <= SmtpStage.Hello })
+        {
+            memory.Failed(endPoint);
+        }
+        else
+        {
+            memory.Answered(endPoint);
+        }
+    }
+
+    private AttemptStep NotTried(MailHost host, Outcome outcome) => new()
+    {
+        StartedAt = time.GetUtcNow(),
+        Duration = TimeSpan.Zero,
+        Disposition = outcome.Disposition,
+        Scope = outcome.Scope,
+        Stage = StageNames.Of(outcome.Stage),
+        MailHost = host.Name,
+        Reply = outcome.Reply.ToString(),
+        ReplyIsOurs = true,
+    };
+
+    private Task SettleAsync(Work work, Outcome outcome, IReadOnlyList<AttemptStep> steps, DateTimeOffset? processedAt) =>
+        ledger.SettleAsync(Settling.Of(
+            work.Claim, work.InHand.Message.OnUnknown, work.Plan.Lane, outcome, steps, processedAt, time.GetUtcNow(), outbox, Random.Shared.NextDouble()));
+
+    /// <summary>Settles a recipient that has no host to go to: no such domain, null MX, or DNS failing.</summary>
+    public Task SettleUnroutedAsync(ClaimedRecipient claim, OnUnknown onUnknown, Disposition disposition, SmtpReply reply)
+    {
+        var outcome = new Outcome(disposition, disposition == Disposition.Bounced ? FailureScope.Recipient : FailureScope.Lane, SmtpStage.Connect, reply);
+        return ledger.SettleAsync(Settling.Of(
+            claim, onUnknown, null, outcome, [], null, time.GetUtcNow(), outbox, Random.Shared.NextDouble()));
+    }
+
+    [LoggerMessage(3001, LogLevel.Error, "The message of {Recipient} can't be composed, though it was accepted")]
+    private partial void LogNotComposed(Exception exception, string recipient);
+}

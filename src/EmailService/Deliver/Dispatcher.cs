@@ -1,0 +1,235 @@
+using System.Collections.Concurrent;
+using EmailService.Compose;
+using EmailService.Messages;
+using EmailService.Outbox;
+using EmailService.Platform;
+using EmailService.Route;
+using EmailService.Sign;
+using EmailService.Smtp;
+
+namespace EmailService.Deliver;
+
+/// <summary>Brings recipients to their lanes: those that Accept hands over in memory, and those that the table says are due.
+/// It never waits for DNS or for a mail host: a slow one delays its own recipients only.</summary>
+public sealed partial class Dispatcher(
+    Hand hand, OutboxStore outbox, MessageReader messages, MessageSigner signer, Router router, LaneDirectory lanes,
+    LaneContext context, Deliverer deliverer, StoreHealth health, NodeRegistry node, OutboxOptions options, TimeProvider time,
+    ILogger<Dispatcher> logger) : BackgroundService
+{
+    private const int MaxKnownSites = 100_000;
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(20);
+
+    /// <summary>Row lane → the lane it turned out to be. A hint for how much to claim, nothing more.</summary>
+    private readonly ConcurrentDictionary<string, string> sites = new();
+
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        hand.Open();
+        return base.StartAsync(cancellationToken);
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(Task.Run(() => TakeHandedAsync(stoppingToken), CancellationToken.None), Task.Run(() => PollAsync(stoppingToken), CancellationToken.None));
+
+    /// <summary>Finishes or returns what is in hand.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        hand.Close();
+        await base.StopAsync(cancellationToken);
+        while (hand.Handed.TryRead(out var message))
+        {
+            Accept(message);
+        }
+
+        await context.StopAsync(lanes.All(), StopPatience);
+    }
+
+    private async Task TakeHandedAsync(CancellationToken stopping)
+    {
+        try
+        {
+            await foreach (var message in hand.Handed.ReadAllAsync(stopping))
+            {
+                Accept(message);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopping; StopAsync takes what is left.
+        }
+    }
+
+    private void Accept(HandedMessage message)
+    {
+        var inHand = new MessageInHand(message.Message, message.Recipients.Count, handed: true, signer, hand);
+        foreach (var recipient in message.Recipients)
+        {
+            Dispatch(recipient, inHand);
+        }
+    }
+
+    private async Task PollAsync(CancellationToken stopping)
+    {
+        while (!stopping.IsCancellationRequested)
+        {
+            try
+            {
+                var more = node.IsAlive && health.IsHealthy && await ClaimAsync(stopping);
+                lanes.ForgetIdle();
+                if (!more)
+                {
+                    await Task.Delay(options.PollInterval, time, stopping);
+                }
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                LogClaimFailed(exception);
+                health.ReportFailure(exception);
+                await Task.Delay(options.PollInterval, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    /// <summary>One round over the table. True if there may be more at once.</summary>
+    private async Task<bool> ClaimAsync(CancellationToken stopping)
+    {
+        // 1. Which lanes have something due, and how much each may be given.
+        var room = hand.Room;
+        if (room == 0)
+        {
+            return false;
+        }
+
+        var now = time.GetUtcNow();
+        var due = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now).ToList();
+        var wanted = Share(due, room);
+        if (wanted.Count == 0)
+        {
+            return false;
+        }
+
+        // 2. Claim. No token: rows that are leased to us must come into our hand.
+        var claimed = await outbox.ClaimDueAsync(wanted, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None);
+        hand.Take(claimed);
+
+        // 3. Read what they are about, and bring each to its lane.
+        var read = await messages.ReadAsync([.. claimed.Select(c => c.Id.Message).Distinct()], CancellationToken.None);
+        foreach (var recipients in claimed.GroupBy(c => c.Id.Message))
+        {
+            var list = recipients.ToList();
+            if (read.TryGetValue(recipients.Key, out var message))
+            {
+                var inHand = new MessageInHand(message, list.Count, handed: false, signer, hand);
+                list.ForEach(r => Dispatch(r, inHand));
+            }
+            else
+            {
+                LogNoMessage(recipients.Key.ToString());
+                list.ForEach(r => _ = deliverer.SettleUnroutedAsync(
+                    r, OnUnknown.Retry, Disposition.Bounced, SmtpReply.Local(554, new EnhancedStatusCode(5, 3, 0), "the message's content is gone")));
+            }
+        }
+
+        return claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Count);
+    }
+
+    private List<(string Lane, int Count)> Share(List<DueLane> due, int room)
+    {
+        // Every lane gets an equal part of the room at least once, in turn from a random start, so that many
+        // full lanes cannot keep the others from being served.
+        var wanted = new List<(string, int)>();
+        if (due.Count == 0)
+        {
+            return wanted;
+        }
+
+        var part = Math.Max(10, room / due.Count);
+        var start = Random.Shared.Next(due.Count);
+        for (var i = 0; i < due.Count && room > 0; i++)
+        {
+            var lane = due[(start + i) % due.Count].Lane;
+            var count = Math.Min(Math.Min(lanes.RoomOf(sites.GetValueOrDefault(lane, lane)), part), room);
+            if (count > 0)
+            {
+                wanted.Add((lane, count));
+                room -= count;
+            }
+        }
+
+        return wanted;
+    }
+
+    private void Dispatch(ClaimedRecipient recipient, MessageInHand message)
+    {
+        var planning = router.PlanAsync(recipient.Address[(recipient.Address.LastIndexOf('@') + 1)..], CancellationToken.None);
+        if (planning.IsCompletedSuccessfully)
+        {
+            Place(recipient, message, planning.Result);
+        }
+        else
+        {
+            context.Track(PlaceWhenPlannedAsync(recipient, message, planning.AsTask()));
+        }
+    }
+
+    private async Task PlaceWhenPlannedAsync(ClaimedRecipient recipient, MessageInHand message, Task<RoutePlan> planning)
+    {
+        try
+        {
+            Place(recipient, message, await planning);
+        }
+        catch (Exception exception)
+        {
+            LogNotRouted(exception, recipient.Id.ToString());
+            hand.LetGo(recipient.Id);
+            message.LetGo();
+        }
+    }
+
+    private void Place(ClaimedRecipient recipient, MessageInHand message, RoutePlan plan)
+    {
+        switch (plan)
+        {
+            case RoutePlan.Hosts hosts:
+                if (sites.Count < MaxKnownSites)
+                {
+                    sites[recipient.Lane] = hosts.Lane;
+                }
+
+                var work = new Work(recipient, message, hosts);
+                if (!lanes.TryEnqueue(work))
+                {
+                    context.Track(context.GiveBackAsync([(work, time.GetUtcNow())]));
+                }
+
+                break;
+
+            case RoutePlan.Nowhere nowhere:
+                context.Track(SettleUnroutedAsync(recipient, message, Disposition.Bounced, nowhere.Reply));
+                break;
+
+            case RoutePlan.NotNow notNow:
+                context.Track(SettleUnroutedAsync(recipient, message, Disposition.Deferred, notNow.Reply));
+                break;
+        }
+    }
+
+    private async Task SettleUnroutedAsync(ClaimedRecipient recipient, MessageInHand message, Disposition disposition, SmtpReply reply)
+    {
+        await deliverer.SettleUnroutedAsync(recipient, message.Message.OnUnknown, disposition, reply);
+        message.LetGo();
+    }
+
+    [LoggerMessage(3020, LogLevel.Error, "Nothing could be claimed from the table; trying again")]
+    private partial void LogClaimFailed(Exception exception);
+
+    [LoggerMessage(3021, LogLevel.Error, "The outbox names message {Message}, which is not there")]
+    private partial void LogNoMessage(string message);
+
+    [LoggerMessage(3022, LogLevel.Error, "No route could be made for {Recipient}; the recipient goes back into the queue")]
+    private partial void LogNotRouted(Exception exception, string recipient);
+}

@@ -1,0 +1,105 @@
+using System.Net;
+using EmailService.Messages;
+using EmailService.Record;
+using EmailService.Route;
+using EmailService.Sign;
+using EmailService.Smtp.Client;
+
+namespace EmailService.Deliver;
+
+/// <summary>The one connection that a worker of a lane keeps: opened when needed, used for message after message,
+/// replaced when another host is wanted or the host has ended it.</summary>
+public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions options, TimeProvider time) : IAsyncDisposable
+{
+    private SmtpClientSession? session;
+
+    /// <summary>A session is open that may carry one more message.</summary>
+    public bool IsOpen => session is { IsUsable: true } && session.MessagesSent < options.MessagesPerConnection;
+
+    /// <summary>Where the open session goes, or null.</summary>
+    public IPEndPoint? EndPoint => IsOpen ? session!.EndPoint : null;
+
+    /// <summary>Tries one address of one host for one recipient.</summary>
+    public async Task<(Outcome Outcome, AttemptStep Step)> TryAsync(
+        MailHost host, IPEndPoint endPoint, SmtpEnvelope envelope, SignedMessage content, CancellationToken stopping)
+    {
+        var startedAt = time.GetUtcNow();
+        var started = time.GetTimestamp();
+        SmtpTranscript? connecting = null;
+        while (true)
+        {
+            // 1. A session, unless the one at hand will do.
+            var isFresh = false;
+            if (!IsOpen || !session!.EndPoint.Equals(endPoint))
+            {
+                var connected = await ConnectAsync(host, endPoint, stopping);
+                connecting = connected.Transcript;
+                if (connected.Session is null)
+                {
+                    return Ended(Verdict.Of(connected.Failure!), null, connecting.ToString());
+                }
+
+                session = connected.Session;
+                isFresh = true;
+            }
+
+            // 2. The transaction. From the end of the data on it takes no notice of the token.
+            var tls = session!.Tls?.ToString();
+            var result = await session.SendAsync(envelope, content.Segments, stopping);
+            if (!result.SessionUsable)
+            {
+                await CloseAsync();
+            }
+
+            // 3. A kept session that its host had ended meanwhile says nothing about host or message.
+            if (result.SessionWasStale && !isFresh)
+            {
+                continue;
+            }
+
+            return Ended(Verdict.Of(result.Recipients[0]), tls, connecting is null ? result.Transcript.ToString() : $"{connecting}\n{result.Transcript}");
+        }
+
+        (Outcome, AttemptStep) Ended(Outcome outcome, string? tls, string transcript) => (outcome, new AttemptStep
+        {
+            StartedAt = startedAt,
+            Duration = time.GetElapsedTime(started),
+            Disposition = outcome.Disposition,
+            Scope = outcome.Scope,
+            Stage = StageNames.Of(outcome.Stage),
+            MailHost = host.Name,
+            Remote = endPoint.ToString(),
+            Reply = outcome.Reply.ToString(),
+            ReplyIsOurs = outcome.Reply.IsLocal,
+            Tls = tls,
+            Transcript = transcript,
+        });
+    }
+
+    // Opportunistic: encrypted if the host can, in the clear rather than not at all. RFC 7435
+    private async Task<SmtpConnectResult> ConnectAsync(MailHost host, IPEndPoint endPoint, CancellationToken stopping)
+    {
+        await CloseAsync();
+        var result = await SmtpClientSession.ConnectAsync(endPoint, host.Name, SmtpTlsMode.Opportunistic, smtp, time, stopping);
+        return result.Failure is { Kind: Smtp.SmtpFailureKind.TlsFailed }
+            ? await SmtpClientSession.ConnectAsync(endPoint, host.Name, SmtpTlsMode.None, smtp, time, stopping)
+            : result;
+    }
+
+    /// <summary>Says QUIT if there is somebody to say it to.</summary>
+    public async ValueTask CloseAsync()
+    {
+        if (session is { } old)
+        {
+            session = null;
+            if (old.IsUsable)
+            {
+                await old.QuitAsync(CancellationToken.None);
+            }
+
+            await old.DisposeAsync();
+        }
+    }
+
+    public ValueTask DisposeAsync() => CloseAsync();
+}

@@ -1,0 +1,147 @@
+using System.Collections.Concurrent;
+using EmailService.Messages;
+using EmailService.Outbox;
+using EmailService.Platform;
+using EmailService.Smtp;
+using EmailService.Smtp.Client;
+
+namespace EmailService.Deliver;
+
+/// <summary>What the lanes share: limits, the way to the deliverer, and the way back for what was not delivered.</summary>
+public sealed partial class LaneContext(
+    Deliverer deliverer, OutboxStore outbox, Hand hand, StoreHealth health, NodeRegistry node, DeliverOptions options,
+    PlatformOptions platform, TimeProvider time, ILogger<LaneContext> logger) : IDisposable
+{
+    private readonly CancellationTokenSource stopping = new();
+    private readonly CancellationTokenSource aborting = new();
+    private readonly ConcurrentDictionary<Task, byte> running = new();
+    private readonly ConcurrentQueue<Work> returned = new();
+    private readonly SmtpClientOptions smtp = new()
+    {
+        HelloName = platform.HostName,
+        ConnectTimeout = options.ConnectTimeout,
+        GreetingTimeout = options.CommandTimeout,
+        HelloTimeout = options.CommandTimeout,
+        MailTimeout = options.CommandTimeout,
+        RcptTimeout = options.CommandTimeout,
+        DataTimeout = options.CommandTimeout,
+        FinalReplyTimeout = options.FinalReplyTimeout,
+    };
+
+    public Deliverer Deliverer => deliverer;
+
+    public DeliverOptions Options => options;
+
+    public TimeProvider Time => time;
+
+    /// <summary>Set at the start of a stop: no new work.</summary>
+    public CancellationToken Stopping => stopping.Token;
+
+    /// <summary>Set near the end of a stop: what has not come to the end of its data is broken off.</summary>
+    public CancellationToken Aborting => aborting.Token;
+
+    public SemaphoreSlim Connections { get; } = new(options.Connections);
+
+    public LaneConnection NewConnection() => new(smtp, options, time);
+
+    public void Track(Task worker)
+    {
+        running[worker] = 0;
+        _ = worker.ContinueWith(
+            (t, _) => running.TryRemove(t, out byte _), null, CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    public async ValueTask WaitUntilAllowedAsync()
+    {
+        await health.WaitUntilHealthyAsync(Stopping);
+        while (!node.IsAlive)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(200), Stopping);
+        }
+    }
+
+    /// <summary>The lane rests: the claim goes back to the table, or to its end if its time is over.</summary>
+    public async Task RestAsync(Work work, DateTimeOffset until)
+    {
+        if (time.GetUtcNow() >= work.Claim.ExpiresAt)
+        {
+            var reply = SmtpReply.Local(451, new EnhancedStatusCode(4, 4, 1), $"no mail host of {work.Plan.Lane} gives a session");
+            await deliverer.SettleUnroutedAsync(work.Claim, work.InHand.Message.OnUnknown, Disposition.Deferred, reply);
+            work.InHand.LetGo();
+            return;
+        }
+
+        // Spread, so that the end of the rest is not a storm.
+        var spread = TimeSpan.FromSeconds(Random.Shared.NextDouble() * Math.Min(30, options.FirstRest.TotalSeconds));
+        await GiveBackAsync([(work, until + spread)]);
+    }
+
+    public void Return(Work work) => returned.Enqueue(work);
+
+    /// <summary>Gives claims back unused. While the store fails it is tried again; after that the lease brings them back.</summary>
+    public async Task GiveBackAsync(IReadOnlyList<(Work Work, DateTimeOffset DueAt)> unused)
+    {
+        try
+        {
+            await outbox.GiveBackAsync([.. unused.Select(u => (u.Work.Claim, u.DueAt, (string?)u.Work.Plan.Lane))], CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            LogNotGivenBack(exception, unused.Count);
+            health.ReportFailure(exception);
+        }
+
+        foreach (var (work, _) in unused)
+        {
+            hand.LetGo(work.Claim.Id);
+            work.InHand.LetGo();
+        }
+    }
+
+    public void Failed(Work work, Exception exception)
+    {
+        LogFailed(exception, work.Claim.Id.ToString(), work.Plan.Lane);
+
+        // Out of the hand while the table still calls it leased: the sweep finds it and puts it back, with a pause.
+        hand.LetGo(work.Claim.Id);
+        work.InHand.LetGo();
+    }
+
+    /// <summary>Lets the workers finish what they carry, breaks off what takes too long, and gives the rest back.</summary>
+    public async Task StopAsync(IEnumerable<Lane> lanes, TimeSpan patience)
+    {
+        await stopping.CancelAsync();
+        var done = Task.WhenAll(running.Keys);
+        if (await Task.WhenAny(done, Task.Delay(patience, CancellationToken.None)) != done)
+        {
+            await aborting.CancelAsync();
+            await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(3), CancellationToken.None));
+        }
+
+        var now = time.GetUtcNow();
+        var rest = lanes.SelectMany(l => l.TakeAll()).Concat(returned).Select(w => (w, now)).ToList();
+        foreach (var part in rest.Chunk(1000))
+        {
+            await GiveBackAsync(part);
+        }
+
+        LogStopped(rest.Count);
+    }
+
+    public void Dispose()
+    {
+        stopping.Dispose();
+        aborting.Dispose();
+        Connections.Dispose();
+    }
+
+    [LoggerMessage(3010, LogLevel.Error, "{Count} claims could not be given back; their leases will bring them back")]
+    private partial void LogNotGivenBack(Exception exception, int count);
+
+    [LoggerMessage(3011, LogLevel.Error, "Delivering to {Recipient} in lane {Lane} failed on our side; the recipient goes back into the queue")]
+    private partial void LogFailed(Exception exception, string recipient, string lane);
+
+    [LoggerMessage(3012, LogLevel.Information, "Delivery has stopped; {Count} claims went back into the queue")]
+    private partial void LogStopped(int count);
+}

@@ -1,0 +1,134 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using EmailService.Messages;
+using EmailService.Outbox;
+using EmailService.Record;
+using EmailService.Smtp;
+
+namespace EmailService.Deliver;
+
+/// <summary>outcome → what becomes of the recipient. Pure: the same outcome at the same time gives the same settlement.</summary>
+public static class Settling
+{
+    /// <param name="lane">Where the recipient waits if it waits: the MX site that was tried.</param>
+    /// <param name="processedAt">When the message was composed; null if it was not.</param>
+    /// <param name="chance">From 0 to below 1, for the jitter of the retry schedule.</param>
+    public static Settlement Of(
+        ClaimedRecipient claim, OnUnknown onUnknown, string? lane, Outcome outcome, IReadOnlyList<AttemptStep> steps,
+        DateTimeOffset? processedAt, DateTimeOffset now, OutboxOptions options, double chance)
+    {
+        var (end, dueAt, kind) = Next(claim, onUnknown, outcome, now, options, chance);
+        var reply = OneLine(outcome.Reply);
+        return new Settlement
+        {
+            Recipient = claim.Id,
+            Attempt = claim.Attempt,
+            End = end,
+            DueAt = dueAt,
+            Event = kind,
+            At = now,
+            ProcessedAt = claim.Processed ? null : processedAt,
+            Lane = lane,
+            Reply = reply,
+            DetailJson = Detail(outcome, end, dueAt, reply, steps),
+            Steps = steps,
+        };
+    }
+
+    private static (RecipientState? End, DateTimeOffset? DueAt, EventKind Event) Next(
+        ClaimedRecipient claim, OnUnknown onUnknown, Outcome outcome, DateTimeOffset now, OutboxOptions options, double chance)
+    {
+        switch (outcome.Disposition)
+        {
+            case Disposition.Delivered:
+                return (RecipientState.Delivered, null, EventKind.Delivered);
+
+            case Disposition.Bounced:
+                return (RecipientState.Bounced, null, EventKind.Bounced);
+
+            case Disposition.Deferred:
+                return RetrySchedule.NextAttempt(claim.Attempt, now, claim.ExpiresAt, options, chance) is { } next
+                    ? (null, next, EventKind.Deferred)
+                    : (RecipientState.Expired, null, EventKind.Expired);
+
+            case Disposition.Unknown when onUnknown == OnUnknown.Stop:
+                return (RecipientState.Bounced, null, EventKind.Bounced);
+
+            case Disposition.Unknown:
+                // The quiet period: a host that took the message is given the time to show it.
+                var retry = now + RetrySchedule.DelayAfter(claim.Attempt, options, chance);
+                var quiet = now + options.UnknownQuietPeriod;
+                var dueAt = retry > quiet ? retry : quiet;
+                return dueAt < claim.ExpiresAt
+                    ? (null, dueAt, EventKind.Unknown)
+                    : (RecipientState.Expired, null, EventKind.Expired);
+
+            default:
+                throw new ArgumentOutOfRangeException(nameof(outcome), outcome.Disposition, "no such disposition");
+        }
+    }
+
+    private static string Detail(Outcome outcome, RecipientState? end, DateTimeOffset? dueAt, string reply, IReadOnlyList<AttemptStep> steps)
+    {
+        var last = steps.Count > 0 ? steps[^1] : null;
+        var buffer = new ArrayBufferWriter<byte>(512);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteString("reply", reply);
+            if (outcome.Reply.Enhanced is { } status)
+            {
+                json.WriteString("status", status.ToString());
+            }
+
+            if (last?.MailHost is { } host)
+            {
+                json.WriteString("mail_host", host);
+            }
+
+            if (last?.Remote is { } remote)
+            {
+                json.WriteString("remote", remote);
+            }
+
+            json.WriteString("stage", StageNames.Of(outcome.Stage));
+            json.WriteBoolean("tls", last?.Tls is not null);
+            json.WriteBoolean("ours", outcome.Reply.IsLocal);
+            if (outcome.Scope is { } scope)
+            {
+                json.WriteString("scope", scope.ToName());
+            }
+
+            if (end is RecipientState.Bounced or RecipientState.Expired)
+            {
+                var (type, classification) = BounceClass.Of(outcome.Reply, outcome.Scope, end.Value);
+                json.WriteString("type", type);
+                json.WriteString("classification", classification);
+            }
+
+            if (dueAt is { } next)
+            {
+                json.WriteString("next_attempt_at", next);
+            }
+
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    /// <summary>A reply fit for a log, a header field of a webhook, and PostgreSQL: one line, no control characters, bounded.</summary>
+    public static string OneLine(SmtpReply reply)
+    {
+        const int maxLength = 1000;
+        var text = reply.ToString();
+        if (text.Length > maxLength)
+        {
+            // Not through the middle of a surrogate pair.
+            text = text[..(char.IsHighSurrogate(text[maxLength - 1]) ? maxLength - 1 : maxLength)] + "…";
+        }
+
+        return text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c)) : text;
+    }
+}

@@ -1,0 +1,99 @@
+using EmailService.Messages;
+using EmailService.Smtp;
+using EmailService.Smtp.Client;
+
+namespace EmailService.Deliver;
+
+/// <summary>What a try came to, for one recipient: its disposition, how far a failure reaches, and what was said.</summary>
+public sealed record Outcome(Disposition Disposition, FailureScope? Scope, SmtpStage Stage, SmtpReply Reply);
+
+/// <summary>The rule that gives an answer its meaning. The disposition decides what becomes of the
+/// recipient, the scope what else waits: this address, this content, this host (the next one is tried), or
+/// all that goes there.</summary>
+public static class Verdict
+{
+    /// <summary>What a refusal means.</summary>
+    public static (Disposition Disposition, FailureScope Scope) Of(SmtpStage stage, SmtpReply reply) => (stage, reply) switch
+    {
+        // 421 closes the channel whatever was asked. RFC 5321 §3.8
+        (_, { Code: 421 }) => (Disposition.Deferred, FailureScope.Host),
+
+        // 552 after RCPT is the old spelling of 452, too many recipients. RFC 5321 §4.5.3.1.10
+        (SmtpStage.RcptTo, { Code: 552, Enhanced: null }) => (Disposition.Deferred, FailureScope.Recipient),
+
+        // 503 says that we lost step with the host, not that the address is bad.
+        (_, { Code: 503 }) => (Disposition.Deferred, FailureScope.Host),
+
+        // Before MAIL nobody has been named yet: whatever the code, it is about this host and us. A host that
+        // blocks our address greets with 554; another MX may not, and the block may be lifted within the day.
+        ( < SmtpStage.Reset, _) => (Disposition.Deferred, FailureScope.Host),
+        (SmtpStage.Reset or SmtpStage.Quit, _) => (Disposition.Deferred, FailureScope.Host),
+
+        (SmtpStage.RcptTo, { IsPermanent: true }) => (Disposition.Bounced, FailureScope.Recipient),
+        (SmtpStage.RcptTo, _) => (Disposition.Deferred, FailureScope.Recipient),
+        (_, { IsPermanent: true }) => (Disposition.Bounced, FailureScope.Message),
+        _ => (Disposition.Deferred, FailureScope.Message),
+    };
+
+    /// <summary>What came of one recipient of a transaction.</summary>
+    public static Outcome Of(SmtpRecipientResult result) => result.Outcome switch
+    {
+        SmtpRecipientOutcome.Accepted => new Outcome(Disposition.Delivered, null, result.Stage, result.Reply!),
+        SmtpRecipientOutcome.Refused => Refused(result.Stage, result.Reply!),
+
+        // No reply, and certainly nothing delivered: the next host may do better.
+        SmtpRecipientOutcome.Failed => new Outcome(
+            Disposition.Deferred, FailureScope.Host, result.Stage, Describe(result.Stage, result.Failure!.Value, result.Detail)),
+
+        // Nobody knows; another host must not be tried at once. Design, contract 4.
+        SmtpRecipientOutcome.Unknown => new Outcome(
+            Disposition.Unknown, FailureScope.Recipient, result.Stage,
+            SmtpReply.Local(451, new EnhancedStatusCode(4, 4, 2),
+                $"outcome unknown: the connection ended after the end of the data and before the reply ({result.Detail ?? result.Failure?.ToString()})")),
+    };
+
+    /// <summary>What a failure to get a session means.</summary>
+    public static Outcome Of(SmtpConnectFailure failure) => failure.Reply is { } reply
+        ? Refused(failure.Stage, reply)
+        : new Outcome(Disposition.Deferred, FailureScope.Host, failure.Stage, Describe(failure.Stage, failure.Kind, failure.Detail));
+
+    private static Outcome Refused(SmtpStage stage, SmtpReply reply)
+    {
+        var (disposition, scope) = Of(stage, reply);
+        return new Outcome(disposition, scope, stage, reply);
+    }
+
+    private static SmtpReply Describe(SmtpStage stage, SmtpFailureKind kind, string? detail)
+    {
+        var (status, what) = kind switch
+        {
+            SmtpFailureKind.ConnectFailed => (new EnhancedStatusCode(4, 4, 1), "no connection"),
+            SmtpFailureKind.TimedOut => (new EnhancedStatusCode(4, 4, 1), "no answer in time"),
+            SmtpFailureKind.Closed => (new EnhancedStatusCode(4, 4, 2), "the connection was closed"),
+            SmtpFailureKind.ProtocolError => (new EnhancedStatusCode(4, 5, 0), "the host does not speak SMTP as it should"),
+            SmtpFailureKind.TlsFailed => (new EnhancedStatusCode(4, 7, 5), "TLS failed"),
+            SmtpFailureKind.Refused => (new EnhancedStatusCode(4, 0, 0), "refused"),
+            SmtpFailureKind.Aborted => (new EnhancedStatusCode(4, 3, 2), "we are stopping"),
+        };
+        return SmtpReply.Local(451, status, $"{what} at {StageNames.Of(stage)}{(detail is null ? "" : ": " + detail)}");
+    }
+}
+
+/// <summary>The stages in the words of SMTP, for attempts and events.</summary>
+public static class StageNames
+{
+    public static string Of(SmtpStage stage) => stage switch
+    {
+        SmtpStage.Connect => "connect",
+        SmtpStage.Greeting => "greeting",
+        SmtpStage.Hello => "ehlo",
+        SmtpStage.StartTls => "starttls",
+        SmtpStage.Reset => "rset",
+        SmtpStage.MailFrom => "mail",
+        SmtpStage.RcptTo => "rcpt",
+        SmtpStage.Data => "data",
+        SmtpStage.Content => "content",
+        SmtpStage.EndOfData => "end of data",
+        SmtpStage.Quit => "quit",
+    };
+}

@@ -1,0 +1,42 @@
+using EmailService.Messages;
+using EmailService.Outbox;
+using EmailService.Route;
+using EmailService.Sign;
+
+namespace EmailService.Deliver;
+
+/// <summary>A message of which this node holds recipients: composed and signed once, by whoever needs it first.</summary>
+public sealed class MessageInHand
+{
+    private readonly Lazy<Task<SignedMessage?>> signed;
+    private readonly Hand hand;
+    private int open;
+
+    public MessageInHand(Message message, int recipients, bool handed, MessageSigner signer, Hand hand)
+    {
+        Message = message;
+        this.hand = hand;
+        open = recipients;
+        IsHanded = handed;
+        signed = new Lazy<Task<SignedMessage?>>(() => signer.SignAsync(message, CancellationToken.None).AsTask());
+    }
+
+    public Message Message { get; }
+
+    /// <summary>Its content counts against the room that Accept reserved.</summary>
+    public bool IsHanded { get; }
+
+    public Task<SignedMessage?> SignAsync() => signed.Value;
+
+    /// <summary>One recipient fewer; with the last one the content is let go.</summary>
+    public void LetGo()
+    {
+        if (Interlocked.Decrement(ref open) == 0 && IsHanded)
+        {
+            hand.LetGoOfContent(Message.Weight);
+        }
+    }
+}
+
+/// <summary>One recipient to deliver to now: the claim, its message, and where it goes.</summary>
+public sealed record Work(ClaimedRecipient Claim, MessageInHand InHand, RoutePlan.Hosts Plan);

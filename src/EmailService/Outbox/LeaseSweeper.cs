@@ -1,0 +1,87 @@
+using EmailService.Platform;
+
+namespace EmailService.Outbox;
+
+/// <summary>Takes back what is leased and held by nobody: by nodes that are gone, and by this node according to the table
+/// but not according to its hand (a commit whose answer never came). Nothing is stranded; design, contract 2.</summary>
+public sealed partial class LeaseSweeper(
+    OutboxStore store, Hand hand, NodeRegistry node, StoreHealth health, OutboxOptions options, TimeProvider time,
+    ILogger<LeaseSweeper> logger) : BackgroundService
+{
+    private const int MaxRows = 5000;
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
+    private HashSet<Abandoned> suspects = [];
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var healthySince = TimeProvider.System.GetTimestamp();
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await Task.Delay(Interval, TimeProvider.System, stoppingToken);
+                if (!health.IsHealthy || !node.IsAlive)
+                {
+                    healthySince = TimeProvider.System.GetTimestamp();
+                    continue;
+                }
+
+                // After an outage of the store every node looks dead until it has said that it lives: wait as long as
+                // a silent node keeps what it holds.
+                if (TimeProvider.System.GetElapsedTime(healthySince) >= node.TimeToLive)
+                {
+                    await ReclaimAbandonedAsync(stoppingToken);
+                }
+
+                await ReclaimLostAsync(stoppingToken);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                LogSweepFailed(exception);
+                healthySince = TimeProvider.System.GetTimestamp();
+            }
+        }
+    }
+
+    /// <summary>What dead nodes hold.</summary>
+    public async Task<int> ReclaimAbandonedAsync(CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var leases = await store.FindAbandonedAsync(node.TimeToLive, now, MaxRows, node.NodeId, cancellationToken);
+        return await ReclaimAsync(leases, now, cancellationToken);
+    }
+
+    /// <summary>What the table calls ours and we do not hold, twice in a row: between a commit and the hand there is a moment.</summary>
+    private async Task ReclaimLostAsync(CancellationToken cancellationToken)
+    {
+        var ours = await store.FindHeldByAsync(node.NodeId, cancellationToken);
+        var missing = ours.Where(l => !hand.Holds(l.Id)).ToHashSet();
+        var lost = missing.Where(suspects.Contains).ToList();
+        missing.ExceptWith(lost);
+        suspects = missing;
+        await ReclaimAsync(lost, time.GetUtcNow(), cancellationToken);
+    }
+
+    private async Task<int> ReclaimAsync(IReadOnlyList<Abandoned> leases, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (leases.Count == 0)
+        {
+            return 0;
+        }
+
+        var count = await store.ReclaimAsync(
+            [.. leases.Select(l => (l, now + RetrySchedule.DelayAfterCrash(l.Attempt, options)))], cancellationToken);
+        LogReclaimed(count);
+        return count;
+    }
+
+    [LoggerMessage(2001, LogLevel.Warning, "{Count} recipients were leased and held by nobody; they are in the queue again")]
+    private partial void LogReclaimed(int count);
+
+    [LoggerMessage(2002, LogLevel.Error, "The sweep for abandoned leases failed; trying again")]
+    private partial void LogSweepFailed(Exception exception);
+}

@@ -1,0 +1,20 @@
+using EmailService.Platform;
+
+namespace EmailService.Outbox;
+
+public static class OutboxServices
+{
+    public static WebApplicationBuilder AddOutbox(this WebApplicationBuilder builder)
+    {
+        builder.AddOptions<OutboxOptions>("Outbox");
+        builder.Services.AddSingleton<OutboxStore>();
+        builder.Services.AddSingleton<Hand>();
+        builder.Services.AddSingleton<LeaseSweeper>();
+        if (builder.Has(Role.Deliver))
+        {
+            builder.Services.AddHostedService(s => s.GetRequiredService<LeaseSweeper>());
+        }
+
+        return builder;
+    }
+}

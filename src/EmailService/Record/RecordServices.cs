@@ -1,0 +1,20 @@
+using EmailService.Platform;
+
+namespace EmailService.Record;
+
+public static class RecordServices
+{
+    public static WebApplicationBuilder AddRecord(this WebApplicationBuilder builder)
+    {
+        builder.AddOptions<RecordOptions>("Record");
+        builder.Services.AddSingleton<LedgerStore>();
+        builder.Services.AddSingleton<RecordMetrics>();
+        builder.Services.AddSingleton<Ledger>();
+        if (builder.Has(Role.Deliver))
+        {
+            builder.Services.AddHostedService(s => s.GetRequiredService<Ledger>());
+        }
+
+        return builder;
+    }
+}

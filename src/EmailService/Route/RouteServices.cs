@@ -1,0 +1,19 @@
+using EmailService.Dns;
+using EmailService.Platform;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace EmailService.Route;
+
+public static class RouteServices
+{
+    public static WebApplicationBuilder AddRoute(this WebApplicationBuilder builder)
+    {
+        builder.AddOptions<RouteOptions>("Route");
+        builder.Services.AddSingleton<Router>();
+        builder.Services.TryAddSingleton<CatchAllEndPoint>();
+        builder.Services.TryAddSingleton<IDnsResolver>(s => new DnsResolver(
+            new DnsResolverOptions { Servers = s.GetRequiredService<RouteOptions>().DnsEndPoints() },
+            s.GetRequiredService<TimeProvider>()));
+        return builder;
+    }
+}
