@@ -1,4 +1,5 @@
 using EmailService.Platform;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EmailService.Inbox;
 
@@ -9,7 +10,7 @@ public static class InboxServices
     {
         builder.AddOptions<InboxOptions>("Inbox");
         builder.Services.AddSingleton<InboxStore>();
-        builder.Services.AddSingleton<CatchAllEndPoint>();
+        builder.Services.TryAddSingleton<CatchAllEndPoint>();
         if (!isLive)
         {
             builder.Services.AddHostedService<InboxHost>();

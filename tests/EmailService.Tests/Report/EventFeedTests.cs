@@ -30,7 +30,7 @@ public sealed class EventFeedTests : IAsyncLifetime
         await late.CommitAsync();
         await world.AddEventAsync(id, 0, "delivered");
 
-        Assert.Equal(["accepted", "processed", "delivered"], Kinds(await world.GetAsync($"/v1/events?after={Next(before)}")));
+        Assert.Equal(["accepted", "processed", "delivered"], await ReadAsync($"after={Next(before)}", 3));
     }
 
     [Fact]
@@ -43,16 +43,7 @@ public sealed class EventFeedTests : IAsyncLifetime
             await world.AddEventAsync(id, 0, kind);
         }
 
-        var seen = new List<string?>();
-        var after = "";
-        for (var i = 0; i < 5; i++)
-        {
-            var page = await world.GetAsync($"/v1/events?limit=2{after}");
-            seen.AddRange(Kinds(page));
-            after = $"&after={Next(page)}";
-        }
-
-        Assert.Equal(kinds, seen);
+        Assert.Equal(kinds, await ReadAsync("limit=2", kinds.Length));
     }
 
     [Fact]
@@ -61,10 +52,10 @@ public sealed class EventFeedTests : IAsyncLifetime
         var id = await world.AddMessageAsync(["a@example.org"]);
         await world.AddEventAsync(id, 0, "accepted");
         await world.AddEventAsync(id, 0, "processed");
-        var first = (await world.GetAsync("/v1/events")).GetProperty("events")[0];
+        var first = (await world.GetAsync("/v1/events?wait=30")).GetProperty("events")[0];
 
         Assert.Equal(id.ToString(), first.GetProperty("message_id").GetString());
-        Assert.Equal(["processed"], Kinds(await world.GetAsync($"/v1/events?after={first.GetProperty("cursor").GetString()}")));
+        Assert.Equal(["processed"], await ReadAsync($"after={first.GetProperty("cursor").GetString()}", 1));
     }
 
     [Fact]
@@ -78,12 +69,12 @@ public sealed class EventFeedTests : IAsyncLifetime
         await world.AddEventAsync(two, 0, "delivered");
         await world.AddEventAsync(await world.AddMessageAsync(["a@example.org"], account: second), 0, "bounced", second);
 
-        Assert.Equal(["delivered"], Kinds(await world.GetAsync("/v1/events?kind=delivered")));
-        Assert.Equal(["accepted", "delivered"], Kinds(await world.GetAsync($"/v1/events?message_id={two}")));
-        Assert.Equal(["accepted", "accepted", "delivered"], Kinds(await world.GetAsync("/v1/events")));
+        Assert.Equal(["delivered"], await ReadAsync("kind=delivered", 1));
+        Assert.Equal(["accepted", "delivered"], await ReadAsync($"message_id={two}", 2));
+        Assert.Equal(["accepted", "accepted", "delivered"], await ReadAsync("", 3));
 
         world.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
-        Assert.Equal(["bounced"], Kinds(await world.GetAsync("/v1/events")));
+        Assert.Equal(["bounced"], await ReadAsync("", 1));
     }
 
     [Fact]
@@ -133,6 +124,23 @@ public sealed class EventFeedTests : IAsyncLifetime
         }
 
         await command.ExecuteNonQueryAsync();
+    }
+
+    /// <summary>Reads on until there are so many, and once more: a transaction of another test on the same server holds the log back too.</summary>
+    private async Task<List<string?>> ReadAsync(string query, int count)
+    {
+        var seen = new List<string?>();
+        var after = "";
+        for (var reads = 0; reads < 20 && seen.Count < count; reads++)
+        {
+            var page = await world.GetAsync($"/v1/events?{query}{after}&wait=5");
+            seen.AddRange(Kinds(page));
+            query = query.StartsWith("after=", StringComparison.Ordinal) ? "" : query;
+            after = $"&after={Next(page)}";
+        }
+
+        seen.AddRange(Kinds(await world.GetAsync($"/v1/events?{query}{after}")));
+        return seen;
     }
 
     private static List<string?> Kinds(JsonElement page) =>

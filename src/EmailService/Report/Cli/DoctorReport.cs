@@ -7,6 +7,8 @@ namespace EmailService.Report.Cli;
 /// <summary>Prints findings: a table on a terminal, plain lines into a pipe, or JSON.</summary>
 internal static class DoctorReport
 {
+    private static readonly JsonSerializerOptions Indented = new(ReportJson.Options) { WriteIndented = true };
+
     public static void Write(IReadOnlyList<Finding> findings, bool json)
     {
         if (json)
@@ -29,7 +31,7 @@ internal static class DoctorReport
             Failed = findings.Any(finding => finding.Level == Level.Fail),
             Findings = findings.Select(finding => new { finding.Check, Level = Name(finding.Level), finding.Found, finding.Advice }),
         },
-        new JsonSerializerOptions(ReportJson.Options) { WriteIndented = true });
+        Indented);
 
     internal static string Plain(IReadOnlyList<Finding> findings) => string.Concat(findings.Select(finding =>
         $"{Name(finding.Level),-4}  {finding.Check}: {finding.Found}\n{(finding.Advice is null ? "" : $"      → {finding.Advice}\n")}"));

@@ -13,6 +13,8 @@ internal sealed record TestMail(string To, string? From, string Subject);
 /// <summary>Sends one mail over the API as any caller would, and follows its events.</summary>
 internal sealed class SendRun(HttpClient http, TextWriter output, TimeProvider time)
 {
+    private static readonly string[] ErrorFields = ["field", "message", "help"];
+
     public const int Delivered = 0;
     public const int NotDelivered = 1;
     public const int TookTooLong = 2;
@@ -137,7 +139,7 @@ internal sealed class SendRun(HttpClient http, TextWriter output, TimeProvider t
         {
             foreach (var error in JsonSerializer.Deserialize<JsonElement>(text).GetProperty("errors").EnumerateArray())
             {
-                problem.Append("\n  ").AppendJoin(" ", new[] { "field", "message", "help" }
+                problem.Append("\n  ").AppendJoin(" ", ErrorFields
                     .Select(name => error.TryGetProperty(name, out var value) ? value.GetString() : null)
                     .Where(value => value is not null));
             }
