@@ -26,6 +26,7 @@ public static class ServiceHost
         builder.AddOutbox();
         builder.AddCompose();
         builder.AddSign();
+        builder.Services.AddSingleton<Accounts.SendingDomains>();
         builder.AddRoute();
         builder.AddDeliver();
         builder.AddAccept();
