@@ -1,11 +1,16 @@
 using EmailService.Accept;
+using EmailService.Accounts;
 using EmailService.Compose;
 using EmailService.Deliver;
+using EmailService.Inbox;
 using EmailService.Outbox;
 using EmailService.Platform;
+using EmailService.Platform.Http;
 using EmailService.Record;
+using EmailService.Report;
 using EmailService.Route;
 using EmailService.Sign;
+using RouteOptions = EmailService.Route.RouteOptions;
 
 namespace EmailService;
 
@@ -22,11 +27,14 @@ public static class ServiceHost
         // In the order in which a message goes; hosted services start in this order and stop in the reverse one.
         // Record stops after Deliver has brought its last outcomes, Accept before it has handed over its last messages.
         builder.AddPlatform();
+        builder.Services.AddSingleton(services => new DeliveryMode(services.GetRequiredService<RouteOptions>().Live));
+        builder.AddAccounts();
+        builder.AddInbox();
+        builder.AddReport();
         builder.AddRecord();
         builder.AddOutbox();
         builder.AddCompose();
         builder.AddSign();
-        builder.Services.AddSingleton<Accounts.SendingDomains>();
         builder.AddRoute();
         builder.AddDeliver();
         builder.AddAccept();
@@ -35,7 +43,12 @@ public static class ServiceHost
         builder.ThrowIfMisconfigured();
         var app = builder.Build();
 
+        app.UseApiPipeline();
         app.MapPlatform();
+        app.MapAccounts();
+        app.MapAccept();
+        app.MapReport();
+        app.MapInbox();
         return app;
     }
 }

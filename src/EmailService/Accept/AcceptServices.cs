@@ -17,4 +17,5 @@ public static class AcceptServices
 
         return builder;
     }
+    public static void MapAccept(this WebApplication app) => app.MapSend();
 }

@@ -132,7 +132,7 @@ internal static class AddressReader
         return Text(address, text);
     }
 
-    private static string Kind(string kind) => invalid == Texts.AddressInvalid ? "to" : "reply_to";
+    private static string Invalid(string kind) => kind == "from" ? Texts.FromInvalid : Texts.AddressInvalid;
 
     /// <summary>Most addresses are already written as they go over the wire.</summary>
     private static string Text(EmailAddress address, string given)

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using EmailService.Messages;
+using EmailService.Mime;
 
 namespace EmailService.Accept;
 
@@ -9,15 +10,11 @@ internal static class AttachmentReader
 {
     private const int MostAttachments = 500;
     private const int MostCharactersOfName = 255;
-    private const int MostCharactersOfContentId = 255;
 
     private static readonly FieldTable Fields = new("content", "filename", "type", "disposition", "content_id", "name");
 
     private static readonly SearchValues<char> Base64Characters =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=");
-
-    // RFC 2392: what stands between the angle brackets of Content-ID, and after cid: in the HTML.
-    private static readonly SearchValues<char> NotInContentId = SearchValues.Create(" ;,<>\"\\()\t\r\n");
 
     /// <summary>The place is the array's field, entered here.</summary>
     public static IReadOnlyList<MessageAttachment> Read(JsonElement value, Problems problems)
@@ -33,7 +30,7 @@ internal static class AttachmentReader
         return files;
     }
 
-    private static IReadOnlyList<MessageAttachment> ReadArray(JsonElement value, Problems problems)
+    private static List<MessageAttachment> ReadArray(JsonElement value, Problems problems)
     {
         if (!Json.IsArray(value, problems) || value.GetArrayLength() is var count && count == 0)
         {
@@ -191,7 +188,7 @@ internal static class AttachmentReader
         {
             problems.Add(Texts.AttachmentType, "type", $"Found {Problems.Show(type)}.");
         }
-        else if (!ContentReader.IsMediaType(type))
+        else if (!MimeHeader.IsValidContentType(type))
         {
             problems.Add("The type must be a media type, such as application/pdf.", "type", $"Found {Problems.Show(type)}.");
         }
@@ -223,9 +220,9 @@ internal static class AttachmentReader
 
         // Often given as it stands in the header, with its brackets.
         var bare = id is ['<', .., '>'] ? id[1..^1] : id;
-        if (bare.Length is 0 or > MostCharactersOfContentId || bare.AsSpan().ContainsAny(NotInContentId) || HeaderRules.HasControl(bare))
+        if (!MimeHeader.IsValidContentId(bare) || bare.AsSpan().ContainsAny(";,"))
         {
-            problems.Add($"The content_id must have 1 to {MostCharactersOfContentId} characters and no space, quote, bracket, comma, semicolon or line break.",
+            problems.Add("The content_id must have 1 to 250 ASCII characters and no space, angle bracket, comma or semicolon.",
                 "content_id", $"Found {Problems.Show(id)}.");
         }
 

@@ -1,6 +1,6 @@
-using System.Buffers;
 using System.Text.Json;
 using EmailService.Messages;
+using EmailService.Mime;
 
 namespace EmailService.Accept;
 
@@ -8,10 +8,6 @@ namespace EmailService.Accept;
 internal static class ContentReader
 {
     private const int MostBodies = 10;
-
-    // RFC 2045 §5.1, token.
-    private static readonly SearchValues<char> TokenCharacters =
-        SearchValues.Create("!#$%&'*+-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz{|}~");
 
     private static readonly FieldTable Fields = new("type", "value");
 
@@ -33,16 +29,6 @@ internal static class ContentReader
         var bodies = ReadArray(content, problems);
         problems.Leave();
         return bodies;
-    }
-
-    /// <summary>Whether this is a media type without parameters that can be one part of a message.</summary>
-    public static bool IsMediaType(ReadOnlySpan<char> type)
-    {
-        var slash = type.IndexOf('/');
-        return slash > 0 && slash < type.Length - 1 && type.Length <= 127
-            && !type[..slash].ContainsAnyExcept(TokenCharacters)
-            && !type[(slash + 1)..].ContainsAnyExcept(TokenCharacters)
-            && !type.StartsWith("multipart/", StringComparison.OrdinalIgnoreCase);
     }
 
     private static IReadOnlyList<MessageBody> Missing(Problems problems)
@@ -74,7 +60,7 @@ internal static class ContentReader
         }
     }
 
-    private static IReadOnlyList<MessageBody> ReadArray(JsonElement content, Problems problems)
+    private static List<MessageBody> ReadArray(JsonElement content, Problems problems)
     {
         if (!Json.IsArray(content, problems))
         {
@@ -152,14 +138,14 @@ internal static class ContentReader
             return null;
         }
 
-        if (IsMediaType(type))
+        if (type.StartsWith("text/", StringComparison.OrdinalIgnoreCase) && !type.Contains(';') && MimeHeader.IsValidContentType(type))
         {
             // One spelling, so that nobody downstream has to compare without case.
             return Is(type, "text/plain") ? "text/plain" : Is(type, "text/html") ? "text/html" : type;
         }
 
-        problems.Add("The content type must be a media type without parameters, such as text/html.", "type",
-            $"Found {Problems.Show(type)}. The charset is always utf-8 and is added by the service.");
+        problems.Add("The content type must be a text media type without parameters, such as text/html.", "type",
+            $"Found {Problems.Show(type)}. The charset is always utf-8 and is added by the service; what is not text goes into attachments.");
         return null;
     }
 

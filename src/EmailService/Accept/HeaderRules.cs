@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using EmailService.Messages;
+using EmailService.Mime;
 
 namespace EmailService.Accept;
 
@@ -9,21 +10,14 @@ namespace EmailService.Accept;
 internal static class HeaderRules
 {
     private const int MostHeaders = 100;
-    private const int MostCharactersOfName = 100;
     private const int MostCharactersOfValue = 8000;
 
-    /// <summary>Written by us; SendGrid's list, and what would break the structure or the trace of the message.</summary>
+    /// <summary>Reserved besides what the composer writes (<see cref="MimeHeader.IsReserved"/>): SendGrid's own, and what
+    /// mail hosts on the way write and believe.</summary>
     private static readonly HashSet<string> Reserved = new(StringComparer.OrdinalIgnoreCase)
     {
-        "x-sg-id", "x-sg-eid", "received", "dkim-signature", "Content-Type", "Content-Transfer-Encoding",
-        "To", "From", "Subject", "Reply-To", "CC", "BCC",
-        "MIME-Version", "Return-Path", "Content-Disposition", "Content-ID",
-        "ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results", "Authentication-Results",
+        "x-sg-id", "x-sg-eid", "ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results", "Authentication-Results",
     };
-
-    // RFC 5322 §2.2: any printable ASCII but the colon.
-    private static readonly SearchValues<char> NameCharacters =
-        SearchValues.Create("!\"#$%&'()*+,-./0123456789;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~");
 
     private static readonly SearchValues<char> Controls = SearchValues.Create(
         [.. Enumerable.Range(0, 0x20).Where(c => c != '\t').Select(c => (char)c), '\u007F', '\u0085', '\u2028', '\u2029']);
@@ -65,20 +59,13 @@ internal static class HeaderRules
     private static (string Name, string Value)? ReadOne(JsonProperty property, Problems problems)
     {
         if (!Json.TryUnescapeName(property, out var name)
-            || name.Length == 0
-            || name.AsSpan().ContainsAnyExcept(NameCharacters))
+            || !MimeHeader.IsValidName(name))
         {
-            problems.Add(Texts.HeaderName, null, $"Found {Problems.Show(name)}; a header's name has printable ASCII characters, no space and no colon.");
+            problems.Add(Texts.HeaderName, null, $"Found {Problems.Show(name)}; a header's name has 1 to {MimeHeader.MaxNameLength} printable ASCII characters, no space and no colon.");
             return null;
         }
 
-        if (name.Length > MostCharactersOfName)
-        {
-            problems.Add($"A header's name has {name.Length} characters; {MostCharactersOfName} is the most.");
-            return null;
-        }
-
-        if (Reserved.Contains(name))
+        if (Reserved.Contains(name) || MimeHeader.IsReserved(name))
         {
             problems.Add(Texts.HeaderReserved, name, "This header is written by the service, from the request's own fields where there is one. Leave it out.");
             return null;

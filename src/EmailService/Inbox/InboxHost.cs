@@ -1,14 +1,16 @@
 using System.Net;
 using System.Net.Sockets;
+using EmailService.Accounts;
 using EmailService.Platform;
 using EmailService.Smtp;
 using EmailService.Smtp.Server;
 
 namespace EmailService.Inbox;
 
-/// <summary>The built-in catch-all mail host: takes any mail for anybody, on loopback only, and says 250 once it is committed.</summary>
+/// <summary>The built-in catch-all mail host: takes any mail for anybody, on loopback only, and says 250 once it is committed.
+/// Does not run when delivery is live.</summary>
 internal sealed partial class InboxHost(
-    InboxOptions options, PlatformOptions platform, InboxStore store, CatchAllEndPoint published, TimeProvider time, ILogger<InboxHost> log)
+    InboxOptions options, PlatformOptions platform, DeliveryMode mode, InboxStore store, CatchAllEndPoint published, TimeProvider time, ILogger<InboxHost> log)
     : IHostedService, ISmtpServerHandler, IAsyncDisposable
 {
     private const int TrimEvery = 200;
@@ -18,6 +20,11 @@ internal sealed partial class InboxHost(
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
+        if (mode.Live)
+        {
+            return Task.CompletedTask;
+        }
+
         server = Listen(options.Port) ?? Listen(0) ?? throw new OperatorException("The catch-all mail host can listen on no port of 127.0.0.1.");
         published.EndPoint = server.EndPoint;
         LogListening(server.EndPoint);

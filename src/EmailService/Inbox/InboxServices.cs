@@ -6,15 +6,13 @@ namespace EmailService.Inbox;
 public static class InboxServices
 {
     /// <summary>The pages always; the catch-all mail host unless delivery is live.</summary>
-    public static void AddInbox(this WebApplicationBuilder builder, bool isLive)
+    public static WebApplicationBuilder AddInbox(this WebApplicationBuilder builder)
     {
         builder.AddOptions<InboxOptions>("Inbox");
         builder.Services.AddSingleton<InboxStore>();
         builder.Services.TryAddSingleton<CatchAllEndPoint>();
-        if (!isLive)
-        {
-            builder.Services.AddHostedService<InboxHost>();
-        }
+        builder.Services.AddHostedService<InboxHost>();
+        return builder;
     }
 
     public static void MapInbox(this WebApplication app)

@@ -4,12 +4,13 @@ namespace EmailService.Report;
 
 public static class ReportServices
 {
-    public static void AddReport(this WebApplicationBuilder builder)
+    public static WebApplicationBuilder AddReport(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<MessageReportStore>();
         builder.Services.AddSingleton<MessageSearchStore>();
         builder.Services.AddSingleton<EventFeedStore>();
         builder.Services.AddSingleton<EventFeed>();
+        return builder;
     }
 
     public static void MapReport(this WebApplication app)

@@ -55,8 +55,9 @@ internal sealed class ReportWorld : IAsyncDisposable
         builder.Services.AddSingleton(new PlatformOptions { HostName = "mail.test" });
         builder.Services.AddSingleton(database.DataSource);
         builder.Services.AddSingleton<ApiKeys>();
+        builder.Services.AddSingleton(new DeliveryMode(Live: false));
         builder.AddReport();
-        builder.AddInbox(isLive: false);
+        builder.AddInbox();
         var app = builder.Build();
         app.UseApiPipeline();
         app.MapReport();

@@ -1,0 +1,27 @@
+using EmailService.Platform;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace EmailService.Accounts;
+
+/// <summary>Accounts, their API keys and sending domains.</summary>
+public static class AccountsServices
+{
+    /// <summary>Needs <c>IDnsResolver</c> to verify domains, and a <see cref="DeliveryMode"/>; without one delivery is not live.</summary>
+    public static void AddAccounts(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.TryAddSingleton(new DeliveryMode(Live: false));
+        services.AddSingleton<AccountStore>();
+        services.AddSingleton<ApiKeys>();
+        services.AddSingleton<SendingDomains>();
+        services.AddSingleton<DomainVerifier>();
+        services.AddSingleton<Quickstart>();
+        services.AddHostedService(provider => provider.GetRequiredService<Quickstart>());
+    }
+
+    public static void MapAccounts(this WebApplication app)
+    {
+        app.MapKeys();
+        app.MapDomains();
+    }
+}
