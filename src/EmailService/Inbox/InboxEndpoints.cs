@@ -68,6 +68,7 @@ internal static class InboxEndpoints
             entry.Recipients,
             mail.From,
             mail.To,
+            mail.Cc,
             mail.Subject,
             entry.Size,
             Headers = mail.Headers.Select(header => new { header.Name, Value = header.Decoded }),

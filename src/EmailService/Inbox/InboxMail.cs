@@ -26,6 +26,7 @@ internal sealed class InboxMail
         Subject = message.Header("Subject") ?? "";
         From = message.Header("From") ?? "";
         To = message.Header("To") ?? "";
+        Cc = message.Header("Cc");
     }
 
     public IReadOnlyList<MimeHeaderField> Headers { get; }
@@ -35,6 +36,8 @@ internal sealed class InboxMail
     public string From { get; }
 
     public string To { get; }
+
+    public string? Cc { get; }
 
     public string? Text => text?.Text();
 

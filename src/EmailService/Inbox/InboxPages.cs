@@ -59,6 +59,7 @@ internal static class InboxPages
             <dl>
               <dt>From</dt><dd>{mail.From}</dd>
               <dt>To</dt><dd>{mail.To}</dd>
+              {(mail.Cc is null ? Html.Empty : Html.Of($"<dt>Cc</dt><dd>{mail.Cc}</dd>"))}
               <dt>Envelope</dt><dd>{(entry.ReversePath.Length == 0 ? "<>" : entry.ReversePath)} → {string.Join(", ", entry.Recipients)}</dd>
               <dt>Received</dt><dd><time datetime="{Iso(entry.ReceivedAt)}">{Iso(entry.ReceivedAt)}</time>, {Size(entry.Size)}</dd>
             </dl>

@@ -139,7 +139,7 @@ internal sealed class SendRun(HttpClient http, TextWriter output, TimeProvider t
         {
             foreach (var error in JsonSerializer.Deserialize<JsonElement>(text).GetProperty("errors").EnumerateArray())
             {
-                problem.Append("\n  ").AppendJoin(" ", ErrorFields
+                problem.Append("\n  ").AppendJoin(" — ", ErrorFields
                     .Select(name => error.TryGetProperty(name, out var value) ? value.GetString() : null)
                     .Where(value => value is not null));
             }

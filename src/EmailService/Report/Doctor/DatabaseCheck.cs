@@ -15,7 +15,7 @@ internal static class DatabaseCheck
         """;
 
     private const string QueueSql = """
-        SELECT (SELECT count(*) FROM (SELECT FROM outbox LIMIT 100000) AS some),
+        SELECT (SELECT count(*) FROM (SELECT FROM outbox LIMIT 100000) AS open),
                (SELECT min(due_at) FROM (SELECT due_at FROM outbox WHERE state = 'queued' ORDER BY message_id LIMIT 1000) AS oldest),
                (SELECT count(*)::int FROM live_nodes($1))
         """;
