@@ -1,16 +1,14 @@
 using EmailService.Platform;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EmailService.Accounts;
 
 /// <summary>Accounts, their API keys and sending domains.</summary>
 public static class AccountsServices
 {
-    /// <summary>Needs <c>IDnsResolver</c> to verify domains, and a <see cref="DeliveryMode"/>; without one delivery is not live.</summary>
+    /// <summary>Needs <c>IDnsResolver</c> to verify domains, and a <see cref="DeliveryMode"/>.</summary>
     public static void AddAccounts(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.TryAddSingleton(new DeliveryMode(Live: false));
         services.AddSingleton<AccountStore>();
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<SendingDomains>();

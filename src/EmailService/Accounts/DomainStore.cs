@@ -1,3 +1,4 @@
+using EmailService.Platform;
 using Npgsql;
 using NpgsqlTypes;
 

@@ -32,7 +32,3 @@ public sealed record SendingDomain
     /// <summary>What the last check found, as JSON; null before the first.</summary>
     public string? CheckResult { get; init; }
 }
-
-/// <summary>Whether mail goes to the recipients' mail hosts, or to the built-in catch-all host (the default).
-/// Registered by whoever reads that setting.</summary>
-public sealed record DeliveryMode(bool Live);

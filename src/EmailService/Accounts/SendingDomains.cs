@@ -1,3 +1,4 @@
+using EmailService.Platform;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using EmailService.Mime;

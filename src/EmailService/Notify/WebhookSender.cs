@@ -38,8 +38,9 @@ internal sealed class WebhookSender(NotifyOptions options, TimeProvider time) : 
         {
             return new PostAnswer(null, $"No answer within {options.Timeout.TotalSeconds:0.###} s", Elapsed());
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or SocketException)
+        catch (Exception e) when (e is HttpRequestException or IOException or SocketException or FormatException or ArgumentException)
         {
+            // The last two: a host name that passed as a URL and still can't be looked up.
             return new PostAnswer(null, Printable(e.InnerException is null ? e.Message : $"{e.Message} {e.InnerException.Message}"), Elapsed());
         }
 

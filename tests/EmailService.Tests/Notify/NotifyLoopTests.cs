@@ -83,6 +83,22 @@ public sealed class NotifyLoopTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => signal.WaitAsync(TimeSpan.FromHours(1), new CancellationToken(true)));
     }
 
+    [Theory]
+    [InlineData("notify", true)]
+    [InlineData("api", false)]
+    public async Task Only_nodes_with_the_role_notify_send(string role, bool sends)
+    {
+        await using var app = ServiceHost.Build(
+        [
+            "--EmailService:ConnectionString=Host=nowhere.invalid;Database=none", $"--EmailService:Roles={role}", "--EmailService:Notify:Timeout=3s",
+        ]);
+
+        Assert.Equal(sends, app.Services.GetServices<IHostedService>().OfType<NotifyLoop>().Any());
+        Assert.Equal(TimeSpan.FromSeconds(3), app.Services.GetRequiredService<NotifyOptions>().Timeout);
+        Assert.NotNull(app.Services.GetRequiredService<WebhookWorker>());
+        Assert.NotNull(app.Services.GetRequiredService<WebhookStore>());
+    }
+
     /// <summary>The loop with a node registry, as the host puts them together.</summary>
     private sealed class Service : IDisposable
     {

@@ -264,7 +264,7 @@ public sealed class Client_session
         mx.Close(SmtpStage.Content, times: 1);
         mx.Hang(SmtpStage.Content);
         await using var first = await OpenAsync(mx);
-        await using var second = await OpenAsync(mx, Hasty);
+        await using var second = await OpenAsync(mx, HastyAt(SmtpStage.Content));
 
         var closed = (await first.SendAsync(To("a@x.test"), Large(30_000_000))).Recipients[0];
         var hung = (await second.SendAsync(To("a@x.test"), Large(30_000_000))).Recipients[0];

@@ -99,7 +99,7 @@ public sealed class Faults_in_each_phase
         mx.BreaksTls = true;
         mx.Hang(stage);
 
-        var result = await ConnectAsync(mx.EndPoint, Hasty, SmtpTlsMode.Opportunistic);
+        var result = await ConnectAsync(mx.EndPoint, HastyAt(stage), SmtpTlsMode.Opportunistic);
 
         Assert.Equal((stage, SmtpFailureKind.TimedOut), (result.Failure!.Stage, result.Failure.Kind));
     }
@@ -199,7 +199,7 @@ public sealed class Faults_in_each_phase
     public async Task A_host_that_hangs_leaves_the_outcome_unknown_only_after_the_end_of_data(SmtpStage stage, int offer)
     {
         await using var mx = ScriptedMx.StartOffering(Offers[offer]);
-        await using var session = await OpenAsync(mx, Hasty);
+        await using var session = await OpenAsync(mx, HastyAt(stage));
         mx.Hang(stage);
 
         var result = await session.SendAsync(To("a@x.test"));
@@ -219,7 +219,7 @@ public sealed class Faults_in_each_phase
     {
         await using var mx = ScriptedMx.Start();
         mx.Reply(stage, "250 " + new string('x', 400));
-        var options = Options with { GreetingTimeout = Of(SmtpStage.Greeting), HelloTimeout = Of(SmtpStage.Hello), MailTimeout = Of(SmtpStage.MailFrom), FinalReplyTimeout = Of(SmtpStage.EndOfData) };
+        var options = HastyAt(stage);
         if (stage < SmtpStage.MailFrom)
         {
             Trickle();
@@ -243,8 +243,6 @@ public sealed class Faults_in_each_phase
             mx.Pacing = MxPacing.ByteByByte;
             mx.PieceDelay = TimeSpan.FromMilliseconds(5);
         }
-
-        TimeSpan Of(SmtpStage of) => of == stage ? TimeSpan.FromMilliseconds(100) : TimeSpan.FromMinutes(1);
     }
 
     [Theory]
