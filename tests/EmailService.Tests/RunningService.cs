@@ -1,0 +1,57 @@
+using System.Net.Http.Headers;
+using EmailService.Platform;
+using EmailService.TestKit;
+using Microsoft.AspNetCore.Builder;
+
+namespace EmailService.Tests;
+
+/// <summary>The service in this process, with the role api, a database of its own and an empty data folder: as on its first start.</summary>
+internal sealed class RunningService : IAsyncDisposable
+{
+    private readonly TestDatabase database;
+
+    private RunningService(TestDatabase database, WebApplication app, string folder)
+    {
+        this.database = database;
+        App = app;
+        DataFolder = folder;
+        Client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", ApiKey);
+    }
+
+    public WebApplication App { get; }
+
+    public string DataFolder { get; }
+
+    /// <summary>Calls with the key of the first start.</summary>
+    public HttpClient Client { get; }
+
+    public string ApiKey => File.ReadAllLines(Path.Combine(DataFolder, "quickstart.env"))
+        .Single(line => line.StartsWith("EMAILSERVICE_API_KEY=", StringComparison.Ordinal))["EMAILSERVICE_API_KEY=".Length..];
+
+    public static async Task<RunningService> StartAsync(Action<WebApplication>? map = null)
+    {
+        var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(MigrationRunner.ApplyAsync);
+        var folder = Directory.CreateTempSubdirectory("es-test-data-").FullName;
+        var app = ServiceHost.Build(
+        [
+            $"--EmailService:ConnectionString={database.ConnectionString}",
+            $"--EmailService:DataFolder={folder}",
+            "--EmailService:Roles=api",
+            "--urls=http://127.0.0.1:0",
+            "--Logging:LogLevel:Default=None",
+        ]);
+        map?.Invoke(app);
+        await app.StartAsync();
+        return new RunningService(database, app, folder);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await App.StopAsync();
+        await App.DisposeAsync();
+        await database.DisposeAsync();
+        Directory.Delete(DataFolder, recursive: true);
+    }
+}
