@@ -31,7 +31,7 @@ public sealed partial class OpenApiTests
         Assert.Empty(mapped.Except(described));
         // A part of the service that is not in this program at all is passed over; one that is must be whole.
         var parts = mapped.Select(Part).ToHashSet(StringComparer.Ordinal);
-        Assert.Empty(described.Except(mapped).Where(route => parts.Contains(Part(route))));
+        Assert.Empty(described.Where(route => parts.Contains(Part(route))).Except(mapped));
     }
 
     [Fact]

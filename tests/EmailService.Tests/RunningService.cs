@@ -1,7 +1,11 @@
 using System.Net.Http.Headers;
+using EmailService.Accounts;
+using EmailService.Dns;
 using EmailService.Platform;
 using EmailService.TestKit;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EmailService.Tests;
 
@@ -40,7 +44,10 @@ internal sealed class RunningService : IAsyncDisposable
             "--EmailService:Roles=api",
             "--urls=http://127.0.0.1:0",
             "--Logging:LogLevel:Default=None",
-        ]);
+        ],
+        builder => builder.Services.TryAddSingleton<IDnsResolver>(services =>
+            new DnsResolver(new DnsResolverOptions(), services.GetRequiredService<TimeProvider>())));
+        app.Services.GetRequiredService<Quickstart>().Output = TextWriter.Null;
         map?.Invoke(app);
         await app.StartAsync();
         return new RunningService(database, app, folder);

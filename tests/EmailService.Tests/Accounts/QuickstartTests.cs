@@ -15,7 +15,10 @@ public sealed class QuickstartTests
 
         var lines = await File.ReadAllLinesAsync(file);
         Assert.Equal($"EMAILSERVICE_URL={service.App.Urls.First()}", lines[0]);
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        }
 
         var domains = await service.Client.GetStringAsync("/v1/domains");
         using var json = JsonDocument.Parse(domains);
