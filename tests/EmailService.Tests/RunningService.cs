@@ -19,8 +19,7 @@ internal sealed class RunningService : IAsyncDisposable
         this.database = database;
         App = app;
         DataFolder = folder;
-        Client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
-        Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", ApiKey);
+        Client = NewClient();
     }
 
     public WebApplication App { get; }
@@ -32,6 +31,14 @@ internal sealed class RunningService : IAsyncDisposable
 
     public string ApiKey => File.ReadAllLines(Path.Combine(DataFolder, "quickstart.env"))
         .Single(line => line.StartsWith("EMAILSERVICE_API_KEY=", StringComparison.Ordinal))["EMAILSERVICE_API_KEY=".Length..];
+
+    /// <summary>Another client with that key.</summary>
+    public HttpClient NewClient()
+    {
+        var client = new HttpClient { BaseAddress = new Uri(App.Urls.First()) };
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", ApiKey);
+        return client;
+    }
 
     public static async Task<RunningService> StartAsync(Action<WebApplication>? map = null)
     {

@@ -10,21 +10,11 @@ using Microsoft.AspNetCore.Builder;
 namespace EmailService.Tests.Accept;
 
 /// <summary>The endpoint over a real socket and a real database, up to the door of the group commit.</summary>
-public sealed class SendEndpointsTests : IAsyncLifetime
+public sealed class SendEndpointsTests(SendEndpointsTests.Service service) : IClassFixture<SendEndpointsTests.Service>, IDisposable
 {
-    private RunningService service = null!;
-    private HttpClient client = null!;
+    private readonly HttpClient client = service.Running.NewClient();
 
-    public async ValueTask InitializeAsync()
-    {
-        service = await RunningService.StartAsync(app =>
-            app.MapGet("/broken", string () => throw new InvalidOperationException("on purpose")));
-        client = service.Client;
-        using var added = await client.PostAsync("/v1/domains", Json("{\"name\":\"pending.example\"}"));
-        Assert.Equal(HttpStatusCode.Created, added.StatusCode);
-    }
-
-    public ValueTask DisposeAsync() => service.DisposeAsync();
+    public void Dispose() => client.Dispose();
 
     [Fact]
     public async Task A_good_request_is_answered_202_with_its_ids()
@@ -248,5 +238,21 @@ public sealed class SendEndpointsTests : IAsyncLifetime
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         content.Headers.ContentEncoding.Add("gzip");
         return content;
+    }
+
+    /// <summary>One service for all of these tests: none of them leaves anything behind.</summary>
+    public sealed class Service : IAsyncLifetime
+    {
+        internal RunningService Running { get; private set; } = null!;
+
+        public async ValueTask InitializeAsync()
+        {
+            Running = await RunningService.StartAsync(app =>
+                app.MapGet("/broken", string () => throw new InvalidOperationException("on purpose")));
+            using var added = await Running.Client.PostAsync("/v1/domains", Json("{\"name\":\"pending.example\"}"));
+            Assert.Equal(HttpStatusCode.Created, added.StatusCode);
+        }
+
+        public ValueTask DisposeAsync() => Running.DisposeAsync();
     }
 }
