@@ -4,4 +4,6 @@ namespace EmailService.Accept;
 public static class AcceptServices
 {
     public static void AddAccept(this WebApplicationBuilder builder) => builder.Services.AddSingleton<AcceptWorker>();
+
+    public static void MapAccept(this WebApplication app) => app.MapSend();
 }

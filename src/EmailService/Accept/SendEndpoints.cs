@@ -8,7 +8,7 @@ namespace EmailService.Accept;
 /// <summary><c>POST /v1/send</c>, and SendGrid's <c>POST /v3/mail/send</c>, which differs only in that its 202 has no body.</summary>
 /// <remarks>Routing has answered 404 and 405 before, and <see cref="ApiKeyAuthentication"/> 401. Then, in this order: 415, 413, 400,
 /// 403, 409 or 503, 202.</remarks>
-public static class SendEndpoints
+internal static class SendEndpoints
 {
     /// <summary>30 MB, as mail hosts count it; SendGrid's limit.</summary>
     public const int MostOctets = 30 * 1024 * 1024;
@@ -16,7 +16,7 @@ public static class SendEndpoints
     private const int MostCharactersOfKey = 255;
     private const string NotVerified = "The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved.";
 
-    public static void MapAccept(this WebApplication app)
+    public static void MapSend(this IEndpointRouteBuilder app)
     {
         app.MapPost("/v1/send", context => SendAsync(context, answerHasBody: true)).RequireApiKey();
         app.MapPost("/v3/mail/send", context => SendAsync(context, answerHasBody: false)).RequireApiKey();
