@@ -110,6 +110,10 @@ public sealed class PostgresServer : IAsyncDisposable
 
             await Task.Delay(20, deadline.Token);
         }
+
+        // What is left in the pool went with the old process.
+        await using var stale = new NpgsqlConnection(connectionString);
+        NpgsqlConnection.ClearPool(stale);
     }
 
     public async ValueTask DisposeAsync()
