@@ -78,6 +78,7 @@ public sealed class TestService : IAsyncDisposable
             }
         });
         await app.StartAsync();
+        await TestSender.AddAsync(app.Services.GetRequiredService<NpgsqlDataSource>());
         return new TestService(app, database, ownsDatabase, dns, ownsDns, time, port);
     }
 

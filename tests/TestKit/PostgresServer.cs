@@ -110,10 +110,6 @@ public sealed class PostgresServer : IAsyncDisposable
 
             await Task.Delay(20, deadline.Token);
         }
-
-        // What is left in the pool went with the old process.
-        await using var stale = new NpgsqlConnection(connectionString);
-        NpgsqlConnection.ClearPool(stale);
     }
 
     public async ValueTask DisposeAsync()
@@ -134,7 +130,8 @@ public sealed class PostgresServer : IAsyncDisposable
 
     internal async Task ExecuteAsync(string sql)
     {
-        await using var connection = new NpgsqlConnection(connectionString);
+        // Not from a pool: the server may have been killed and started since.
+        await using var connection = new NpgsqlConnection(connectionString + ";Pooling=false");
         await connection.OpenAsync();
         await using var command = connection.CreateCommand();
 #pragma warning disable CA2100 // Names that we made up.
