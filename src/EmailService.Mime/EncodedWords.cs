@@ -9,6 +9,7 @@ internal static class EncodedWords
 {
     private const int MaxWord = 75; // RFC 2047 §2
     private const int MaxLine = 76; // RFC 2047 §2: a line that has encoded-words
+    private const int MaxPayload = 4096; // what others write; keeps a field full of beginnings from being searched to its end each time
     private const int Frame = 12; // =?utf-8?Q??=
 
     // RFC 2047 §5 rule 3, the narrowest of the three contexts: safe in free text and in phrases alike.
@@ -17,9 +18,19 @@ internal static class EncodedWords
 
     /// <summary>Writes the text as one or more encoded-words, none of them ending inside a character (RFC 2047 §5), in the shorter
     /// of the two encodings, after a gap of so many spaces.</summary>
-    public static void Encode(ref MimeWriter writer, ReadOnlySpan<char> text, int gap)
+    /// <param name="writer">Where to.</param>
+    /// <param name="text">What.</param>
+    /// <param name="gap">How many spaces go before the first word.</param>
+    /// <param name="whole">Whether a new line is better than a second word.</param>
+    public static void Encode(ref MimeWriter writer, ReadOnlySpan<char> text, int gap, bool whole = false)
     {
-        var useQ = QLength(text) <= (Encoding.UTF8.GetByteCount(text) + 2) / 3 * 4;
+        var (q, b) = (QLength(text), BLength(text));
+        var useQ = q <= b;
+        if (whole && Math.Min(q, b) is var length && length <= MaxWord - Frame && writer.Column + gap + Frame + length > MaxLine)
+        {
+            writer.EndLine();
+        }
+
         while (!text.IsEmpty)
         {
             var room = Math.Min(MaxWord, MaxLine - writer.Column - gap) - Frame;
@@ -38,6 +49,11 @@ internal static class EncodedWords
             gap = 1;
         }
     }
+
+    /// <summary>Whether the text fits into a single encoded-word.</summary>
+    public static bool FitsOne(ReadOnlySpan<char> text) => Math.Min(QLength(text), BLength(text)) <= MaxWord - Frame;
+
+    private static int BLength(ReadOnlySpan<char> text) => (Encoding.UTF8.GetByteCount(text) + 2) / 3 * 4;
 
     private static int QLength(ReadOnlySpan<char> text)
     {
@@ -178,7 +194,7 @@ internal static class EncodedWords
         var star = charset.IndexOf('*');
         charset = star > 0 ? charset[..star] : charset;
         payload = text[(mark + 5)..];
-        var end = payload.IndexOf("?=", StringComparison.Ordinal);
+        var end = payload[..Math.Min(payload.Length, MaxPayload)].IndexOf("?=", StringComparison.Ordinal);
         if (end < 0)
         {
             return false;

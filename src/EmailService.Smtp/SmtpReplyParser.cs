@@ -66,7 +66,7 @@ public sealed class SmtpReplyParser(SmtpReplyLimits limits)
 
             // LF alone is accepted as a line end, with any number of CRs before it: hosts do send both.
             line = line.TrimEnd((byte)'\r');
-            if (line.Length > limits.MaxLineBytes || _lines >= limits.MaxLines || _bytes > limits.MaxBytes)
+            if (line.Length > limits.MaxLineBytes || length > limits.MaxLineBytes + 2 || _lines >= limits.MaxLines || _bytes > limits.MaxBytes)
             {
                 return SmtpReplyStatus.TooLarge;
             }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using EmailService;
+using EmailService.Accounts;
 using EmailService.Platform;
 
 var (commands, configuration) = HostArguments.Split(args);
@@ -9,6 +10,8 @@ var root = new RootCommand("EmailService: takes mail over HTTP, signs it and del
     + "--config <file> and settings as --EmailService:Key=value.")
 {
     ServeCommand.Create(context),
+    KeysCommand.Create(context),
+    DomainsCommand.Create(context),
 };
 root.SetAction((_, _) => ServeCommand.RunAsync(context));
 

@@ -1,8 +1,11 @@
 using EmailService.Accept;
+using EmailService.Accounts;
 using EmailService.Compose;
 using EmailService.Deliver;
+using EmailService.Notify;
 using EmailService.Outbox;
 using EmailService.Platform;
+using EmailService.Platform.Http;
 using EmailService.Record;
 using EmailService.Route;
 using EmailService.Sign;
@@ -19,23 +22,28 @@ public static class ServiceHost
     {
         var builder = HostBuilding.CreateBuilder(args);
 
-        // In the order in which a message goes; hosted services start in this order and stop in the reverse one.
-        // Record stops after Deliver has brought its last outcomes, Accept before it has handed over its last messages.
+        // Hosted services start in this order and stop in the reverse one: Accept stores and hands over its last requests,
+        // then Deliver brings or returns what is in hand, then Record stores the last outcomes, then the node signs off.
         builder.AddPlatform();
         builder.AddRecord();
         builder.AddOutbox();
+        builder.AddRoute();
+        builder.AddAccounts();
         builder.AddCompose();
         builder.AddSign();
-        builder.Services.AddSingleton<Accounts.SendingDomains>();
-        builder.AddRoute();
         builder.AddDeliver();
         builder.AddAccept();
+        builder.AddNotify();
 
         configure?.Invoke(builder);
         builder.ThrowIfMisconfigured();
         var app = builder.Build();
 
+        app.UseApiPipeline();
         app.MapPlatform();
+        app.MapAccounts();
+        app.MapAccept();
+        app.MapNotify();
         return app;
     }
 }

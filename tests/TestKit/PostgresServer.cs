@@ -130,7 +130,8 @@ public sealed class PostgresServer : IAsyncDisposable
 
     internal async Task ExecuteAsync(string sql)
     {
-        await using var connection = new NpgsqlConnection(connectionString);
+        // Not from a pool: the server may have been killed and started since.
+        await using var connection = new NpgsqlConnection(connectionString + ";Pooling=false");
         await connection.OpenAsync();
         await using var command = connection.CreateCommand();
 #pragma warning disable CA2100 // Names that we made up.

@@ -108,6 +108,8 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
 
         if (mx.BreaksTls || mx.Certificate is null)
         {
+            // Only in answer to the client's hello: what comes before it would be plaintext injected after the 220.
+            await FillAsync();
             await _stream.WriteAsync("this is no handshake\r\n"u8.ToArray(), mx.Stopping);
             return false;
         }

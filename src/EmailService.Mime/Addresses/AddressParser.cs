@@ -157,6 +157,14 @@ internal static class AddressParser
             return false;
         }
 
+        // Legal, but a reader that decodes encoded-words everywhere would see another address, in another domain if it is made for that.
+        if (candidate.IndexOf("=?", StringComparison.Ordinal) is var mark and >= 0
+            && candidate[mark..].IndexOf("?=", StringComparison.Ordinal) > 0)
+        {
+            problem = "The part before the @ looks like an encoded word (=?...?=), which is not accepted.";
+            return false;
+        }
+
         local = candidate.ToString();
         return true;
     }

@@ -42,7 +42,7 @@ public sealed record EmailAddress
 
     /// <summary>Reads one bare address: no display name, no comments, no white space around it, none of the obsolete
     /// forms of RFC 5322 §4.4. Stricter than the grammar where the grammar allows what no mail host uses: an empty local part
-    /// in quotes, a domain of one label other than <c>localhost</c>, a top-level label of digits only.</summary>
+    /// in quotes, one that looks like an encoded-word, a domain of one label other than <c>localhost</c>, a top-level label of digits only.</summary>
     /// <param name="text">The address, at most 64 octets before the <c>@</c> and 254 in all.</param>
     /// <param name="allowLiteral">Whether <c>[192.0.2.1]</c> and <c>[IPv6:2001:db8::1]</c> pass as domains.</param>
     /// <param name="address">The address, when the answer is true.</param>

@@ -70,7 +70,9 @@ internal static class BodyComposer
             Text(ref writer, layout.Message.Parts[0].ContentType, layout.Bodies[0]);
 
             // SMTP ends every message with a line end (RFC 5321 §4.1.1.4); inside a multipart the boundary has its own.
-            if (layout.IsBare && !layout.Bodies[0].Octets.EndsWith("\r\n"u8))
+            var body = layout.Bodies[0];
+            if (layout.IsBare && body.Octets.Length > 0
+                && (body.Encoding == TransferEncoding.Base64 || !body.Octets.EndsWith("\r\n"u8)))
             {
                 writer.EndLine();
             }

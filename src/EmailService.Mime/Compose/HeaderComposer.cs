@@ -7,7 +7,7 @@ namespace EmailService.Mime;
 /// <summary>Writes header fields: what may go in, where it folds, when it is encoded.</summary>
 internal static class HeaderComposer
 {
-    private const int LongWord = 900; // leaves room for a name under the 998 octets of RFC 5322 §2.1.1
+    private const int LongWord = 400; // with quotes and escapes, and a name, still under the 998 octets of RFC 5322 §2.1.1
     private const int LongGap = 20;
 
     // RFC 5322 §3.2.3 atext and the space between atoms.
@@ -97,25 +97,77 @@ internal static class HeaderComposer
         }
     }
 
-    /// <summary>A display name: atoms as they are, other ASCII in quotes, the rest in encoded-words (RFC 2047 §5 rule 3).</summary>
+    /// <summary>A display name: atoms as they are, other ASCII in quotes, the rest in encoded-words (RFC 2047 §5 rule 3). One
+    /// encoded-word if that is enough, else one for each run of words that need it: some readers (Python before 3.13) show a
+    /// space between neighbours that belong together.</summary>
     public static void Phrase(ref MimeWriter writer, ReadOnlySpan<char> name)
     {
-        var looksEncoded = name.IndexOf("=?", StringComparison.Ordinal) >= 0;
-        var trimmed = name[0] != ' ' && name[^1] != ' ' && name.IndexOf("  ", StringComparison.Ordinal) < 0;
-        if (!looksEncoded && trimmed && name.Length <= 200 && name.IndexOfAnyExcept(Atoms) < 0)
+        var tidy = name[0] != ' ' && name[^1] != ' ' && name.IndexOf("  ", StringComparison.Ordinal) < 0;
+        var ascii = name.IndexOfAnyExceptInRange(' ', '~') < 0;
+        if (tidy && ascii && name.IndexOf("=?", StringComparison.Ordinal) < 0 && LongestWord(name) <= LongWord)
         {
-            Words(ref writer, name, firstOfField: true);
+            Words(ref writer, name.IndexOfAnyExcept(Atoms) < 0 ? name : Quoted(name), firstOfField: true);
             return;
         }
 
-        if (looksEncoded || !trimmed || name.Length > 64 || name.IndexOfAnyExceptInRange(' ', '~') >= 0)
+        if (!tidy || EncodedWords.FitsOne(name))
         {
-            EncodedWords.Encode(ref writer, name, gap: 1);
+            EncodedWords.Encode(ref writer, name, gap: 1, whole: true);
             return;
         }
 
-        Span<char> quoted = stackalloc char[(2 * name.Length) + 2];
-        writer.Token(quoted[..Quote(name, quoted)]);
+        for (var first = true; !name.IsEmpty; first = false)
+        {
+            var atoms = RunLength(name, encoded: false);
+            if (atoms > 0)
+            {
+                var word = name[..atoms].IndexOf(' ');
+                if (!first && writer.Column + 1 + (word < 0 ? atoms : word) > MimeWriter.FoldAt)
+                {
+                    writer.EndLine();
+                }
+
+                Words(ref writer, name[..atoms], firstOfField: true);
+                name = name[atoms..].TrimStart(' ');
+                continue;
+            }
+
+            var encoded = RunLength(name, encoded: true);
+            EncodedWords.Encode(ref writer, name[..encoded], gap: 1, whole: true);
+            name = name[encoded..].TrimStart(' ');
+        }
+    }
+
+    /// <summary>How many characters at the beginning are words that all need encoding, or that all need none.</summary>
+    private static int RunLength(ReadOnlySpan<char> name, bool encoded)
+    {
+        var run = 0;
+        for (var at = 0; at < name.Length;)
+        {
+            var length = name[at..].IndexOf(' ');
+            length = length < 0 ? name.Length - at : length;
+            var word = name.Slice(at, length);
+            if ((NeedsEncoding(word) || word.IndexOfAnyExcept(Atoms) >= 0) != encoded)
+            {
+                break;
+            }
+
+            run = at + length;
+            at = run + 1;
+        }
+
+        return run;
+    }
+
+    private static int LongestWord(ReadOnlySpan<char> text)
+    {
+        var longest = 0;
+        foreach (var word in text.Split(' '))
+        {
+            longest = Math.Max(longest, word.End.Value - word.Start.Value);
+        }
+
+        return longest;
     }
 
     /// <summary>RFC 5322 §3.3, always with four digits of year and a numeric zone.</summary>
@@ -133,23 +185,21 @@ internal static class HeaderComposer
         writer.Advance(4);
     }
 
-    /// <summary>Puts a text in quotes (RFC 5322 §3.2.4); the target must have twice its length and two.</summary>
-    public static int Quote(ReadOnlySpan<char> text, Span<char> target)
+    /// <summary>Puts a text in quotes (RFC 5322 §3.2.4).</summary>
+    private static string Quoted(ReadOnlySpan<char> text)
     {
-        var length = 0;
-        target[length++] = '"';
+        var quoted = new StringBuilder(text.Length + 8).Append('"');
         foreach (var c in text)
         {
             if (c is '"' or '\\')
             {
-                target[length++] = '\\';
+                quoted.Append('\\');
             }
 
-            target[length++] = c;
+            quoted.Append(c);
         }
 
-        target[length++] = '"';
-        return length;
+        return quoted.Append('"').ToString();
     }
 
     private static void Words(ref MimeWriter writer, ReadOnlySpan<char> text, bool firstOfField)

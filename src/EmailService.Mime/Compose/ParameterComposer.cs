@@ -17,7 +17,11 @@ internal static class ParameterComposer
     private static readonly SearchValues<char> TokenCharacters =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`{|}~");
 
-    /// <summary>Whether the text needs no quotes.</summary>
+    // Legal without quotes and read rightly by all. Python's parser takes an unquoted ' for the marks of RFC 2231.
+    private static readonly SearchValues<char> Bare =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-._");
+
+    /// <summary>Whether the text is a token of RFC 2045.</summary>
     public static bool IsToken(ReadOnlySpan<char> text) => !text.IsEmpty && text.IndexOfAnyExcept(TokenCharacters) < 0;
 
     /// <summary>Writes <c>; name="value"</c>. A value beyond plain ASCII goes out in the form of RFC 2231 and then once more in ASCII
@@ -45,7 +49,7 @@ internal static class ParameterComposer
     private static void WritePlain(ref MimeWriter writer, string name, string value)
     {
         writer.Write((byte)';');
-        writer.Token(name == "filename" || !IsToken(value) ? $"{name}=\"{value}\"" : $"{name}={value}");
+        writer.Token(name is "filename" or "name" || value.Length == 0 || value.AsSpan().IndexOfAnyExcept(Bare) >= 0 ? $"{name}=\"{value}\"" : $"{name}={value}");
     }
 
     private static void WriteExtended(ref MimeWriter writer, string name, string value)

@@ -73,14 +73,14 @@ internal readonly struct TextBody : IDisposable
             return IsSevenBit(octets) ? TransferEncoding.SevenBit : TransferEncoding.QuotedPrintable;
         }
 
-        // Three octets for each that is escaped, against four for each three.
+        // Three octets for each that is escaped, against four for each three; a short text stays readable at the cost of a few.
         var escaped = 0;
         foreach (var octet in octets)
         {
             escaped += octet is > 126 or < 9 or (byte)'=' ? 1 : 0;
         }
 
-        return escaped <= octets.Length / 6 ? TransferEncoding.QuotedPrintable : TransferEncoding.Base64;
+        return escaped * 6L <= octets.Length + 48L ? TransferEncoding.QuotedPrintable : TransferEncoding.Base64;
     }
 
     /// <summary>Whether octets that are known to be clean ASCII can go as they are: no long line, and none that a mailbox file would

@@ -76,6 +76,13 @@ internal static class TransferEncoder
     {
         while (!run.IsEmpty)
         {
+            // A mailbox file would put a > before it and break the signature (RFC 4155).
+            if (column == 0 && run.StartsWith("From "u8))
+            {
+                column = Escape(ref writer, run[0], column, lastOfLine: false);
+                run = run[1..];
+            }
+
             // A line may be 76 wide only if no soft break follows it; with the break's = it is 75 and one.
             var room = MaxLine - column - (lastOfLine && run.Length <= MaxLine - column ? 0 : 1);
             if (room <= 0)

@@ -17,7 +17,7 @@ public static class MimeParser
     public const int MaxHeaders = 1000;
 
     // RFC 2046 §5.1.1 allows 70; real ones are longer.
-    private const int MaxBoundary = 1000;
+    private const int MaxBoundary = 10_000;
 
     /// <summary>Parses a message with CRLF or LF line ends.</summary>
     /// <param name="message">The octets; the entity keeps slices of them.</param>

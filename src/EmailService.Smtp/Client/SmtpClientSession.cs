@@ -14,6 +14,7 @@ public sealed class SmtpClientSession : IAsyncDisposable
     private readonly SmtpClientOptions _options;
     private readonly TimeProvider _time;
     private bool _needsReset;
+    private bool _mustClose;
 
     internal SmtpClientSession(
         SmtpConnection connection,
@@ -59,8 +60,6 @@ public sealed class SmtpClientSession : IAsyncDisposable
 
     /// <summary>True if another message may be sent. Says nothing of what the host did since; see <see cref="IsAlive"/>.</summary>
     public bool IsUsable => !_mustClose && _connection.IsOpen;
-
-    private bool _mustClose;
 
     /// <summary>Connects and comes to an understanding with the host. Never throws for what the host did.</summary>
     /// <param name="endPoint">IPv4 or IPv6 address, and port.</param>

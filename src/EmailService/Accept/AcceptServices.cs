@@ -2,9 +2,10 @@ using EmailService.Platform;
 
 namespace EmailService.Accept;
 
+/// <summary>Takes requests to send.</summary>
 public static class AcceptServices
 {
-    public static WebApplicationBuilder AddAccept(this WebApplicationBuilder builder)
+    public static void AddAccept(this WebApplicationBuilder builder)
     {
         builder.AddOptions<AcceptOptions>("Accept");
         builder.Services.AddSingleton<AcceptMetrics>();
@@ -14,7 +15,7 @@ public static class AcceptServices
         {
             builder.Services.AddHostedService(s => s.GetRequiredService<AcceptWorker>());
         }
-
-        return builder;
     }
+
+    public static void MapAccept(this WebApplication app) => app.MapSend();
 }

@@ -36,5 +36,5 @@ public sealed record RequestedMessage(
 
 /// <summary>Names one request of an account for 24 hours, so that a repeat of it is not sent twice.</summary>
 /// <param name="Key">1 to 255 visible ASCII characters, chosen by the caller.</param>
-/// <param name="BodyHash">SHA-256 of the body as it came over the wire.</param>
+/// <param name="BodyHash">SHA-256 of the body, inflated if it came compressed: two gzips of one text differ.</param>
 public sealed record IdempotencyKey(string Key, byte[] BodyHash);

@@ -5,16 +5,12 @@ namespace EmailService.Platform;
 
 /// <summary>This process among all that share the database. A lease names a node; it holds as long as that node's heartbeats arrive.
 /// Started before everything that leases, stopped after it.</summary>
-/// <remarks>Reclaiming: a row leased to a node that <c>live_nodes(ttl)</c> does not list may be taken (<see cref="NotHeldSql"/>). In turn
-/// a node that could not say for the time to live that it is there must assume that its rows are being taken: <see cref="IsAlive"/>.
+/// <remarks>Reclaiming: a row leased to a node that <c>live_nodes(ttl)</c> does not list may be taken,
+/// <c>WHERE NOT EXISTS (SELECT FROM live_nodes($1) AS n WHERE n.id = r.leased_by)</c> with <see cref="TimeToLive"/>. In turn a node that could not say for the time to live that it is there must assume that its rows are being taken: <see cref="IsAlive"/>.
 /// Time is the machine's own, not TimeProvider's: it is compared with the database's clock, which no test moves.</remarks>
 public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOptions options, StoreHealth health, ILogger<NodeRegistry> log)
     : IHostedService, IAsyncDisposable
 {
-    /// <summary>True for a row whose lease holds no longer; <c>{0}</c> is the column with the node's id, <c>{1}</c> the parameter with the
-    /// time to live (<see cref="TimeToLive"/>). Served by the primary key of nodes.</summary>
-    public const string NotHeldSql = "NOT EXISTS (SELECT FROM live_nodes({1}) AS n WHERE n.id = {0})";
-
     private const string RegisterSql = "INSERT INTO nodes (host, process_id, roles) VALUES ($1, $2, $3) RETURNING id";
 
     private const string HeartbeatSql = """

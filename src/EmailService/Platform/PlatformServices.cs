@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.Extensions.Configuration.Json;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging.Console;
 using Npgsql;
@@ -15,7 +14,9 @@ public static class PlatformServices
         builder.Services.AddSingleton(new OptionsBinder(builder.Configuration));
         var platform = builder.AddOptions<PlatformOptions>("");
         builder.AddOptions<PostgresOptions>("Postgres");
-        AddLogging(builder.Logging);
+        var isStarted = new StartedFlag();
+        builder.Services.AddSingleton(isStarted);
+        AddLogging(builder.Logging, isStarted);
 
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
@@ -43,6 +44,8 @@ public static class PlatformServices
     {
         app.MapHealth();
         app.MapMetrics();
+        var isStarted = app.Services.GetRequiredService<StartedFlag>();
+        app.Lifetime.ApplicationStarted.Register(() => isStarted.Value = true);
         return app;
     }
 
@@ -72,12 +75,14 @@ public static class PlatformServices
             KeepAlive = 30,
             // Details quote rows: addresses of people do not belong into logs.
             IncludeErrorDetail = false,
+            // The planner thinks that a batch over many partitions is worth compiling: a second for a query of half a millisecond.
+            Options = "-c jit=off",
         }.ConnectionString);
         builder.UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>());
         return builder.Build();
     }
 
-    private static void AddLogging(ILoggingBuilder logging)
+    private static void AddLogging(ILoggingBuilder logging, StartedFlag isStarted)
     {
         logging.ClearProviders();
         logging.AddSimpleConsole(console =>
@@ -87,6 +92,8 @@ public static class PlatformServices
             console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
             console.ColorBehavior = LoggerColorBehavior.Disabled;
         });
+        // The host logs why it could not start, and throws it. Whoever called it says it, once and in one line.
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => level >= LogLevel.Warning && isStarted.Value);
         // Defaults; the Logging section of the configuration says otherwise.
         logging.Services.AddSingleton<Microsoft.Extensions.Options.IConfigureOptions<LoggerFilterOptions>>(
             new Microsoft.Extensions.Options.ConfigureOptions<LoggerFilterOptions>(filter =>
@@ -99,5 +106,11 @@ public static class PlatformServices
                     }
                 }
             }));
+    }
+
+    /// <summary>Whether everything has started.</summary>
+    private sealed class StartedFlag
+    {
+        public volatile bool Value;
     }
 }

@@ -43,7 +43,7 @@ public sealed partial class StoreHealth(NpgsqlDataSource database, TimeProvider 
             probing = Task.Run(() => ProbeAsync(stopping.Token), CancellationToken.None);
         }
 
-        LogFailing(exception);
+        LogFailing(exception.Message);
     }
 
     /// <summary>A write was committed.</summary>
@@ -117,8 +117,8 @@ public sealed partial class StoreHealth(NpgsqlDataSource database, TimeProvider 
         }
     }
 
-    [LoggerMessage(9200, LogLevel.Error, "Outcomes cannot be stored: delivering and accepting stop until the database takes commits again")]
-    private partial void LogFailing(Exception exception);
+    [LoggerMessage(9200, LogLevel.Error, "Outcomes cannot be stored: delivering and accepting stop until the database takes commits again: {Problem}")]
+    private partial void LogFailing(string problem);
 
     [LoggerMessage(9201, LogLevel.Information, "The database takes commits again")]
     private partial void LogHealthy();

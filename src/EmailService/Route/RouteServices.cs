@@ -8,7 +8,8 @@ public static class RouteServices
 {
     public static WebApplicationBuilder AddRoute(this WebApplicationBuilder builder)
     {
-        builder.AddOptions<RouteOptions>("Route");
+        var options = builder.AddOptions<RouteOptions>("Route");
+        builder.Services.AddSingleton(new DeliveryMode(options.Live));
         builder.Services.AddSingleton<Router>();
         builder.Services.TryAddSingleton<CatchAllEndPoint>();
         builder.Services.TryAddSingleton<IDnsResolver>(s => new DnsResolver(

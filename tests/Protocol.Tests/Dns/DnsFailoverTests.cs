@@ -52,13 +52,10 @@ public sealed class DnsFailoverTests : DnsFixture
     [Fact]
     public async Task The_next_server_is_asked_at_once_when_nobody_listens()
     {
-        IPEndPoint closed;
-        using (var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp))
-        {
-            socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            closed = (IPEndPoint)socket.LocalEndPoint!;
-        }
-
+        // Bound for TCP and not listening: no other test's server can take this port meanwhile.
+        using var held = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        held.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var closed = (IPEndPoint)held.LocalEndPoint!;
         Assert.Equal("127.0.0.2", AddressOf(await Ask(Resolver(null, closed, Second.EndPoint), "host.test")));
         Assert.Contains("ConnectionRefused", Assert.Single(Counts.Failures), StringComparison.Ordinal);
     }

@@ -33,6 +33,7 @@ public sealed class AddressTests
     [InlineData("a@1.2.3.4")]
     [InlineData("a@[1.2.3.4]")]
     [InlineData("\"\"@example.com")]
+    [InlineData("=?utf-8?q?evil=40evil.example=3e?=@example.com")]
     [InlineData("a@example.com.")]
     [InlineData("a@exa_mple.com")]
     [InlineData("a@xn--.com")]

@@ -68,6 +68,15 @@ public sealed class HeaderTests
     }
 
     [Fact]
+    public void A_long_mixed_name_keeps_to_76_columns()
+    {
+        var name = string.Join(' ', Enumerable.Range(0, 12).Select(i => i % 2 == 0 ? "Conceição" : "Plain" + new string('n', i)));
+        var bytes = MimeComposer.Compose(MimeData.Message() with { To = [MimeData.Box("a@example.net"), MimeData.Box("b@example.net", name)] });
+        Assert.All(Encoding.ASCII.GetString(bytes).Split("\r\n"), line => Assert.True(line.Length <= 76, line));
+        Assert.Equal(name, MimeHeader.ParseMailboxes(MimeParser.Parse(bytes).RawHeader("To"))[1].DisplayName);
+    }
+
+    [Fact]
     public void The_date_and_the_fixed_fields_are_as_RFC_5322_asks()
     {
         var text = MimeData.Compose(MimeData.Message());

@@ -43,6 +43,17 @@ public sealed class InjectionTests
     }
 
     [Theory]
+    [InlineData("application/pdf; x*=utf-8''a%0D%0ABcc:%20evil%40example.com")]
+    [InlineData("application/pdf; x=\"=?utf-8?Q?a=0D=0ABcc:_evil=40example.com?=\"")]
+    public void A_line_break_in_disguise_stays_in_disguise(string contentType)
+    {
+        var bytes = MimeComposer.Compose(MimeData.Message() with { Attachments = [new Attachment("f", contentType, default, false, null)] });
+        var file = MimeParser.Parse(bytes).Children[1];
+        Assert.Null(file.Header("Bcc"));
+        Assert.Equal("a\r\nBcc: evil@example.com", file.ContentType.Parameters["x"]);
+    }
+
+    [Theory]
     [InlineData("bcc")]
     [InlineData("FROM")]
     [InlineData("Content-Type")]

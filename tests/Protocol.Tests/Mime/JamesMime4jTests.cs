@@ -7,8 +7,8 @@ namespace EmailService.Protocol.Tests.Mime;
 /// <summary>Messages with odd or broken structure, and what Apache James makes of them.</summary>
 public sealed class JamesMime4jTests
 {
-    // Read in mime4j's other mode, where the first malformed line ends the header. We skip such a line, as its default does.
-    private static readonly HashSet<string> OtherMode = ["malformedHeaderStartsBody-nocrlfcrlf", "malformedHeaderStartsBody-noheader"];
+    // mime4j has two modes: a line that is no field is skipped, or begins the body. We skip it, unless it is the first of all.
+    private static readonly HashSet<string> OtherMode = ["malformedHeaderStartsBody-nocrlfcrlf", "malformedHeader-noheader", "malformedHeaderStartsBody-noheader"];
 
     public static TheoryData<string> Names() =>
         [.. Directory.GetFiles(MimeData.Path("mime", "james-mime4j"), "*.msg").Select(file => Path.GetFileNameWithoutExtension(file)!).Order()];
@@ -24,6 +24,15 @@ public sealed class JamesMime4jTests
         }
 
         Compare(XDocument.Load(MimeData.Path("mime", "james-mime4j", name + "_decoded.xml")).Root!, entity);
+    }
+
+    [Fact]
+    public void A_message_without_a_header_is_all_body()
+    {
+        var octets = File.ReadAllBytes(MimeData.Path("mime", "james-mime4j", "malformedHeader-noheader.msg"));
+        var entity = MimeParser.Parse(octets);
+        Assert.Empty(entity.Headers);
+        Assert.Equal(octets, entity.Body.ToArray());
     }
 
     private static void Compare(XElement expected, MimeEntity actual)

@@ -69,10 +69,10 @@ public sealed class MutationTests
                 Assert.NotEmpty(problem);
             }
 
-            Mailbox.TryParse(text, out _, out _);
+            _ = Mailbox.TryParse(text, out _, out _);
             MimeHeader.Decode(text);
             MimeHeader.ParseMailboxes(text);
-            MimeContentType.TryParse(text, out _);
+            _ = MimeContentType.TryParse(text, out _);
         }
     }
 

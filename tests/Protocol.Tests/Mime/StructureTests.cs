@@ -65,6 +65,24 @@ public sealed class StructureTests
         Assert.All(Encoding.ASCII.GetString(bytes).Split("\r\n"), line => Assert.True(line.Length <= 998));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("no end")]
+    [InlineData("end\n")]
+    [InlineData("末\n")]
+    [InlineData("末")]
+    public void Every_message_ends_with_a_line_end(string text) =>
+        Assert.EndsWith("\r\n", MimeData.Compose(MimeData.Message() with { Parts = [new MessagePart("text/plain", text)] }), StringComparison.Ordinal);
+
+    [Fact]
+    public void No_line_begins_with_From_and_a_space()
+    {
+        var text = "From me\n" + new string('x', 75) + "From you\nand From her\nFrom him é";
+        var message = MimeData.Compose(MimeData.Message() with { Parts = [new MessagePart("text/plain", text)] });
+        Assert.DoesNotContain("\nFrom ", message, StringComparison.Ordinal);
+        Assert.Equal(text.ReplaceLineEndings("\r\n") + "\r\n", MimeParser.Parse(Encoding.ASCII.GetBytes(message)).Text());
+    }
+
     [Fact]
     public void Quoted_printable_keeps_to_76_and_saves_space_at_line_ends()
     {
@@ -114,7 +132,7 @@ public sealed class StructureTests
     public void Parameters_of_a_part_are_kept_and_its_charset_is_ours()
     {
         var part = Parse(MimeData.Message() with { Parts = [new MessagePart("text/calendar; method=REQUEST; charset=iso-8859-1", "é")] });
-        Assert.Equal(("REQUEST", "utf-8", "é"), (part.ContentType.Parameters["method"], part.ContentType.Charset, part.Text()));
+        Assert.Equal(("REQUEST", "utf-8", "é\r\n"), (part.ContentType.Parameters["method"], part.ContentType.Charset, part.Text()));
     }
 
     [Fact]

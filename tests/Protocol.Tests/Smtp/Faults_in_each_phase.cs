@@ -99,26 +99,38 @@ public sealed class Faults_in_each_phase
         mx.BreaksTls = true;
         mx.Hang(stage);
 
-        var result = await ConnectAsync(mx.EndPoint, Hasty, SmtpTlsMode.Opportunistic);
+        var result = await ConnectAsync(mx.EndPoint, HastyAt(stage), SmtpTlsMode.Opportunistic);
 
         Assert.Equal((stage, SmtpFailureKind.TimedOut), (result.Failure!.Stage, result.Failure.Kind));
     }
 
     [Theory]
-    [InlineData(SmtpStage.Connect, SmtpStage.Greeting)]
-    [InlineData(SmtpStage.Greeting, SmtpStage.Greeting)]
-    [InlineData(SmtpStage.Hello, SmtpStage.Hello)]
-    [InlineData(SmtpStage.StartTls, SmtpStage.StartTls)]
-    public async Task A_host_that_closes_before_the_session_is_ready_is_closed(SmtpStage closes, SmtpStage seen)
+    [InlineData(SmtpStage.Greeting)]
+    [InlineData(SmtpStage.Hello)]
+    [InlineData(SmtpStage.StartTls)]
+    public async Task A_host_that_closes_before_the_session_is_ready_is_closed(SmtpStage stage)
     {
         await using var mx = ScriptedMx.Start();
         mx.BreaksTls = true;
-        mx.Close(closes);
+        mx.Close(stage);
 
         var result = await ConnectAsync(mx.EndPoint, tls: SmtpTlsMode.Opportunistic);
 
         Assert.Equal(SmtpFailureKind.Closed, result.Failure!.Kind);
-        Assert.Equal(seen, result.Failure.Stage);
+        Assert.Equal(stage, result.Failure.Stage);
+    }
+
+    [Fact]
+    public async Task A_host_that_resets_at_once_is_a_value_wherever_the_reset_is_noticed()
+    {
+        await using var mx = ScriptedMx.Start();
+        mx.Close(SmtpStage.Connect);
+
+        var result = await ConnectAsync(mx.EndPoint);
+
+        Assert.True(
+            (result.Failure!.Stage, result.Failure.Kind) is (SmtpStage.Connect, SmtpFailureKind.ConnectFailed) or (SmtpStage.Greeting, SmtpFailureKind.Closed),
+            result.Failure.ToString());
     }
 
     [Fact]
@@ -187,7 +199,7 @@ public sealed class Faults_in_each_phase
     public async Task A_host_that_hangs_leaves_the_outcome_unknown_only_after_the_end_of_data(SmtpStage stage, int offer)
     {
         await using var mx = ScriptedMx.StartOffering(Offers[offer]);
-        await using var session = await OpenAsync(mx, Hasty);
+        await using var session = await OpenAsync(mx, HastyAt(stage));
         mx.Hang(stage);
 
         var result = await session.SendAsync(To("a@x.test"));
@@ -206,12 +218,15 @@ public sealed class Faults_in_each_phase
     public async Task A_reply_that_trickles_is_bounded_by_the_deadline_of_its_phase(SmtpStage stage)
     {
         await using var mx = ScriptedMx.Start();
-        mx.Pacing = MxPacing.ByteByByte;
-        mx.PieceDelay = TimeSpan.FromMilliseconds(20);
-        var options = Options with { GreetingTimeout = Of(SmtpStage.Greeting), HelloTimeout = Of(SmtpStage.Hello), MailTimeout = Of(SmtpStage.MailFrom), FinalReplyTimeout = Of(SmtpStage.EndOfData) };
         mx.Reply(stage, "250 " + new string('x', 400));
+        var options = HastyAt(stage);
+        if (stage < SmtpStage.MailFrom)
+        {
+            Trickle();
+        }
 
         var connected = await ConnectAsync(mx.EndPoint, options);
+        Trickle();
         if (connected.IsConnected)
         {
             await using var session = connected.Session;
@@ -223,7 +238,11 @@ public sealed class Faults_in_each_phase
             Assert.Equal((stage, SmtpFailureKind.TimedOut), (connected.Failure.Stage, connected.Failure.Kind));
         }
 
-        TimeSpan Of(SmtpStage of) => of == stage ? TimeSpan.FromMilliseconds(100) : TimeSpan.FromMinutes(1);
+        void Trickle()
+        {
+            mx.Pacing = MxPacing.ByteByByte;
+            mx.PieceDelay = TimeSpan.FromMilliseconds(5);
+        }
     }
 
     [Theory]

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using EmailService.Smtp;
 using EmailService.Smtp.Client;
 using EmailService.TestKit;
 
@@ -12,19 +13,24 @@ internal static class SmtpTestSession
 
     public static SmtpClientOptions Options { get; } = new() { HelloName = "client.test" };
 
-    /// <summary>All deadlines short, for peers that never answer.</summary>
-    public static SmtpClientOptions Hasty { get; } = Options with
+    /// <summary>A short deadline for the one phase in which the peer will hang, and long ones for all others, so that a busy machine changes nothing.</summary>
+    public static SmtpClientOptions HastyAt(SmtpStage stage)
     {
-        GreetingTimeout = TimeSpan.FromMilliseconds(150),
-        HelloTimeout = TimeSpan.FromMilliseconds(150),
-        TlsTimeout = TimeSpan.FromMilliseconds(150),
-        MailTimeout = TimeSpan.FromMilliseconds(150),
-        RcptTimeout = TimeSpan.FromMilliseconds(150),
-        DataTimeout = TimeSpan.FromMilliseconds(150),
-        BlockTimeout = TimeSpan.FromMilliseconds(150),
-        FinalReplyTimeout = TimeSpan.FromMilliseconds(150),
-        QuitTimeout = TimeSpan.FromMilliseconds(150),
-    };
+        var hasty = TimeSpan.FromMilliseconds(150);
+        return stage switch
+        {
+            SmtpStage.Connect => Options with { ConnectTimeout = hasty },
+            SmtpStage.Greeting => Options with { GreetingTimeout = hasty },
+            SmtpStage.Hello => Options with { HelloTimeout = hasty },
+            SmtpStage.StartTls => Options with { TlsTimeout = hasty },
+            SmtpStage.Reset or SmtpStage.MailFrom => Options with { MailTimeout = hasty },
+            SmtpStage.RcptTo => Options with { RcptTimeout = hasty },
+            SmtpStage.Data => Options with { DataTimeout = hasty },
+            SmtpStage.Content => Options with { BlockTimeout = hasty },
+            SmtpStage.EndOfData => Options with { FinalReplyTimeout = hasty },
+            SmtpStage.Quit => Options with { QuitTimeout = hasty },
+        };
+    }
 
     public static Task<SmtpConnectResult> ConnectAsync(
         IPEndPoint endPoint, SmtpClientOptions? options = null, SmtpTlsMode tls = SmtpTlsMode.None, CancellationToken token = default) =>

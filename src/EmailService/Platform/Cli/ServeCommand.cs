@@ -22,7 +22,13 @@ internal static class ServeCommand
         catch (IOException e) when (e.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
         {
             await app.StopAsync();
-            throw new OperatorException($"{e.Message} Stop the other program, or listen elsewhere with --urls http://127.0.0.1:8081 (or ASPNETCORE_URLS).", e);
+            throw new OperatorException($"{e.Message.TrimEnd('.')}. Stop the other program, or listen elsewhere with --urls http://127.0.0.1:8081 (or ASPNETCORE_URLS).", e);
+        }
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            // Told to stop while starting.
+            await app.StopAsync();
+            return 0;
         }
 
         await app.WaitForShutdownAsync();

@@ -105,7 +105,9 @@ public sealed class OptionsBinder(IConfiguration configuration)
 
         if (ElementType(type) is { } element)
         {
-            return TryReadList(from, element, out value);
+            var complete = TryReadList(from, element, out var items);
+            value = type.IsArray ? ToArray(items, element) : items;
+            return complete;
         }
 
         value = current ?? Activator.CreateInstance(type)!;
@@ -141,10 +143,16 @@ public sealed class OptionsBinder(IConfiguration configuration)
         return false;
     }
 
-    private bool TryReadList(IConfigurationSection from, Type element, out object? value)
+    private static Array ToArray(IList items, Type element)
     {
-        var items = (IList)Activator.CreateInstance(typeof(List<>).MakeGenericType(element))!;
-        value = items;
+        var array = Array.CreateInstance(element, items.Count);
+        items.CopyTo(array, 0);
+        return array;
+    }
+
+    private bool TryReadList(IConfigurationSection from, Type element, out IList items)
+    {
+        items = (IList)Activator.CreateInstance(typeof(List<>).MakeGenericType(element))!;
         var complete = true;
         if (from.Value is { } text)
         {

@@ -37,6 +37,8 @@ internal sealed partial class DatabaseStartup(
     {
         if (platform.IsEmbedded)
         {
+            // Idle connections say goodbye first, or each would complain that the server went away.
+            database.Clear();
             await services.GetRequiredService<EmbeddedPostgres>().DisposeAsync();
         }
     }

@@ -12,7 +12,7 @@ namespace EmailService.Platform;
 internal sealed partial class EmbeddedPostgres : IAsyncDisposable
 {
     private const string DatabaseName = "emailservice";
-    private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan WatchInterval = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(15);
 
@@ -100,6 +100,10 @@ internal sealed partial class EmbeddedPostgres : IAsyncDisposable
             {
                 LogStopFailed(result.Output);
             }
+            else if (place.SocketFolder != place.Folder)
+            {
+                Directory.Delete(place.SocketFolder, recursive: true);
+            }
         }
 
         child?.Dispose();
@@ -153,7 +157,7 @@ internal sealed partial class EmbeddedPostgres : IAsyncDisposable
             await RequireAsync("make a PostgreSQL cluster", cancellation, binaries.Initdb,
                 "-D", draft, "-U", DatabaseName, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions");
             await RequireAsync("make a PostgreSQL cluster", cancellation,
-                "sh", "-c", $"printf \"\\ninclude_if_exists = '{PostgresSettings.FileName}'\\n\" >>\"$0/postgresql.conf\" && sync && mv \"$0\" \"$1\"", draft, place.Cluster);
+                "sh", "-c", $"printf \"\\ninclude_if_exists = '{PostgresSettings.FileName}'\\n\" >>\"$0/postgresql.conf\" && sync \"$0/postgresql.conf\" && mv \"$0\" \"$1\"", draft, place.Cluster);
         }
 
         var settings = Path.Combine(place.Cluster, PostgresSettings.FileName);

@@ -14,7 +14,7 @@ public sealed record Migration(int Number, string Name, string Sql)
     private const string Prefix = "migrations/";
 
     /// <summary>SHA-256 of the text, with line ends normalised so that a checkout on another system is the same file.</summary>
-    public string Checksum { get; } = Convert.ToHexStringLower(
+    public string Checksum => Convert.ToHexStringLower(
         SHA256.HashData(Encoding.UTF8.GetBytes(Sql.ReplaceLineEndings("\n"))));
 
     /// <summary>All migrations of this program, in order.</summary>

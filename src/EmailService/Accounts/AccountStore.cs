@@ -1,0 +1,36 @@
+using Dapper;
+using Npgsql;
+
+namespace EmailService.Accounts;
+
+/// <summary>Writes the table <c>accounts</c>.</summary>
+public sealed class AccountStore(NpgsqlDataSource database)
+{
+    public const string DefaultName = "default";
+
+    private const string FindSql = "SELECT id FROM accounts WHERE name = @name";
+
+    private const string AddSql = "INSERT INTO accounts (name) VALUES (@name) ON CONFLICT (name) DO NOTHING";
+
+    /// <summary>The account of that name, made if there is none.</summary>
+    public async Task<int> GetOrAddAsync(string name, CancellationToken cancellation)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellation);
+        await connection.ExecuteAsync(new CommandDefinition(AddSql, new { name }, cancellationToken: cancellation));
+        return await connection.QuerySingleAsync<int>(new CommandDefinition(FindSql, new { name }, cancellationToken: cancellation));
+    }
+
+    public async Task<int?> FindAsync(string name, CancellationToken cancellation)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellation);
+        return await connection.QuerySingleOrDefaultAsync<int?>(new CommandDefinition(FindSql, new { name }, cancellationToken: cancellation));
+    }
+
+    private const string AnySql = "SELECT EXISTS (SELECT FROM accounts)";
+
+    public async Task<bool> AnyAsync(CancellationToken cancellation)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellation);
+        return await connection.QuerySingleAsync<bool>(new CommandDefinition(AnySql, cancellationToken: cancellation));
+    }
+}

@@ -1,0 +1,25 @@
+using EmailService.Platform;
+
+namespace EmailService.Accounts;
+
+/// <summary>Accounts, their API keys and sending domains.</summary>
+public static class AccountsServices
+{
+    /// <summary>Needs <c>IDnsResolver</c> to verify domains, and a <see cref="DeliveryMode"/>.</summary>
+    public static void AddAccounts(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton<AccountStore>();
+        services.AddSingleton<ApiKeys>();
+        services.AddSingleton<SendingDomains>();
+        services.AddSingleton<DomainVerifier>();
+        services.AddSingleton<Quickstart>();
+        services.AddHostedService(provider => provider.GetRequiredService<Quickstart>());
+    }
+
+    public static void MapAccounts(this WebApplication app)
+    {
+        app.MapKeys();
+        app.MapDomains();
+    }
+}

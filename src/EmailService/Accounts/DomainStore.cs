@@ -1,0 +1,133 @@
+using EmailService.Platform;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace EmailService.Accounts;
+
+/// <summary>Writes the table <c>domains</c>. Its unique index on (account_id, name) serves every look-up.</summary>
+internal sealed class DomainStore(NpgsqlDataSource database, DeliveryMode mode)
+{
+    private const string Columns =
+        "id, account_id, name, state, dkim_selector, dkim_private_key, return_path, created_at, verified_at, checked_at, check_result::text";
+
+    private readonly SigningKeys keys = new();
+
+    // A verified parent goes before a subdomain that is not verified yet: adding one must not stop what was working.
+    private const string FindSql = $"""
+        SELECT {Columns} FROM domains WHERE account_id = $1 AND name = ANY ($2)
+         ORDER BY (state = 'verified') DESC, length(name) DESC LIMIT 1
+        """;
+
+    /// <summary>The best of some names: verified first, then the longest.</summary>
+    public async Task<SendingDomain?> FindAsync(int accountId, string[] names, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(FindSql);
+        command.Parameters.Add(new() { Value = accountId });
+        command.Parameters.Add(new() { Value = names });
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        return await reader.ReadAsync(cancellation) ? Read(reader) : null;
+    }
+
+    private const string ListSql = $"SELECT {Columns} FROM domains WHERE account_id = $1 ORDER BY name LIMIT 1000";
+
+    public async Task<IReadOnlyList<SendingDomain>> ListAsync(int accountId, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(ListSql);
+        command.Parameters.Add(new() { Value = accountId });
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var domains = new List<SendingDomain>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            domains.Add(Read(reader));
+        }
+
+        return domains;
+    }
+
+    private const string AddSql = $"""
+        INSERT INTO domains (account_id, name, state, dkim_selector, dkim_private_key, return_path, created_at, verified_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $3 = 'verified' THEN $7 END)
+        ON CONFLICT (account_id, name) DO NOTHING
+        RETURNING {Columns}
+        """;
+
+    /// <summary>Null if the account has it already.</summary>
+    public async Task<SendingDomain?> AddAsync(NewDomain domain, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(AddSql);
+        command.Parameters.Add(new() { Value = domain.AccountId });
+        command.Parameters.Add(new() { Value = domain.Name });
+        command.Parameters.Add(new() { Value = domain.Verified ? "verified" : "pending", NpgsqlDbType = NpgsqlDbType.Text });
+        command.Parameters.Add(new() { Value = domain.Selector });
+        command.Parameters.Add(new() { Value = domain.Pkcs8 });
+        command.Parameters.Add(new() { Value = domain.ReturnPath });
+        command.Parameters.Add(new() { Value = domain.CreatedAt.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        return await reader.ReadAsync(cancellation) ? Read(reader) : null;
+    }
+
+    private const string CheckedSql = $"""
+        UPDATE domains
+           SET checked_at = $3, check_result = $4,
+               state = coalesce($5, state),
+               verified_at = CASE WHEN $5 = 'verified' THEN coalesce(verified_at, $3) ELSE verified_at END
+         WHERE account_id = $1 AND id = $2
+        RETURNING {Columns}
+        """;
+
+    /// <summary>Writes down what a check found; a null for <paramref name="verified"/> leaves the state as it is.</summary>
+    public async Task<SendingDomain?> SetCheckedAsync(
+        SendingDomain domain, bool? verified, string result, DateTimeOffset now, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(CheckedSql);
+        command.Parameters.Add(new() { Value = domain.AccountId });
+        command.Parameters.Add(new() { Value = domain.Id });
+        command.Parameters.Add(new() { Value = now.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        command.Parameters.Add(new() { Value = result, NpgsqlDbType = NpgsqlDbType.Jsonb });
+        command.Parameters.Add(new()
+        {
+            Value = verified switch { true => "verified", false => "pending", null => DBNull.Value },
+            NpgsqlDbType = NpgsqlDbType.Text,
+        });
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        return await reader.ReadAsync(cancellation) ? Read(reader) : null;
+    }
+
+    private const string RemoveSql = "DELETE FROM domains WHERE account_id = $1 AND name = $2";
+
+    public async Task<bool> RemoveAsync(int accountId, string name, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(RemoveSql);
+        command.Parameters.Add(new() { Value = accountId });
+        command.Parameters.Add(new() { Value = name });
+        return await command.ExecuteNonQueryAsync(cancellation) > 0;
+    }
+
+    private SendingDomain Read(NpgsqlDataReader row)
+    {
+        var (id, name, selector) = (row.GetInt64(0), row.GetString(2), row.GetString(4));
+        var (signer, record) = keys.For(id, name, selector, row.GetFieldValue<byte[]>(5));
+        return new SendingDomain
+        {
+            Id = id,
+            AccountId = row.GetInt32(1),
+            Name = name,
+            // Nobody can own demo.example, so no mail of it may reach a mail host.
+            Verified = row.GetString(3) == "verified" && !(mode.Live && name == SendingDomains.DemoName),
+            DkimSelector = selector,
+            Signer = signer,
+            DkimRecord = record,
+            ReturnPath = row.GetString(6),
+            CreatedAt = row.GetFieldValue<DateTimeOffset>(7),
+            VerifiedAt = Time(8),
+            CheckedAt = Time(9),
+            CheckResult = row.IsDBNull(10) ? null : row.GetString(10),
+        };
+
+        DateTimeOffset? Time(int column) => row.IsDBNull(column) ? null : row.GetFieldValue<DateTimeOffset>(column);
+    }
+}
+
+/// <summary>A domain about to be added.</summary>
+internal sealed record NewDomain(
+    int AccountId, string Name, bool Verified, string Selector, byte[] Pkcs8, string ReturnPath, DateTimeOffset CreatedAt);

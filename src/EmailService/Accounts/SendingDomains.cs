@@ -1,0 +1,117 @@
+using EmailService.Platform;
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using EmailService.Mime;
+using EmailService.Mime.Dkim;
+using Npgsql;
+
+namespace EmailService.Accounts;
+
+/// <summary>The domains that accounts send as, each with a DKIM key of its own.</summary>
+public sealed class SendingDomains
+{
+    /// <summary>Made on the first run, so that the first mail needs no DNS. RFC 2606 §3 keeps it from ever being anybody's.</summary>
+    public const string DemoName = "demo.example";
+
+    private const int MostCached = 10_000;
+
+    private readonly DomainStore store;
+    private readonly TimeProvider time;
+    private readonly ShortCache<(int AccountId, string Name), SendingDomain> known;
+
+    public SendingDomains(NpgsqlDataSource database, DeliveryMode mode, TimeProvider time)
+    {
+        store = new DomainStore(database, mode);
+        this.time = time;
+        known = new(time, MostCached, (key, cancellation) => store.FindAsync(key.AccountId, WithParents(key.Name), cancellation));
+    }
+
+    /// <summary>What the account has for mail from that domain: the domain itself or a parent of it, verified ones first.
+    /// The answer may be ten seconds old.</summary>
+    /// <param name="accountId">Whose domain.</param>
+    /// <param name="domain">Lower-case ASCII, as <see cref="EmailAddress.Domain"/> has it.</param>
+    /// <param name="cancellation">Stops waiting.</param>
+    public ValueTask<SendingDomain?> FindAsync(int accountId, string domain, CancellationToken cancellation) =>
+        known.FindAsync((accountId, domain), cancellation);
+
+    /// <summary>Exactly that domain, as it is now.</summary>
+    public Task<SendingDomain?> GetAsync(int accountId, string name, CancellationToken cancellation) =>
+        store.FindAsync(accountId, [name], cancellation);
+
+    public Task<IReadOnlyList<SendingDomain>> ListAsync(int accountId, CancellationToken cancellation) =>
+        store.ListAsync(accountId, cancellation);
+
+    /// <summary>Adds a domain with a new RSA key of 2048 bits. Null if the account has it already.</summary>
+    /// <param name="accountId">For whom.</param>
+    /// <param name="name">As <see cref="TryNormalize"/> gives it.</param>
+    /// <param name="verified">Only the demo domain is born verified.</param>
+    /// <param name="cancellation">Stops waiting.</param>
+    public async Task<SendingDomain?> AddAsync(int accountId, string name, bool verified, CancellationToken cancellation)
+    {
+        var now = time.GetUtcNow();
+        using var key = await Task.Run(() => DkimKey.Generate(DkimAlgorithm.RsaSha256), cancellation);
+        var selector = string.Create(CultureInfo.InvariantCulture, $"es{now:yyyyMM}");
+        var added = await store.AddAsync(
+            new NewDomain(accountId, name, verified, selector, key.ExportPkcs8(), $"bounces.{name}", now), cancellation);
+        known.Clear();
+        return added;
+    }
+
+    public async Task<bool> RemoveAsync(int accountId, string name, CancellationToken cancellation)
+    {
+        var removed = await store.RemoveAsync(accountId, name, cancellation);
+        // All of it: subdomains may be kept under the parent that is gone.
+        known.Clear();
+        return removed;
+    }
+
+    internal async Task<SendingDomain?> SetCheckedAsync(SendingDomain domain, bool? verified, string result, CancellationToken cancellation)
+    {
+        var now = await store.SetCheckedAsync(domain, verified, result, time.GetUtcNow(), cancellation);
+        known.Clear();
+        return now;
+    }
+
+    /// <summary>A domain as a person writes it, in the form that we keep.</summary>
+    public static bool TryNormalize(string text, [NotNullWhen(true)] out string? name, [NotNullWhen(false)] out string? problem)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        name = null;
+        // Room for the return-path's label before it and the selector's.
+        const int Longest = 200;
+        if (text.Length is 0 or > Longest || text.Contains('@', StringComparison.Ordinal))
+        {
+            problem = $"Expected a domain such as example.com, of at most {Longest} characters.";
+            return false;
+        }
+
+        if (!EmailAddress.TryParse("postmaster@" + text.Trim().TrimEnd('.'), out var address, out problem))
+        {
+            return false;
+        }
+
+        if (!address.Domain.Contains('.', StringComparison.Ordinal))
+        {
+            problem = "The domain has only one label.";
+            return false;
+        }
+
+        name = address.Domain;
+        return true;
+    }
+
+    /// <summary>The name and those above it that have at least two labels.</summary>
+    internal static string[] WithParents(string name)
+    {
+        var names = new List<string>(4) { name };
+        for (var dot = name.IndexOf('.', StringComparison.Ordinal); dot >= 0; dot = name.IndexOf('.', dot + 1))
+        {
+            if (name.AsSpan(dot + 1).Contains('.'))
+            {
+                names.Add(name[(dot + 1)..]);
+            }
+        }
+
+        return [.. names];
+    }
+}

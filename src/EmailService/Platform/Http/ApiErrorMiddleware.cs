@@ -1,0 +1,81 @@
+using Npgsql;
+
+namespace EmailService.Platform.Http;
+
+/// <summary>The outermost step of every request: whatever goes wrong inside is answered in the one shape of
+/// <see cref="ApiErrors"/>, also where ASP.NET Core would answer with a bare status.</summary>
+internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<ApiErrorMiddleware> logger)
+{
+    public async Task InvokeAsync(HttpContext context)
+    {
+        try
+        {
+            await next(context);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // The caller hung up; there is nobody to answer.
+            return;
+        }
+        catch (BadHttpRequestException exception) when (!context.Response.HasStarted)
+        {
+            LogMalformed(context.Request.Method, context.Request.Path, exception.Message);
+            await FillAsync(context, exception.StatusCode, exception.Message);
+            return;
+        }
+        catch (Exception exception) when (IsDatabaseAway(exception) && !context.Response.HasStarted)
+        {
+            LogDatabaseAway(context.Request.Method, context.Request.Path, exception);
+            context.Response.Clear();
+            await ApiErrors.WriteUnavailableAsync(context, "The database does not answer.");
+            return;
+        }
+        catch (Exception exception) when (!context.Response.HasStarted)
+        {
+            LogUnhandled(context.Request.Method, context.Request.Path, exception);
+            await FillAsync(context, StatusCodes.Status500InternalServerError, null);
+            return;
+        }
+
+        if (context.Response is { HasStarted: false, StatusCode: >= 400, ContentLength: null or 0, ContentType: null })
+        {
+            await FillAsync(context, context.Response.StatusCode, null);
+        }
+    }
+
+    private static Task FillAsync(HttpContext context, int status, string? detail)
+    {
+        var request = context.Request;
+        if (context.Response.StatusCode != status)
+        {
+            context.Response.Clear();
+        }
+
+        return status switch
+        {
+            StatusCodes.Status404NotFound => ApiErrors.WriteAsync(context, status,
+                $"There is nothing at {request.Path}.", help: "See openapi.yaml for the paths that exist."),
+            StatusCodes.Status405MethodNotAllowed => ApiErrors.WriteAsync(context, status,
+                $"{(context.Response.Headers.Allow is { Count: > 0 } allow ? allow.ToString() : "Another")} method allowed only"),
+            StatusCodes.Status413PayloadTooLarge => ApiErrors.WriteAsync(context, status, "content too large", help: detail),
+            StatusCodes.Status415UnsupportedMediaType => ApiErrors.WriteAsync(context, status, "Content-Type should be application/json"),
+            StatusCodes.Status500InternalServerError => ApiErrors.WriteAsync(context, status, "internal server error",
+                help: $"The cause is in the log of the server under the request id {context.TraceIdentifier}."),
+            _ => ApiErrors.WriteAsync(context, status, detail
+                ?? Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status)),
+        };
+    }
+
+    private static bool IsDatabaseAway(Exception exception) =>
+        exception is PostgresException { IsTransient: true }
+        || (exception is NpgsqlException and not PostgresException);
+
+    [LoggerMessage(9500, LogLevel.Error, "{Method} {Path} failed")]
+    private partial void LogUnhandled(string method, string path, Exception exception);
+
+    [LoggerMessage(9501, LogLevel.Warning, "{Method} {Path} answered 503: the database does not answer")]
+    private partial void LogDatabaseAway(string method, string path, Exception exception);
+
+    [LoggerMessage(9502, LogLevel.Debug, "{Method} {Path} was malformed: {Problem}")]
+    private partial void LogMalformed(string method, string path, string problem);
+}

@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace EmailService.Benchmarks;
+
+/// <summary>Postfix's smtp-sink: takes every message and counts it.</summary>
+public sealed class SmtpSink : IDisposable
+{
+    private readonly Process process;
+    private long messages;
+
+    private SmtpSink(Process process, int port)
+    {
+        this.process = process;
+        Port = port;
+        _ = Task.Run(CountAsync);
+    }
+
+    public int Port { get; }
+
+    /// <summary>Messages received so far.</summary>
+    public long Messages => Interlocked.Read(ref messages);
+
+    public static SmtpSink Start()
+    {
+        var port = FreePort();
+        var start = new ProcessStartInfo("/usr/sbin/smtp-sink") { RedirectStandardOutput = true, RedirectStandardError = true };
+        if (Environment.UserName == "root")
+        {
+            start.ArgumentList.Add("-u");
+            start.ArgumentList.Add("nobody");
+        }
+
+        foreach (var argument in new[] { "-c", $"127.0.0.1:{port}", "1000" })
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        return new SmtpSink(Process.Start(start)!, port);
+    }
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    // "sess=5 quit=4 mesg=12\r", again and again.
+    private async Task CountAsync()
+    {
+        var buffer = new char[4096];
+        var tail = "";
+        int read;
+        while ((read = await process.StandardOutput.ReadAsync(buffer)) > 0)
+        {
+            tail += new string(buffer, 0, read);
+            var end = tail.LastIndexOf('\r');
+            if (end < 0)
+            {
+                continue;
+            }
+
+            var at = tail.LastIndexOf("mesg=", end, StringComparison.Ordinal);
+            if (at >= 0 && long.TryParse(tail.AsSpan(at + 5, end - at - 5), NumberStyles.None, CultureInfo.InvariantCulture, out var count))
+            {
+                Interlocked.Exchange(ref messages, count);
+            }
+
+            tail = tail[(end + 1)..];
+        }
+    }
+
+    public async Task WaitForAsync(long count, TimeSpan atMost)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (Messages < count)
+        {
+            if (Stopwatch.GetElapsedTime(started) > atMost)
+            {
+                throw new TimeoutException($"smtp-sink has {Messages} of {count} messages after {atMost}");
+            }
+
+            await Task.Delay(5);
+        }
+    }
+
+    public void Dispose()
+    {
+        process.Kill();
+        process.WaitForExit();
+        process.Dispose();
+    }
+}

@@ -1,0 +1,86 @@
+using EmailService.Platform;
+using EmailService.TestKit;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace EmailService.Tests.Platform;
+
+public sealed class NodeRegistryTests : IAsyncLifetime
+{
+    private TestDatabase database = null!;
+
+    public async ValueTask InitializeAsync() =>
+        database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(MigrationRunner.ApplyAsync);
+
+    public ValueTask DisposeAsync() => database.DisposeAsync();
+
+    [Fact]
+    public async Task Leases_of_stopped_silent_and_forgotten_nodes_may_be_taken_and_of_live_ones_not()
+    {
+        await database.ScalarAsync("""
+            INSERT INTO nodes (host, process_id, roles, heartbeat_at, stopped_at) VALUES
+                ('live',    1, '{}', now() - interval '9 seconds', NULL),
+                ('silent',  2, '{}', now() - interval '11 seconds', NULL),
+                ('stopped', 3, '{}', now(), now());
+            CREATE TABLE work (node bigint);
+            INSERT INTO work VALUES (1), (2), (3), (999);
+            """);
+
+        var free = await database.ScalarAsync("""
+            SELECT string_agg(w.node::text, ',' ORDER BY w.node) FROM work AS w
+             WHERE NOT EXISTS (SELECT FROM live_nodes(interval '10 seconds') AS n WHERE n.id = w.node)
+            """);
+
+        Assert.Equal("2,3,999", free);
+        Assert.Equal("2,3", await database.ScalarAsync("SELECT string_agg(id::text, ',' ORDER BY id) FROM dead_nodes(interval '10 seconds')"));
+    }
+
+    [Fact]
+    public async Task Nodes_count_each_other_and_a_stopped_one_is_gone_at_once()
+    {
+        await using var health = Health();
+        await using var first = Registry(health);
+        await using var second = Registry(health);
+        await first.StartAsync(CancellationToken.None);
+        await second.StartAsync(CancellationToken.None);
+
+        Assert.NotEqual(first.NodeId, second.NodeId);
+        Assert.True(first.IsAlive);
+        Assert.Equal(2, second.LiveNodes);
+        await Wait.UntilAsync(() => first.LiveNodes == 2, "the first node to see the second");
+
+        await second.StopAsync(CancellationToken.None);
+
+        Assert.False(second.IsAlive);
+        await Wait.UntilAsync(() => first.LiveNodes == 1, "the first node to miss the second");
+        await first.StopAsync(CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task Node_that_cannot_beat_for_the_time_to_live_knows_that_it_is_dead_and_comes_back()
+    {
+        await using var server = await PostgresServer.StartNewAsync();
+        await using var own = await server.CreateDatabaseAsync(MigrationRunner.ApplyAsync);
+        await using var health = new StoreHealth(own.DataSource, TimeProvider.System, NullLogger<StoreHealth>.Instance);
+        await using var node = new NodeRegistry(own.DataSource, Quick, health, NullLogger<NodeRegistry>.Instance);
+        await node.StartAsync(CancellationToken.None);
+
+        await server.KillAsync();
+
+        await Wait.UntilAsync(() => !node.IsAlive, "the node to give up");
+        Assert.False(health.IsHealthy);
+        var waiting = health.WaitUntilHealthyAsync(CancellationToken.None).AsTask();
+        Assert.False(waiting.IsCompleted);
+
+        await server.StartAsync();
+
+        await waiting.WaitAsync(TimeSpan.FromSeconds(30));
+        await Wait.UntilAsync(() => node.IsAlive && health.IsHealthy, "the node to be back");
+        await node.StopAsync(CancellationToken.None);
+    }
+
+    private static PlatformOptions Quick { get; } = new() { HeartbeatInterval = TimeSpan.FromMilliseconds(100), LeaseTimeToLive = TimeSpan.FromSeconds(2) };
+
+    private StoreHealth Health() => new(database.DataSource, TimeProvider.System, NullLogger<StoreHealth>.Instance);
+
+    private NodeRegistry Registry(StoreHealth health) => new(database.DataSource, Quick, health, NullLogger<NodeRegistry>.Instance);
+}
