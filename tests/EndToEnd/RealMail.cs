@@ -1,7 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
 using System.Text.Json;
-using EmailService.Accept;
+using System.Text.Json.Serialization;
 using EmailService.Accounts;
 using EmailService.Messages;
 using EmailService.ServiceKit;
@@ -15,25 +18,69 @@ public sealed class RealMail : IAsyncDisposable
 {
     public const string SenderDomain = "loja.test";
 
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
+    private static readonly JsonSerializerOptions ApiJson = new(JsonSerializerDefaults.Web) { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
     private static int nextHost;
     private readonly List<PostfixServer> hosts = [];
 
-    private RealMail(BindServer dns, TestService service)
+    private RealMail(BindServer dns, TestService service, HttpClient api)
     {
         Dns = dns;
         Service = service;
+        Api = api;
     }
 
     public BindServer Dns { get; }
 
     public TestService Service { get; }
 
+    /// <summary>The service's HTTP API, with a key.</summary>
+    public HttpClient Api { get; }
+
+    /// <summary>Everything but mail hosts, with a sender domain whose records are published and verified.</summary>
     public static async Task<RealMail> StartAsync()
     {
-        var dns = await BindServer.StartAsync(b => b
-            .Txt($"es1._domainkey.{SenderDomain}", SendingDomains.Key.DnsRecord)
-            .Txt(SenderDomain, "v=spf1 -all"));
-        return new RealMail(dns, await TestService.StartAsync(settings: $"Route:DnsServers:0={dns.EndPoint}"));
+        var world = await StartWithoutDomainAsync();
+        await world.PublishAsync(await world.AddDomainAsync());
+        var verified = await world.VerifyAsync();
+        Assert.Equal("verified", verified.State);
+        return world;
+    }
+
+    public static async Task<RealMail> StartWithoutDomainAsync()
+    {
+        var dns = await BindServer.StartAsync(b => b.AddZone(SenderDomain));
+        var service = await TestService.StartAsync(settings: [$"Route:DnsServers:0={dns.EndPoint}"]);
+        var account = await service.Get<AccountStore>().GetOrAddAsync(AccountStore.DefaultName, CancellationToken.None);
+        var key = await service.Get<ApiKeys>().CreateAsync(account, "test", CancellationToken.None);
+        var api = new HttpClient { BaseAddress = new Uri(service.App.Urls.First()) };
+        api.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key.Key);
+        return new RealMail(dns, service, api);
+    }
+
+    public async Task<ApiDomain> AddDomainAsync()
+    {
+        using var answer = await Api.PostAsJsonAsync("/v1/domains", new { name = SenderDomain });
+        Assert.Equal(HttpStatusCode.Created, answer.StatusCode);
+        return (await answer.Content.ReadFromJsonAsync<ApiDomain>(ApiJson))!;
+    }
+
+    public async Task<ApiDomain> VerifyAsync()
+    {
+        using var answer = await Api.PostAsync($"/v1/domains/{SenderDomain}/verify", null);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        return (await answer.Content.ReadFromJsonAsync<ApiDomain>(ApiJson))!;
+    }
+
+    /// <summary>Publishes the records as the API says them.</summary>
+    public async Task PublishAsync(ApiDomain domain)
+    {
+        foreach (var record in domain.Records)
+        {
+            _ = record.Type == "TXT" ? Dns.Txt(record.Name, record.Expected) : Dns.Add(record.Name, record.Type, record.Expected + ".");
+        }
+
+        await Dns.ReloadAsync();
     }
 
     /// <summary>A Postfix that is the MX of these domains.</summary>
@@ -55,15 +102,39 @@ public sealed class RealMail : IAsyncDisposable
     /// <summary>Sends one request; the id of its first message.</summary>
     public async Task<MessageId> SendAsync(MessageContent content, params Personalization[] personalizations)
     {
-        var request = new SendRequest
-        {
-            Content = content,
-            Messages = [.. personalizations.Select(p => new RequestedMessage(p, null, new Dictionary<string, string>()))],
-            Size = 1000,
-        };
-        var result = await Service.Get<AcceptWorker>().AcceptAsync(1, request, null, CancellationToken.None);
-        return Assert.IsType<AcceptResult.Accepted>(result).RequestId;
+        using var answer = await PostAsync(content, personalizations);
+        Assert.True(answer.StatusCode == HttpStatusCode.Accepted, await answer.Content.ReadAsStringAsync());
+        Assert.True(MessageId.TryParse(answer.Headers.GetValues("X-Message-Id").Single(), out var id));
+        return id;
     }
+
+    /// <summary>One <c>POST /v1/send</c>.</summary>
+    public Task<HttpResponseMessage> PostAsync(MessageContent content, params Personalization[] personalizations) =>
+        Api.PostAsJsonAsync("/v1/send", new
+        {
+            from = Address(content.From),
+            reply_to = content.ReplyTo.Count == 0 ? null : Address(content.ReplyTo[0]),
+            subject = content.Subject,
+            content = content.Bodies.Select(b => new { type = b.Type, value = b.Value }),
+            attachments = content.Attachments.Select(a => new
+            {
+                content = Convert.ToBase64String(a.Content),
+                filename = a.FileName,
+                type = a.Type,
+                disposition = a.Inline ? "inline" : "attachment",
+                content_id = a.ContentId,
+            }),
+            headers = content.Headers,
+            personalizations = personalizations.Select(p => new
+            {
+                to = p.To.Select(Address),
+                cc = p.Cc.Select(Address),
+                bcc = p.Bcc.Select(Address),
+                subject = p.Subject,
+            }),
+        }, Json);
+
+    private static object Address(MailAddress address) => new { email = address.Email, name = address.Name };
 
     /// <summary>The one attempt of each recipient of a message, in the envelope's order.</summary>
     public async Task<List<(string Disposition, string? Tls, string? Reply, string MailHost)>> AttemptsAsync(MessageId message)
@@ -105,11 +176,12 @@ public sealed class RealMail : IAsyncDisposable
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
         await process.WaitForExitAsync(limit.Token);
         Assert.True(process.ExitCode == 0, await error);
-        return JsonSerializer.Deserialize<List<ReadMail>>(await output, JsonSerializerOptions.Web)!;
+        return JsonSerializer.Deserialize<List<ReadMail>>(await output, Json)!;
     }
 
     public async ValueTask DisposeAsync()
     {
+        Api.Dispose();
         await Service.DisposeAsync();
         foreach (var host in hosts)
         {
@@ -119,6 +191,24 @@ public sealed class RealMail : IAsyncDisposable
         await Dns.DisposeAsync();
     }
 }
+
+/// <summary>One such world for the tests of a class; each takes domains of its own.</summary>
+public sealed class RealMailFixture : IAsyncLifetime
+{
+    public RealMail Mail { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Mail = await RealMail.StartAsync();
+
+    public ValueTask DisposeAsync() => Mail.DisposeAsync();
+}
+
+/// <summary>A sending domain as the API shows it.</summary>
+public sealed record ApiDomain(string Name, string State, string DkimSelector, IReadOnlyList<ApiRecord> Records)
+{
+    public ApiRecord The(string purpose) => Records.Single(r => r.Purpose == purpose);
+}
+
+public sealed record ApiRecord(string Purpose, string Type, string Name, string Expected, bool Required, IReadOnlyList<string> Found, bool? Ok);
 
 /// <summary>A mail as Python read it.</summary>
 public sealed record ReadMail(

@@ -18,10 +18,12 @@ public sealed class TestService : IAsyncDisposable
     private static int nextHost = 1;
 
     private readonly TestDatabase database;
+    private readonly string dataFolder;
 
-    private TestService(WebApplication app, TestDatabase database, LoopbackDns dns, ManualTime? time, int mxPort)
+    private TestService(WebApplication app, TestDatabase database, string dataFolder, LoopbackDns dns, ManualTime? time, int mxPort)
     {
         App = app;
+        this.dataFolder = dataFolder;
         this.database = database;
         Dns = dns;
         Time = time;
@@ -51,11 +53,12 @@ public sealed class TestService : IAsyncDisposable
         dns ??= new LoopbackDns();
         var time = manualTime ? new ManualTime(TimeProvider.System.GetUtcNow()) : null;
         var port = mxPort ?? FreePort();
+        var dataFolder = Directory.CreateTempSubdirectory("es-test-data-").FullName;
         string[] args =
         [
             "--urls", "http://127.0.0.1:0",
             $"--EmailService:ConnectionString={database.ConnectionString}",
-            $"--EmailService:DataFolder={Path.Combine(Path.GetTempPath(), "es-test-" + Guid.NewGuid().ToString("N"))}",
+            $"--EmailService:DataFolder={dataFolder}",
             "--EmailService:HostName=sender.test",
             "--EmailService:Route:Live=true",
             $"--EmailService:Route:Port={port}",
@@ -70,7 +73,7 @@ public sealed class TestService : IAsyncDisposable
             }
         });
         await app.StartAsync();
-        return new TestService(app, database, dns, time, port);
+        return new TestService(app, database, dataFolder, dns, time, port);
     }
 
     public static Task MigrateAsync(string connectionString) => MigrationRunner.ApplyAsync(connectionString);
@@ -161,5 +164,6 @@ public sealed class TestService : IAsyncDisposable
         await App.DisposeAsync();
         await Dns.DisposeAsync();
         await database.DisposeAsync();
+        Directory.Delete(dataFolder, recursive: true);
     }
 }

@@ -177,7 +177,7 @@ public sealed class BindServer : IAsyncDisposable
     {
         if (zones.Count == 0)
         {
-            return (await probe.QueryAsync("version.bind.invalid", DnsType.Soa, CancellationToken.None)).Status != DnsStatus.NoAnswer;
+            return (await File.ReadAllTextAsync($"{folder}/log")).Contains(" running\n", StringComparison.Ordinal);
         }
 
         foreach (var (name, zone) in zones.Where(z => !z.Value.IsBroken))
@@ -185,6 +185,12 @@ public sealed class BindServer : IAsyncDisposable
             var answer = await probe.QueryAsync(name, DnsType.Soa, CancellationToken.None);
             if (answer.Records is not [SoaRecord soa] || soa.Serial < Serial)
             {
+                var log = await File.ReadAllTextAsync($"{folder}/log");
+                if (log.Contains($"zone {name}/IN: not loaded due to errors", StringComparison.Ordinal))
+                {
+                    throw new InvalidOperationException($"BIND does not take the zone {name}. Its log:\n{log}");
+                }
+
                 return false;
             }
         }
