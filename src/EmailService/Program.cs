@@ -2,6 +2,7 @@ using System.CommandLine;
 using EmailService;
 using EmailService.Accounts;
 using EmailService.Platform;
+using EmailService.Report.Cli;
 
 var (commands, configuration) = HostArguments.Split(args);
 var context = new CommandContext(configuration, ServiceHost.Build);
@@ -12,6 +13,8 @@ var root = new RootCommand("EmailService: takes mail over HTTP, signs it and del
     ServeCommand.Create(context),
     KeysCommand.Create(context),
     DomainsCommand.Create(context),
+    SendCommand.Create(context),
+    DoctorCommand.Create(context),
 };
 root.SetAction((_, _) => ServeCommand.RunAsync(context));
 

@@ -2,11 +2,13 @@ using EmailService.Accept;
 using EmailService.Accounts;
 using EmailService.Compose;
 using EmailService.Deliver;
+using EmailService.Inbox;
 using EmailService.Notify;
 using EmailService.Outbox;
 using EmailService.Platform;
 using EmailService.Platform.Http;
 using EmailService.Record;
+using EmailService.Report;
 using EmailService.Route;
 using EmailService.Sign;
 
@@ -29,6 +31,8 @@ public static class ServiceHost
         builder.AddOutbox();
         builder.AddRoute();
         builder.AddAccounts();
+        builder.AddInbox();
+        builder.AddReport();
         builder.AddCompose();
         builder.AddSign();
         builder.AddDeliver();
@@ -44,6 +48,8 @@ public static class ServiceHost
         app.MapAccounts();
         app.MapAccept();
         app.MapNotify();
+        app.MapReport();
+        app.MapInbox();
         return app;
     }
 }

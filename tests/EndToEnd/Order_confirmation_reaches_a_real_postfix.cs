@@ -94,14 +94,19 @@ public sealed class Order_confirmation_reaches_a_real_postfix
         // All copies of a message are the same message; the two messages are not.
         Assert.Equal(2, read.Select(r => r.MessageId).Distinct().Count());
 
-        // And the log of attempts says that the way was encrypted.
-        foreach (var message in new[] { request, request.WithIndex(1) })
+        // And the API says that the way was encrypted.
+        foreach (var (message, own) in new[] { (request, First), (request.WithIndex(1), Second) })
         {
-            var attempts = await world.AttemptsAsync(message);
-            Assert.Equal(3, attempts.Count);
-            Assert.All(attempts, a => Assert.Equal("delivered", a.Disposition));
-            Assert.All(attempts, a => Assert.StartsWith("TLS", a.Tls, StringComparison.OrdinalIgnoreCase));
-            Assert.All(attempts, a => Assert.StartsWith("250 2.0.0 Ok: queued as", a.Reply, StringComparison.Ordinal));
+            var report = await world.ReportAsync(message);
+            Assert.Equal(own.Envelope().Select(a => a.Email), report.Recipients.Select(r => r.Email));
+            foreach (var recipient in report.Recipients)
+            {
+                Assert.Equal("delivered", recipient.State);
+                var attempt = Assert.Single(recipient.Attempts);
+                Assert.Matches("^TLSv1\\.[23] TLS_", attempt.Tls);
+                Assert.Matches("^250 2\\.0\\.0 Ok: ([0-9]+ bytes )?queued as", attempt.Reply);
+                Assert.Equal($"mx.{own.To[0].Domain}", attempt.MailHost);
+            }
         }
     }
 

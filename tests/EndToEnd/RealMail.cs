@@ -9,7 +9,6 @@ using EmailService.Accounts;
 using EmailService.Messages;
 using EmailService.ServiceKit;
 using EmailService.TestKit;
-using Npgsql;
 
 namespace EmailService.EndToEnd;
 
@@ -136,21 +135,13 @@ public sealed class RealMail : IAsyncDisposable
 
     private static object Address(MailAddress address) => new { email = address.Email, name = address.Name };
 
-    /// <summary>The one attempt of each recipient of a message, in the envelope's order.</summary>
-    public async Task<List<(string Disposition, string? Tls, string? Reply, string MailHost)>> AttemptsAsync(MessageId message)
-    {
-        await using var command = Service.Db.CreateCommand(
-            "SELECT disposition, tls, reply, mail_host FROM attempts WHERE message_id = $1 ORDER BY n, attempt, step");
-        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = message.Value });
-        await using var reader = await command.ExecuteReaderAsync();
-        var attempts = new List<(string, string?, string?, string)>();
-        while (await reader.ReadAsync())
-        {
-            attempts.Add((reader.GetString(0), reader.IsDBNull(1) ? null : reader.GetString(1), reader.IsDBNull(2) ? null : reader.GetString(2), reader.GetString(3)));
-        }
+    /// <summary>A message as the API shows it.</summary>
+    public async Task<ApiMessage> ReportAsync(MessageId message) =>
+        (await Api.GetFromJsonAsync<ApiMessage>($"/v1/messages/{message}", ApiJson))!;
 
-        return attempts;
-    }
+    /// <summary>The one attempt for the one recipient of a message.</summary>
+    public async Task<ApiAttempt> AttemptAsync(MessageId message) =>
+        Assert.Single(Assert.Single((await ReportAsync(message)).Recipients).Attempts);
 
     /// <summary>What Python's email and dkim modules say about mails.</summary>
     public async Task<List<ReadMail>> ReadByPythonAsync(params IEnumerable<PostfixMail> mails)
@@ -207,6 +198,13 @@ public sealed record ApiDomain(string Name, string State, string DkimSelector, I
 {
     public ApiRecord The(string purpose) => Records.Single(r => r.Purpose == purpose);
 }
+
+/// <summary>A message as the API shows it.</summary>
+public sealed record ApiMessage(string Id, IReadOnlyList<ApiRecipient> Recipients);
+
+public sealed record ApiRecipient(string Email, string State, IReadOnlyList<ApiAttempt> Attempts);
+
+public sealed record ApiAttempt(string Disposition, string? MailHost, string? Reply, string? Tls, string? Transcript);
 
 public sealed record ApiRecord(string Purpose, string Type, string Name, string Expected, bool Required, IReadOnlyList<string> Found, bool? Ok);
 

@@ -73,6 +73,7 @@ public sealed class TestService : IAsyncDisposable
             }
         });
         await app.StartAsync();
+        await TestSender.AddAsync(app.Services.GetRequiredService<NpgsqlDataSource>());
         return new TestService(app, database, dataFolder, dns, time, port);
     }
 

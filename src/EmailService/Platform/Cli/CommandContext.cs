@@ -9,13 +9,15 @@ public sealed class CommandContext(string[] configuration, Func<string[], Action
     /// <summary>Builds the service with the settings of the command line, without starting it.</summary>
     public WebApplication Build() => build(configuration, null);
 
+    /// <summary>The same for a command that speaks for itself: the log tells only of trouble.</summary>
+    public WebApplication BuildQuietly() => build(configuration, builder => builder.Logging.AddFilter("EmailService", LogLevel.Warning));
+
     /// <summary>The action of a command that needs the database: hands over the services with the database there and migrated, nothing
     /// else started. Uses the server of a running service, or runs the embedded one for as long as the command takes.</summary>
     public Func<ParseResult, CancellationToken, Task<int>> WithDatabase(Func<ParseResult, IServiceProvider, CancellationToken, Task<int>> action) =>
         (parsed, cancellation) => Guarded(async () =>
         {
-            await using var app = build(configuration, builder =>
-                builder.Logging.AddFilter("EmailService", LogLevel.Warning));
+            await using var app = BuildQuietly();
             var startup = app.Services.GetRequiredService<DatabaseStartup>();
             try
             {

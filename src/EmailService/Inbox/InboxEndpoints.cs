@@ -1,0 +1,150 @@
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using EmailService.Mime;
+using EmailService.Platform;
+using EmailService.Platform.Http;
+
+namespace EmailService.Inbox;
+
+/// <summary>What stands under <c>/inbox</c>.</summary>
+internal static class InboxEndpoints
+{
+    private const int PageSize = 50;
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
+
+    public static async Task<IResult> PageAsync(
+        HttpContext context, InboxStore store, TimeProvider time, CatchAllEndPoint host, long? before, string? to)
+    {
+        var (entries, next) = await ReadAsync(store, before, to, PageSize, context.RequestAborted);
+        Guard(context, "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+        return Results.Content(
+            InboxPages.List(entries, to, before is null, next, time.GetUtcNow(), host.EndPoint?.ToString()), "text/html", Encoding.UTF8);
+    }
+
+    public static async Task<IResult> ListAsync(HttpContext context, InboxStore store, long? before, string? to, int? limit)
+    {
+        if (limit is < 1 or > 1000)
+        {
+            return ApiErrors.BadRequest($"found {limit}, expected 1 to 1000", "limit");
+        }
+
+        var (entries, next) = await ReadAsync(store, before, to, limit ?? PageSize, context.RequestAborted);
+        Guard(context, null);
+        return Results.Json(new { Messages = entries, Next = next }, Json);
+    }
+
+    public static async Task<IResult> MailPageAsync(HttpContext context, InboxStore store, long id)
+    {
+        if (await store.FindAsync(id, context.RequestAborted) is not { } found)
+        {
+            return Gone();
+        }
+
+        Guard(context, "default-src 'none'; style-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+        return Results.Content(InboxPages.Mail(found.Entry, InboxMail.Parse(found.Data)), "text/html", Encoding.UTF8);
+    }
+
+    public static async Task<IResult> MailAsync(HttpContext context, InboxStore store, long id)
+    {
+        if (await store.FindAsync(id, context.RequestAborted) is not { } found)
+        {
+            return Gone();
+        }
+
+        var (entry, data) = found;
+        var mail = InboxMail.Parse(data);
+        Guard(context, null);
+        return Results.Json(new
+        {
+            entry.Id,
+            entry.ReceivedAt,
+            entry.ReversePath,
+            entry.Recipients,
+            mail.From,
+            mail.To,
+            mail.Cc,
+            mail.Subject,
+            entry.Size,
+            Headers = mail.Headers.Select(header => new { header.Name, Value = header.Decoded }),
+            mail.Text,
+            mail.Html,
+            mail.Parts,
+        }, Json);
+    }
+
+    /// <summary>The HTML body alone, for the frame: no script, nothing loaded from elsewhere, an origin of its own.</summary>
+    public static async Task<IResult> HtmlAsync(HttpContext context, InboxStore store, long id)
+    {
+        if (await store.FindAsync(id, context.RequestAborted) is not { } found || InboxMail.Parse(found.Data).HtmlToShow(id) is not { } html)
+        {
+            return Gone();
+        }
+
+        Guard(context, $"sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src {context.Request.Scheme}://{context.Request.Host} data:; "
+            + "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'");
+        return Results.Content(html, "text/html", Encoding.UTF8);
+    }
+
+    public static async Task<IResult> SourceAsync(HttpContext context, InboxStore store, long id)
+    {
+        if (await store.FindAsync(id, context.RequestAborted) is not { } found)
+        {
+            return Gone();
+        }
+
+        Guard(context, "sandbox; default-src 'none'");
+        return Results.Bytes(found.Data, "text/plain; charset=utf-8");
+    }
+
+    public static async Task<IResult> PartAsync(HttpContext context, InboxStore store, long id, int n, string? download)
+    {
+        if (await store.FindAsync(id, context.RequestAborted) is not { } found || InboxMail.Parse(found.Data).Part(n) is not { } part)
+        {
+            return Gone();
+        }
+
+        // Only images are shown in place. Anything else is a file to be saved, whatever it says that it is.
+        Guard(context, "sandbox; default-src 'none'; style-src 'unsafe-inline'");
+        var type = part.ContentType.MediaType;
+        var isImage = type is "image/png" or "image/jpeg" or "image/gif" or "image/webp" or "image/bmp" or "image/svg+xml";
+        return isImage && download is null
+            ? Results.Bytes(part.Body, type)
+            : Results.Bytes(part.Body, isImage ? type : "application/octet-stream", FileName(part, n));
+    }
+
+    public static IResult Style(HttpContext context)
+    {
+        Guard(context, null);
+        return Results.Content(InboxPages.Style, "text/css", Encoding.UTF8);
+    }
+
+    private static async Task<(IReadOnlyList<InboxEntry> Entries, long? Next)> ReadAsync(
+        InboxStore store, long? before, string? to, int limit, CancellationToken cancel)
+    {
+        var entries = await store.ListAsync(before ?? long.MaxValue, string.IsNullOrEmpty(to) ? null : to, limit + 1, cancel);
+        return entries.Count > limit ? ([.. entries.Take(limit)], entries[limit - 1].Id) : (entries, null);
+    }
+
+    private static string FileName(MimeEntity part, int n)
+    {
+        var name = part.FileName is { Length: > 0 } given ? given[(given.LastIndexOfAny(['/', '\\']) + 1)..] : "";
+        return name.Length == 0 ? $"part-{n}" : name;
+    }
+
+    private static IResult Gone() => ApiErrors.NotFound("There is no such mail in the inbox.", help: "Only the newest are kept.");
+
+    private static void Guard(HttpContext context, string? policy)
+    {
+        var headers = context.Response.Headers;
+        headers.ContentSecurityPolicy = policy ?? "default-src 'none'; frame-ancestors 'none'";
+        headers.XContentTypeOptions = "nosniff";
+        headers["Referrer-Policy"] = "no-referrer";
+        headers.CacheControl = "no-store";
+    }
+}

@@ -1,0 +1,106 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using EmailService.Dns;
+
+namespace EmailService.Report.Doctor;
+
+/// <summary>Can we reach mail hosts at all? Most clouds and homes close outbound port 25.</summary>
+internal static class PortCheck
+{
+    private const string Name = "outbound port";
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(3);
+
+    /// <param name="dns">Finds the hosts.</param>
+    /// <param name="domain">Whose mail hosts to try.</param>
+    /// <param name="port">25 everywhere but in tests.</param>
+    /// <param name="isLive">Whether deliveries need it.</param>
+    /// <param name="cancel">Ends the check.</param>
+    public static async Task<IReadOnlyList<Finding>> DomainAsync(IDnsResolver dns, string domain, int port, bool isLive, CancellationToken cancel)
+    {
+        var answer = await dns.QueryAsync(domain, DnsType.Mx, cancel);
+        if (answer.IsNullMx)
+        {
+            return [Finding.Warn(Name, $"{domain} takes no mail (null MX)", "Give another domain with --domain.")];
+        }
+
+        var hosts = answer.Status switch
+        {
+            DnsStatus.Found => answer.Records.OfType<MxRecord>().OrderBy(mx => mx.Preference).Select(mx => mx.Exchange).Take(2).ToList(),
+            DnsStatus.NoData => [domain],
+            DnsStatus.NoSuchDomain or DnsStatus.ServerFailed or DnsStatus.NoAnswer => [],
+        };
+        return hosts.Count == 0
+            ? [new Finding(Name, isLive ? Level.Fail : Level.Warn, $"the mail hosts of {domain} are not known: {answer.Detail}", "See the check of DNS.")]
+            : await HostsAsync(dns, hosts.Select(host => (host, port)), isLive, cancel);
+    }
+
+    public static async Task<IReadOnlyList<Finding>> HostsAsync(
+        IDnsResolver dns, IEnumerable<(string Host, int Port)> hosts, bool isLive, CancellationToken cancel)
+    {
+        var tried = new List<string>();
+        foreach (var (host, port) in hosts)
+        {
+            IPAddress[] addresses = IPAddress.TryParse(host, out var literal) ? [literal]
+                : [.. (await dns.QueryAsync(host, DnsType.A, cancel)).Records.OfType<AddressRecord>().Select(record => record.Address).Take(2)];
+            if (addresses.Length == 0)
+            {
+                tried.Add($"{host}: no IPv4 address found");
+            }
+
+            foreach (var address in addresses)
+            {
+                var (greeted, said) = await GreetingAsync(new IPEndPoint(address, port), cancel);
+                if (greeted)
+                {
+                    return [Finding.Ok(Name, $"{host} [{address}]:{port} answers \"{said}\"")];
+                }
+
+                tried.Add($"{host} [{address}]:{port}: {said}");
+            }
+        }
+
+        return [new Finding(Name, isLive ? Level.Fail : Level.Warn, string.Join("; ", tried),
+            "Time-outs mean that port 25 is closed on the way: most clouds and homes do that. Ask the provider to open it, or set EmailService:Route:Relay to a host that takes your mail. By hand: nc -v <host> 25")];
+    }
+
+    /// <summary>Connects, reads the first line, and says QUIT.</summary>
+    private static async Task<(bool Greeted, string Said)> GreetingAsync(IPEndPoint remote, CancellationToken cancel)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        deadline.CancelAfter(ConnectTimeout);
+        using var socket = new Socket(remote.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            await socket.ConnectAsync(remote, deadline.Token);
+            var buffer = new byte[512];
+            var length = 0;
+            while (length < buffer.Length && Array.IndexOf(buffer, (byte)'\n', 0, length) < 0)
+            {
+                var read = await socket.ReceiveAsync(buffer.AsMemory(length), deadline.Token);
+                if (read == 0)
+                {
+                    break;
+                }
+
+                length += read;
+            }
+
+            await socket.SendAsync("QUIT\r\n"u8.ToArray(), deadline.Token);
+            var line = Encoding.Latin1.GetString(buffer, 0, length).Split('\n')[0].TrimEnd();
+            return line.StartsWith("220", StringComparison.Ordinal) ? (true, Printable(line))
+                : (false, line.Length == 0 ? "closed without a greeting" : $"refuses us with \"{Printable(line)}\"");
+        }
+        catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+        {
+            return (false, $"no answer within {ConnectTimeout.TotalSeconds:0} s");
+        }
+        catch (SocketException e)
+        {
+            return (false, e.Message);
+        }
+    }
+
+    /// <summary>What a stranger says is shown on a terminal: no control characters.</summary>
+    private static string Printable(string line) => string.Concat(line.Select(c => char.IsControl(c) || c > 0x7e ? '?' : c));
+}

@@ -1,0 +1,20 @@
+using System.Text.Json;
+
+namespace EmailService.Report;
+
+/// <summary>One event of the log as the API tells it.</summary>
+public sealed record FeedEvent
+{
+    /// <summary>Names the event for good: the same in every answer.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Give it as <c>after</c> to go on behind this event.</summary>
+    public required string Cursor { get; init; }
+    public required string Kind { get; init; }
+    public required DateTimeOffset At { get; init; }
+    public required string MessageId { get; init; }
+    public required short N { get; init; }
+    public required string Email { get; init; }
+    public required int Attempt { get; init; }
+    public JsonElement? Detail { get; init; }
+}

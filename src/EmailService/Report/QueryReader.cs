@@ -1,0 +1,85 @@
+using System.Globalization;
+
+namespace EmailService.Report;
+
+/// <summary>Reads the parameters of a query string and gathers what is wrong with them, so that one answer names it all.
+/// A parameter that was not named in a call is a mistake too: a misspelt filter that is passed over finds too much.</summary>
+internal sealed class QueryReader(IQueryCollection query)
+{
+    private readonly HashSet<string> known = new(StringComparer.Ordinal);
+    private readonly List<(string Field, string Message)> problems = [];
+
+    /// <summary>What is wrong, once everything has been read.</summary>
+    public IReadOnlyList<(string Field, string Message)> Problems =>
+        [.. problems, .. query.Keys.Where(key => !known.Contains(key))
+            .Select(key => (key, $"found the parameter \"{key}\", expected only {string.Join(", ", known)}"))];
+
+    public string? Text(string name)
+    {
+        known.Add(name);
+        var values = query[name];
+        if (values.Count > 1)
+        {
+            problems.Add((name, $"found {values.Count} values, expected one"));
+        }
+
+        return values.Count == 0 || string.IsNullOrEmpty(values[0]) ? null : values[0];
+    }
+
+    public int Number(string name, int usual, int least, int most)
+    {
+        if (Text(name) is not { } text)
+        {
+            return usual;
+        }
+
+        if (int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most)
+        {
+            return number;
+        }
+
+        problems.Add((name, $"found \"{text}\", expected a whole number from {least} to {most}"));
+        return usual;
+    }
+
+    /// <summary>A time as ISO 8601, or in seconds since 1970.</summary>
+    public DateTimeOffset? Time(string name)
+    {
+        if (Text(name) is not { } text)
+        {
+            return null;
+        }
+
+        if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds < 100_000_000_000)
+        {
+            return DateTimeOffset.FromUnixTimeSeconds(seconds);
+        }
+
+        if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))
+        {
+            return time.ToUniversalTime();
+        }
+
+        problems.Add((name, $"found \"{text}\", expected a time such as 2026-01-31T08:00:00Z or seconds since 1970"));
+        return null;
+    }
+
+    public T? Value<T>(string name, TryParse<T> parse, string expected)
+        where T : struct
+    {
+        if (Text(name) is not { } text)
+        {
+            return null;
+        }
+
+        if (parse(text, out var value))
+        {
+            return value;
+        }
+
+        problems.Add((name, $"found \"{text}\", expected {expected}"));
+        return null;
+    }
+
+    public delegate bool TryParse<T>(string text, out T value);
+}

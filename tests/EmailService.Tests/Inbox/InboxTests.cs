@@ -1,0 +1,216 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using EmailService.Inbox;
+using EmailService.Platform;
+using EmailService.Tests.Report;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EmailService.Tests.Inbox;
+
+public sealed class InboxTests : IAsyncLifetime
+{
+    private const string Mail = """
+        From: =?utf-8?Q?Jo=C3=A3o?= <shop@example.com>
+        To: Anna <anna@example.org>
+        Subject: =?utf-8?Q?Pedido_n=C2=BA_1234?= <script>alert(1)</script>
+        MIME-Version: 1.0
+        Content-Type: multipart/mixed; boundary=m
+
+        --m
+        Content-Type: multipart/related; boundary=r
+
+        --r
+        Content-Type: multipart/alternative; boundary=a
+
+        --a
+        Content-Type: text/plain; charset=utf-8
+
+        Thank you, <b>Anna</b>.
+        .
+        --a
+        Content-Type: text/html; charset=utf-8
+
+        <p style="font: 16px sans-serif">Thank you, <b>Anna</b>! <img src="cid:logo2@x"><img src="cid:logo@x"> <a href="https://example.com/track">Track it</a></p><script>document.title = 'owned'</script>
+        --a--
+        --r
+        Content-Type: image/png
+        Content-Transfer-Encoding: base64
+        Content-ID: <logo@x>
+        Content-Disposition: inline; filename="logo.png"
+
+        iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==
+        --r
+        Content-Type: image/png
+        Content-Transfer-Encoding: base64
+        Content-ID: <logo2@x>
+
+        iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==
+        --r--
+        --m
+        Content-Type: text/html; name="../bill.html"
+        Content-Disposition: attachment; filename="../bill.html"
+
+        <script>alert(2)</script>
+        --m--
+
+        """;
+
+    private ReportWorld world = null!;
+
+    public async ValueTask InitializeAsync() => world = await ReportWorld.CreateAsync();
+
+    public ValueTask DisposeAsync() => world.DisposeAsync();
+
+    [Fact]
+    public async Task A_mail_that_comes_by_SMTP_is_listed_and_can_be_read_whole()
+    {
+        await DeliverAsync(Mail, "anna@example.org", "ben@example.org");
+
+        var listed = Assert.Single((await world.GetAsync("/inbox.json?to=BEN@example.org")).GetProperty("messages").EnumerateArray());
+        Assert.StartsWith("Pedido nº 1234", listed.GetProperty("subject").GetString(), StringComparison.Ordinal);
+        Assert.Equal("b-1@example.com", listed.GetProperty("reverse_path").GetString());
+        Assert.Equal(2, listed.GetProperty("recipients").GetArrayLength());
+
+        var id = listed.GetProperty("id").GetInt64();
+        var mail = await world.GetAsync($"/inbox/{id}.json");
+        Assert.StartsWith("Thank you, <b>Anna</b>.", mail.GetProperty("text").GetString(), StringComparison.Ordinal);
+        Assert.Contains("cid:logo@x", mail.GetProperty("html").GetString(), StringComparison.Ordinal);
+        Assert.Equal(["image/png", "image/png", "text/html"], mail.GetProperty("parts").EnumerateArray().Select(p => p.GetProperty("type").GetString()));
+        Assert.Equal(Mail.ReplaceLineEndings("\r\n"), await world.Http.GetStringAsync($"/inbox/{id}/source"));
+    }
+
+    [Fact]
+    public async Task Pages_escape_what_the_mail_says_and_run_no_script()
+    {
+        await DeliverAsync(Mail, "anna@example.org");
+        var id = (await world.GetAsync("/inbox.json")).GetProperty("messages")[0].GetProperty("id").GetInt64();
+
+        foreach (var path in new[] { "/inbox", $"/inbox/{id}" })
+        {
+            using var page = await world.Http.GetAsync(path);
+            var html = await page.Content.ReadAsStringAsync();
+            Assert.DoesNotContain("<script", html, StringComparison.OrdinalIgnoreCase);
+            Assert.Contains("&lt;script&gt;", html, StringComparison.Ordinal);
+            Assert.StartsWith("default-src 'none'", Policy(page), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task The_HTML_body_is_framed_without_scripts_and_with_its_inline_images()
+    {
+        await DeliverAsync(Mail, "anna@example.org");
+        var id = (await world.GetAsync("/inbox.json")).GetProperty("messages")[0].GetProperty("id").GetInt64();
+
+        using var body = await world.Http.GetAsync($"/inbox/{id}/html");
+        var html = await body.Content.ReadAsStringAsync();
+        Assert.Contains($"<img src=\"/inbox/{id}/parts/3\"><img src=\"/inbox/{id}/parts/2\">", html, StringComparison.Ordinal);
+        Assert.StartsWith("sandbox allow-popups", Policy(body), StringComparison.Ordinal);
+        Assert.Contains("default-src 'none'", Policy(body), StringComparison.Ordinal);
+
+        using var image = await world.Http.GetAsync($"/inbox/{id}/parts/2");
+        Assert.Equal("image/png", image.Content.Headers.ContentType!.MediaType);
+        Assert.Null(image.Content.Headers.ContentDisposition);
+
+        using var file = await world.Http.GetAsync($"/inbox/{id}/parts/4");
+        Assert.Equal("application/octet-stream", file.Content.Headers.ContentType!.MediaType);
+        Assert.Equal("attachment", file.Content.Headers.ContentDisposition!.DispositionType);
+        Assert.Equal("bill.html", file.Content.Headers.ContentDisposition.FileNameStar);
+    }
+
+    [Theory]
+    [InlineData("Host", "rebound.example")]
+    [InlineData("X-Forwarded-For", "192.0.2.1")]
+    public async Task What_does_not_come_from_this_machine_needs_a_key(string header, string value)
+    {
+        using var http = new HttpClient { BaseAddress = world.Address };
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync("/inbox")).StatusCode);
+
+        http.DefaultRequestHeaders.TryAddWithoutValidation(header, value);
+        using var refused = await http.GetAsync("/inbox");
+        Assert.Equal(HttpStatusCode.Unauthorized, refused.StatusCode);
+        Assert.Contains("API key", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"any:{world.Key}")));
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync("/inbox")).StatusCode);
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", world.Key);
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync("/inbox")).StatusCode);
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", world.Key[..^1] + "!");
+        Assert.Equal(HttpStatusCode.Unauthorized, (await http.GetAsync("/inbox")).StatusCode);
+    }
+
+    [Theory]
+    [InlineData("/inbox/4711")]
+    [InlineData("/inbox/4711.json")]
+    [InlineData("/inbox/4711/source")]
+    [InlineData("/inbox/4711/parts/0")]
+    [InlineData("/inbox/x")]
+    public async Task What_is_not_there_is_404_in_the_common_shape(string path)
+    {
+        var (status, errors) = await world.RefusedAsync(path);
+
+        Assert.Equal(404, status);
+        Assert.NotEqual(0, errors.GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Only_the_newest_are_kept()
+    {
+        var store = world.Services.GetRequiredService<InboxStore>();
+        for (var i = 0; i < 5; i++)
+        {
+            await store.AddAsync(ReportWorld.Now, "", ["a@example.org"], "b\0c", $"{i}", "x"u8.ToArray(), CancellationToken.None);
+        }
+
+        Assert.Equal(3, await store.TrimAsync(2, CancellationToken.None));
+        Assert.Equal(["4", "3"], (await store.ListAsync(long.MaxValue, null, 10, CancellationToken.None)).Select(entry => entry.Subject));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("no header at all")]
+    [InlineData("Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n--x\r\nContent-Type: text/html\r\n\r\n<p>")]
+    public async Task A_broken_mail_is_shown_as_far_as_it_can_be_read(string data)
+    {
+        var id = await world.Services.GetRequiredService<InboxStore>()
+            .AddAsync(ReportWorld.Now, "", ["a@example.org"], "", "", Encoding.UTF8.GetBytes(data), CancellationToken.None);
+
+        Assert.Equal(HttpStatusCode.OK, (await world.Http.GetAsync($"/inbox/{id}")).StatusCode);
+        Assert.Equal(JsonValueKind.Object, (await world.GetAsync($"/inbox/{id}.json")).ValueKind);
+    }
+
+    private static string Policy(HttpResponseMessage response) => response.Headers.GetValues("Content-Security-Policy").Single();
+
+    /// <summary>By hand, over a real socket: what is tested here must not lean on our own client.</summary>
+    private async Task DeliverAsync(string mail, params string[] recipients)
+    {
+        var host = world.Services.GetRequiredService<CatchAllEndPoint>().EndPoint;
+        Assert.NotNull(host);
+        using var client = new TcpClient();
+        await client.ConnectAsync(host);
+        using var reader = new StreamReader(client.GetStream(), Encoding.ASCII);
+        await using var writer = new StreamWriter(client.GetStream(), new UTF8Encoding(false)) { NewLine = "\r\n", AutoFlush = true };
+        await ExpectAsync("220");
+        await SayAsync("HELO test", "250");
+        await SayAsync("MAIL FROM:<b-1@example.com>", "250");
+        foreach (var recipient in recipients)
+        {
+            await SayAsync($"RCPT TO:<{recipient}>", "250");
+        }
+
+        await SayAsync("DATA", "354");
+        await writer.WriteAsync(mail.ReplaceLineEndings("\r\n").Replace("\r\n.", "\r\n..", StringComparison.Ordinal));
+        await SayAsync(".", "250");
+        await SayAsync("QUIT", "221");
+
+        async Task SayAsync(string line, string code)
+        {
+            await writer.WriteLineAsync(line);
+            await ExpectAsync(code);
+        }
+
+        async Task ExpectAsync(string code) => Assert.StartsWith(code, await reader.ReadLineAsync(), StringComparison.Ordinal);
+    }
+}
