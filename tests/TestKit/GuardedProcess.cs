@@ -47,7 +47,7 @@ internal sealed class GuardedProcess : IAsyncDisposable
     {
         get
         {
-            using var file = new FileStream(Path.Combine(Folder, "log"), FileMode.OpenOrCreate, FileAccess.Read, FileShare.ReadWrite);
+            using var file = new FileStream(Path.Combine(Folder, "log"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             using var reader = new StreamReader(file);
             return reader.ReadToEnd();
         }
@@ -58,6 +58,7 @@ internal sealed class GuardedProcess : IAsyncDisposable
     {
         var folder = $"/tmp/es-test-{kind}-{Environment.ProcessId}-{RandomNumberGenerator.GetHexString(6, lowercase: true)}";
         Directory.CreateDirectory(folder);
+        File.WriteAllText($"{folder}/log", "");
         return folder;
     }
 

@@ -108,6 +108,7 @@ public sealed class PostfixServer : IAsyncDisposable
         compatibility_level = 3.6
         queue_directory = {folder}/queue
         data_directory = {folder}/data
+        meta_directory = {folder}/etc
         maillog_file = {folder}/log
         maillog_file_prefixes = {folder}
         myhostname = mx.test
