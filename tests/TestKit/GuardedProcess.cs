@@ -15,6 +15,7 @@ internal sealed class GuardedProcess : IAsyncDisposable
 
     // A session of its own for the guard (Ctrl+C must not reach it) and one for the program, so that one signal reaches all its children.
     // Each line of the pipe is a signal to send; its end means that nobody needs the program any more.
+    // Dead children that init has not reaped yet still count for kill -0, hence the short bound.
     private const string Guard = """
         exec setsid sh -c '
             folder=$1; shift
@@ -25,7 +26,7 @@ internal sealed class GuardedProcess : IAsyncDisposable
             while read -r signal; do kill -"$signal" $program; done
             kill -KILL $program; kill -KILL -- -$program
             wait $program
-            tries=100
+            tries=15
             while [ $tries -gt 0 ] && kill -0 -- -$program; do sleep 0.02; tries=$((tries - 1)); done
             rm -rf "$folder"' sh "$@"
         """;
