@@ -16,8 +16,16 @@ public sealed record SmtpTlsInfo(
     bool IsVerified,
     string? WhyNotVerified)
 {
-    /// <summary>On one line: <c>Tls13 TLS_AES_256_GCM_SHA384, not verified: self-signed</c>.</summary>
+    /// <summary>On one line: <c>TLSv1.3 TLS_AES_256_GCM_SHA384, not verified: self-signed</c>.</summary>
     /// <returns>Version, cipher suite, and whether verified.</returns>
     public override string ToString() =>
-        IsVerified ? $"{Protocol} {CipherSuite}, verified" : $"{Protocol} {CipherSuite}, not verified: {WhyNotVerified}";
+        IsVerified ? $"{Version} {CipherSuite}, verified" : $"{Version} {CipherSuite}, not verified: {WhyNotVerified}";
+
+    // As mail hosts write it, not as the platform's enum does.
+    private string Version => Protocol switch
+    {
+        SslProtocols.Tls12 => "TLSv1.2",
+        SslProtocols.Tls13 => "TLSv1.3",
+        _ => Protocol.ToString(),
+    };
 }
