@@ -15,15 +15,21 @@ namespace EmailService.ServiceKit;
 /// asked for, a clock that the test moves. Live delivery is on: mail goes to the scripted mail hosts.</summary>
 public sealed class TestService : IAsyncDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static int nextHost = 1;
 
     private readonly TestDatabase database;
+    private readonly bool ownsDatabase;
+    private readonly bool ownsDns;
+    private bool stopped;
 
-    private TestService(WebApplication app, TestDatabase database, LoopbackDns dns, ManualTime? time, int mxPort)
+    private TestService(WebApplication app, TestDatabase database, bool ownsDatabase, LoopbackDns dns, bool ownsDns, ManualTime? time, int mxPort)
     {
         App = app;
         this.database = database;
+        this.ownsDatabase = ownsDatabase;
         Dns = dns;
+        this.ownsDns = ownsDns;
         Time = time;
         MxPort = mxPort;
     }
@@ -44,9 +50,11 @@ public sealed class TestService : IAsyncDisposable
 
     public T Get<T>() where T : notnull => App.Services.GetRequiredService<T>();
 
+    /// <summary>A database and a DNS that are given are shared with others, and stay when this service ends.</summary>
     public static async Task<TestService> StartAsync(bool manualTime = false, TestDatabase? database = null, LoopbackDns? dns = null,
         int? mxPort = null, params string[] settings)
     {
+        var (ownsDatabase, ownsDns) = (database is null, dns is null);
         database ??= await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(MigrateAsync);
         dns ??= new LoopbackDns();
         var time = manualTime ? new ManualTime(TimeProvider.System.GetUtcNow()) : null;
@@ -71,7 +79,7 @@ public sealed class TestService : IAsyncDisposable
         });
         await app.StartAsync();
         await TestSender.AddAsync(app.Services.GetRequiredService<NpgsqlDataSource>());
-        return new TestService(app, database, dns, time, port);
+        return new TestService(app, database, ownsDatabase, dns, ownsDns, time, port);
     }
 
     public static Task MigrateAsync(string connectionString) => MigrationRunner.ApplyAsync(connectionString);
@@ -79,7 +87,8 @@ public sealed class TestService : IAsyncDisposable
     /// <summary>A mail host on an address of its own, at the port where the service looks, known to DNS by this name.</summary>
     public ScriptedMx AddMx(string domain, int preference = 10, string? name = null, string? address = null)
     {
-        address ??= $"127.77.{Interlocked.Increment(ref nextHost) / 250 % 250}.{nextHost % 250 + 1}";
+        var number = Interlocked.Increment(ref nextHost);
+        address ??= $"127.77.{number / 250 % 250}.{(number % 250) + 1}";
         name ??= $"mx{preference}.{domain}";
         var mx = ScriptedMx.Start(address, MxPort);
         Dns.Mx(domain, preference, name).A(name, address);
@@ -121,7 +130,7 @@ public sealed class TestService : IAsyncDisposable
         return kinds;
     }
 
-    /// <summary>Waits until the log says it; a test that waits for what never comes fails after 20 s.</summary>
+    /// <summary>Waits until the log says it; a test that waits for what never comes fails after a minute.</summary>
     public async Task<List<string>> WaitForEventAsync(MessageId message, string kind, int times = 1)
     {
         var started = Stopwatch.GetTimestamp();
@@ -133,14 +142,93 @@ public sealed class TestService : IAsyncDisposable
                 return kinds;
             }
 
-            if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromSeconds(20))
+            if (Stopwatch.GetElapsedTime(started) > Patience)
             {
-                throw new TimeoutException($"no \"{kind}\" ({times} times) in the log of {message} after 20 s; it has: {string.Join(", ", kinds)}");
+                throw new TimeoutException($"no \"{kind}\" ({times} times) in the log of {message} after {Patience}; it has: {string.Join(", ", kinds)}");
+            }
+
+            await WakePollAsync();
+            await Task.Delay(10);
+        }
+    }
+
+    /// <summary>Waits until something holds.</summary>
+    public static async Task WaitUntilAsync(Func<Task<bool>> condition, string what)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (!await condition())
+        {
+            if (Stopwatch.GetElapsedTime(started) > Patience)
+            {
+                throw new TimeoutException($"{what}: not after {Patience}");
             }
 
             await Task.Delay(10);
         }
     }
+
+    public static Task WaitUntilAsync(Func<bool> condition, string what) => WaitUntilAsync(() => Task.FromResult(condition()), what);
+
+    /// <summary>Moves the clock to the time when the message's next recipient is due. Returns that time.</summary>
+    public async Task<DateTimeOffset> MoveToNextAttemptAsync(MessageId message)
+    {
+        var due = await DueAtAsync(message);
+        if (due > Time!.GetUtcNow())
+        {
+            Time.Advance(due - Time.GetUtcNow());
+        }
+
+        return due;
+    }
+
+    /// <summary>When the message's next recipient is due, once none is in hand.</summary>
+    public async Task<DateTimeOffset> DueAtAsync(MessageId message)
+    {
+        await WaitUntilAsync(
+            async () => await ScalarAsync<long>($"SELECT count(*) FROM outbox WHERE message_id = '{message.Value}' AND state = 'leased'") == 0,
+            $"{message} is not in hand");
+        return new DateTimeOffset(await ScalarAsync<DateTime>($"SELECT min(due_at) FROM outbox WHERE message_id = '{message.Value}'"), TimeSpan.Zero);
+    }
+
+    /// <summary>With a clock that stands still nobody looks at the table: while something in it is due, the clock goes on a little.</summary>
+    public async Task WakePollAsync()
+    {
+        if (Time is null)
+        {
+            return;
+        }
+
+        await using var command = Db.CreateCommand("SELECT count(*) FROM outbox WHERE state = 'queued' AND due_at <= $1");
+        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = Time.GetUtcNow().UtcDateTime });
+        if ((long)(await command.ExecuteScalarAsync())! > 0)
+        {
+            Time.Advance(TimeSpan.FromSeconds(1));
+        }
+    }
+
+    /// <summary>The message's rows of <c>attempts</c>, in order.</summary>
+    public async Task<List<Step>> StepsAsync(MessageId message)
+    {
+        await using var command = Db.CreateCommand("""
+            SELECT attempt, step, mail_host, disposition, scope, stage, reply, tls, transcript
+              FROM attempts WHERE message_id = $1 ORDER BY n, attempt, step
+            """);
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = message.Value });
+        await using var reader = await command.ExecuteReaderAsync();
+        var steps = new List<Step>();
+        while (await reader.ReadAsync())
+        {
+            steps.Add(new Step(
+                reader.GetInt32(0), reader.GetInt16(1), reader.GetString(2), reader.GetString(3), reader[4] as string,
+                reader.GetString(5), reader.GetString(6), reader[7] as string, reader[8] as string));
+        }
+
+        return steps;
+    }
+
+    /// <summary>A value of the detail of the message's last event of a kind.</summary>
+    public Task<string> DetailAsync(MessageId message, string kind, string key) => ScalarAsync<string>(
+        $"SELECT detail ->> '{key}' FROM events WHERE message_id = '{message.Value}' AND kind = '{kind}' ORDER BY xact DESC, id DESC LIMIT 1");
 
     /// <summary>One value of one row.</summary>
     public async Task<T> ScalarAsync<T>(string sql)
@@ -156,11 +244,32 @@ public sealed class TestService : IAsyncDisposable
         return ((System.Net.IPEndPoint)socket.LocalEndpoint).Port;
     }
 
+    /// <summary>A graceful stop; the database and the DNS stay.</summary>
+    public async Task StopAsync()
+    {
+        if (!stopped)
+        {
+            stopped = true;
+            await App.StopAsync();
+            await App.DisposeAsync();
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
-        await App.StopAsync();
-        await App.DisposeAsync();
-        await Dns.DisposeAsync();
-        await database.DisposeAsync();
+        await StopAsync();
+        if (ownsDns)
+        {
+            await Dns.DisposeAsync();
+        }
+
+        if (ownsDatabase)
+        {
+            await database.DisposeAsync();
+        }
     }
 }
+
+/// <summary>A row of <c>attempts</c>.</summary>
+public sealed record Step(
+    int Attempt, int Number, string MailHost, string Disposition, string? Scope, string Stage, string Reply, string? Tls, string? Transcript);

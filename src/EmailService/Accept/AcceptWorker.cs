@@ -111,9 +111,9 @@ public sealed partial class AcceptWorker(
         {
             await store.CommitAsync(batch, node.NodeId, now, now + outbox.LeaseDuration, options.IdempotencyPeriod, CancellationToken.None);
         }
-        catch (PostgresException refused) when (batch.Count > 1 && !refused.IsTransient)
+        catch (Exception refused) when (batch.Count > 1 && IsRefusal(refused))
         {
-            // The server refused something in it and rolled all back; one by one, only the culprit fails.
+            // Something in it can't be stored, and all was rolled back; one by one, only the culprit fails.
             LogRefusedBatch(refused, batch.Count);
             Unreserve(batch);
             foreach (var entry in batch)
@@ -123,8 +123,9 @@ public sealed partial class AcceptWorker(
 
             return;
         }
-        catch (Exception exception) when (exception is NpgsqlException or TimeoutException or InvalidOperationException or ObjectDisposedException)
+        catch (Exception exception)
         {
+            // Whatever it was: a batcher that ended here would leave every later request without an answer.
             LogNotStored(exception, batch.Count);
             Unreserve(batch);
             Fail(batch, exception);
@@ -152,6 +153,9 @@ public sealed partial class AcceptWorker(
         events.Raise();
     }
 
+    /// <summary>It is about what is in the request, not about the store: text that is no Unicode fails before it is sent.</summary>
+    private static bool IsRefusal(Exception exception) => exception is PostgresException { IsTransient: false } or ArgumentException or InvalidCastException;
+
     private void HandOver(AcceptEntry entry)
     {
         foreach (var message in entry.Messages.Where(m => m.Handed))
@@ -177,6 +181,7 @@ public sealed partial class AcceptWorker(
         // all else is a store that can't be reached.
         var reason = exception is PostgresException { IsTransient: false } refused
             ? $"the database refused the request (SQLSTATE {refused.SqlState}); nothing was stored"
+            : IsRefusal(exception) ? "the request holds something that can't be stored, such as half a character; nothing was stored"
             : "the database can't be reached; nothing is known to be stored. Try again, with the same Idempotency-Key if you gave one";
         foreach (var entry in batch)
         {

@@ -34,6 +34,7 @@ public sealed partial class Deliverer(
         // 2. Each host in order, until one has answered for this recipient.
         stopping.ThrowIfCancellationRequested();
         var steps = new List<AttemptStep>(1);
+        var connections = 0;
         Outcome? outcome = null;
         await foreach (var (host, endPoint, unresolved) in InOrderAsync(work.Plan, connection.EndPoint, stopping))
         {
@@ -44,12 +45,13 @@ public sealed partial class Deliverer(
             }
             else
             {
+                connections++;
                 (outcome, var step) = await connection.TryAsync(host, endPoint, envelope, content, stopping);
                 steps.Add(step);
                 Remember(endPoint, outcome);
             }
 
-            if (outcome.Scope is not FailureScope.Host || steps.Count >= options.StepsPerAttempt || stopping.IsCancellationRequested)
+            if (outcome.Scope is not FailureScope.Host || connections >= options.StepsPerAttempt || stopping.IsCancellationRequested)
             {
                 break;
             }
@@ -90,7 +92,11 @@ public sealed partial class Deliverer(
         foreach (var host in plan.InOrder)
         {
             var (endPoints, problem) = await router.ResolveAsync(host, stopping);
-            if (problem is not null)
+            if (problem is not null && open is null)
+            {
+                yield return (host, null, problem);
+            }
+            else if (problem is not null)
             {
                 all.Add((host, null, problem));
             }
@@ -159,6 +165,15 @@ public sealed partial class Deliverer(
     public Task SettleUnroutedAsync(ClaimedRecipient claim, OnUnknown onUnknown, Disposition disposition, SmtpReply reply)
     {
         var outcome = new Outcome(disposition, disposition == Disposition.Bounced ? FailureScope.Recipient : FailureScope.Lane, SmtpStage.Connect, reply);
+        return ledger.SettleAsync(Settling.Of(
+            claim, onUnknown, null, outcome, [], null, time.GetUtcNow(), outbox, Random.Shared.NextDouble()));
+    }
+
+    /// <summary>Defers a recipient because of a fault of ours: with an event, on schedule, and until it expires.</summary>
+    public Task SettleFaultAsync(ClaimedRecipient claim, OnUnknown onUnknown, string fault)
+    {
+        var outcome = new Outcome(
+            Disposition.Deferred, FailureScope.Message, SmtpStage.Connect, SmtpReply.Local(451, new EnhancedStatusCode(4, 3, 0), fault));
         return ledger.SettleAsync(Settling.Of(
             claim, onUnknown, null, outcome, [], null, time.GetUtcNow(), outbox, Random.Shared.NextDouble()));
     }

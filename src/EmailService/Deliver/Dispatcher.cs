@@ -88,7 +88,11 @@ public sealed partial class Dispatcher(
             catch (Exception exception)
             {
                 LogClaimFailed(exception);
-                health.ReportFailure(exception);
+                if (StoreHealth.IsStoreAtFault(exception))
+                {
+                    health.ReportFailure(exception);
+                }
+
                 await Task.Delay(options.PollInterval, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -117,7 +121,7 @@ public sealed partial class Dispatcher(
         hand.Take(claimed);
 
         // 3. Read what they are about, and bring each to its lane.
-        var read = await messages.ReadAsync([.. claimed.Select(c => c.Id.Message).Distinct()], CancellationToken.None);
+        var (read, unreadable) = await ReadAsync(claimed);
         foreach (var recipients in claimed.GroupBy(c => c.Id.Message))
         {
             var list = recipients.ToList();
@@ -126,15 +130,34 @@ public sealed partial class Dispatcher(
                 var inHand = new MessageInHand(message, list.Count, handed: false, signer, hand);
                 list.ForEach(r => Dispatch(r, inHand));
             }
+            else if (unreadable.Contains(recipients.Key))
+            {
+                list.ForEach(r => context.Track(deliverer.SettleFaultAsync(
+                    r, OnUnknown.Retry, "the stored message can't be read by this version of the program; our log says why")));
+            }
             else
             {
                 LogNoMessage(recipients.Key.ToString());
-                list.ForEach(r => _ = deliverer.SettleUnroutedAsync(
-                    r, OnUnknown.Retry, Disposition.Bounced, SmtpReply.Local(554, new EnhancedStatusCode(5, 3, 0), "the message's content is gone")));
+                list.ForEach(r => context.Track(deliverer.SettleUnroutedAsync(
+                    r, OnUnknown.Retry, Disposition.Bounced, SmtpReply.Local(554, new EnhancedStatusCode(5, 3, 0), "the message's content is gone"))));
             }
         }
 
         return claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Count);
+    }
+
+    private async Task<(Dictionary<MessageId, Message> Read, HashSet<MessageId> Unreadable)> ReadAsync(List<ClaimedRecipient> claimed)
+    {
+        try
+        {
+            return await messages.ReadAsync([.. claimed.Select(c => c.Id.Message).Distinct()], CancellationToken.None);
+        }
+        catch
+        {
+            // Out of the hand while the table calls them ours: the sweep puts them back. Kept, nobody would ever deliver them.
+            claimed.ForEach(c => hand.LetGo(c.Id, c.Attempt));
+            throw;
+        }
     }
 
     private List<(string Lane, int Count)> Share(List<DueLane> due, int room)
@@ -185,7 +208,7 @@ public sealed partial class Dispatcher(
         catch (Exception exception)
         {
             LogNotRouted(exception, recipient.Id.ToString());
-            hand.LetGo(recipient.Id);
+            await deliverer.SettleFaultAsync(recipient, message.Message.OnUnknown, "no route could be made, by a fault of ours; our log says why");
             message.LetGo();
         }
     }

@@ -44,7 +44,8 @@ public sealed class Lane(string key, LaneContext context)
         ready.Writer.TryWrite(work);
         lock (gate)
         {
-            if (idle > 0 || workers >= context.Options.ConnectionsPerLane)
+            // An idle worker takes one, and whoever it takes may hold it for long: more than that needs more workers.
+            if (Waiting <= idle || workers >= context.Options.ConnectionsPerLane)
             {
                 return;
             }
@@ -112,9 +113,9 @@ public sealed class Lane(string key, LaneContext context)
             var more = false;
             try
             {
-                using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping);
-                using var timer = context.Time.CreateTimer(
-                    static s => ((CancellationTokenSource)s!).Cancel(), patience, context.Options.IdleTimeout, Timeout.InfiniteTimeSpan);
+                // Not a timer that calls Cancel: one that fires while we dispose would throw on a thread of the pool, and end the process.
+                using var idled = new CancellationTokenSource(context.Options.IdleTimeout, context.Time);
+                using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping, idled.Token);
                 more = await ready.Reader.WaitToReadAsync(patience.Token);
             }
             catch (OperationCanceledException)
@@ -162,8 +163,8 @@ public sealed class Lane(string key, LaneContext context)
         }
         catch (Exception exception)
         {
-            // A bug, or the memory is full: it ends this unit of work, not the process. The claim goes back with the next sweep.
-            context.Failed(work, exception);
+            // A bug, or the memory is full: it ends this unit of work, not the process.
+            await context.FailedAsync(work, exception);
             await connection.CloseAsync();
         }
     }

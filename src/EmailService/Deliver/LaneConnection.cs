@@ -3,6 +3,7 @@ using EmailService.Messages;
 using EmailService.Record;
 using EmailService.Route;
 using EmailService.Sign;
+using EmailService.Smtp;
 using EmailService.Smtp.Client;
 
 namespace EmailService.Deliver;
@@ -25,18 +26,17 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
     {
         var startedAt = time.GetUtcNow();
         var started = time.GetTimestamp();
-        SmtpTranscript? connecting = null;
+        string? connecting = null;
         while (true)
         {
             // 1. A session, unless the one at hand will do.
             var isFresh = false;
             if (!IsOpen || !session!.EndPoint.Equals(endPoint))
             {
-                var connected = await ConnectAsync(host, endPoint, stopping);
-                connecting = connected.Transcript;
+                (var connected, connecting) = await ConnectAsync(host, endPoint, stopping);
                 if (connected.Session is null)
                 {
-                    return Ended(Verdict.Of(connected.Failure!), null, connecting.ToString());
+                    return Ended(Verdict.Of(connected.Failure!), null, connecting);
                 }
 
                 session = connected.Session;
@@ -77,13 +77,19 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
     }
 
     // Opportunistic: encrypted if the host can, in the clear rather than not at all. RFC 7435
-    private async Task<SmtpConnectResult> ConnectAsync(MailHost host, IPEndPoint endPoint, CancellationToken stopping)
+    private async Task<(SmtpConnectResult Result, string Transcript)> ConnectAsync(MailHost host, IPEndPoint endPoint, CancellationToken stopping)
     {
         await CloseAsync();
         var result = await SmtpClientSession.ConnectAsync(endPoint, host.Name, SmtpTlsMode.Opportunistic, smtp, time, stopping);
-        return result.Failure is { Kind: Smtp.SmtpFailureKind.TlsFailed }
-            ? await SmtpClientSession.ConnectAsync(endPoint, host.Name, SmtpTlsMode.None, smtp, time, stopping)
-            : result;
+
+        // Whatever went wrong there: a host that offers STARTTLS and refuses it, or closes, is no better than one that fails the handshake.
+        if (result.Failure is not { Stage: SmtpStage.StartTls, Kind: not SmtpFailureKind.Aborted })
+        {
+            return (result, result.Transcript.ToString());
+        }
+
+        var clear = await SmtpClientSession.ConnectAsync(endPoint, host.Name, SmtpTlsMode.None, smtp, time, stopping);
+        return (clear, $"{result.Transcript}\n{clear.Transcript}");
     }
 
     /// <summary>Says QUIT if there is somebody to say it to.</summary>

@@ -82,6 +82,13 @@ public sealed partial class LaneContext(
     /// <summary>Gives claims back unused. While the store fails it is tried again; after that the lease brings them back.</summary>
     public async Task GiveBackAsync(IReadOnlyList<(Work Work, DateTimeOffset DueAt)> unused)
     {
+        // Out of the hand first: once the row is queued the poll may claim it again at once, under the same number.
+        foreach (var (work, _) in unused)
+        {
+            hand.LetGo(work.Claim.Id, work.Claim.Attempt);
+            work.InHand.LetGo();
+        }
+
         try
         {
             await outbox.GiveBackAsync([.. unused.Select(u => (u.Work.Claim, u.DueAt, (string?)u.Work.Plan.Lane))], CancellationToken.None);
@@ -91,20 +98,13 @@ public sealed partial class LaneContext(
             LogNotGivenBack(exception, unused.Count);
             health.ReportFailure(exception);
         }
-
-        foreach (var (work, _) in unused)
-        {
-            hand.LetGo(work.Claim.Id);
-            work.InHand.LetGo();
-        }
     }
 
-    public void Failed(Work work, Exception exception)
+    /// <summary>A fault of ours: said in the log, and tried again on schedule like any other, so that it ends some day.</summary>
+    public async Task FailedAsync(Work work, Exception exception)
     {
         LogFailed(exception, work.Claim.Id.ToString(), work.Plan.Lane);
-
-        // Out of the hand while the table still calls it leased: the sweep finds it and puts it back, with a pause.
-        hand.LetGo(work.Claim.Id);
+        await deliverer.SettleFaultAsync(work.Claim, work.InHand.Message.OnUnknown, "delivering failed on our side; our log says why");
         work.InHand.LetGo();
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
@@ -52,7 +53,7 @@ public readonly record struct MessageId(Guid Value) : IComparable<MessageId>
         id = default;
         Span<byte> bytes = stackalloc byte[16];
         if (text is not { Length: TextLength }
-            || !Base64Url.TryDecodeFromChars(text, bytes, out var written)
+            || Base64Url.DecodeFromChars(text, bytes, out _, out var written) != OperationStatus.Done // the Try form throws
             || written != 16)
         {
             return false;

@@ -97,21 +97,25 @@ public sealed class Hand(OutboxOptions options)
     /// <summary>Notes recipients claimed from the table.</summary>
     public void Take(IReadOnlyCollection<ClaimedRecipient> claimed)
     {
+        var more = 0;
         foreach (var recipient in claimed)
         {
+            // One that is still here was settled a moment ago, and its place goes over to the new lease.
+            more += held.TryAdd(recipient.Id, recipient.Attempt) ? 1 : 0;
             held[recipient.Id] = recipient.Attempt;
         }
 
         lock (gate)
         {
-            recipients += claimed.Count;
+            recipients += more;
         }
     }
 
-    /// <summary>A recipient left the hand: its outcome is committed, or its row was given back.</summary>
-    public void LetGo(RecipientId id)
+    /// <summary>A lease left the hand: its outcome is committed, or its row is about to be given back. Names the attempt, as the
+    /// recipient may have been claimed again since.</summary>
+    public void LetGo(RecipientId id, int attempt)
     {
-        if (held.TryRemove(id, out _))
+        if (held.TryRemove(new KeyValuePair<RecipientId, int>(id, attempt)))
         {
             lock (gate)
             {

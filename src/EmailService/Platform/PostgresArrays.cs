@@ -16,7 +16,14 @@ public static class PostgresArrays
             values[i] = value(items[i]);
         }
 
-        return new NpgsqlParameter<TValue[]> { TypedValue = values };
+        var parameter = new NpgsqlParameter<TValue[]> { TypedValue = values };
+        if (typeof(TValue) == typeof(DateTime) || typeof(TValue) == typeof(DateTime?))
+        {
+            // Left to itself the driver goes by the first value: one that is null makes it refuse the UTC times after it.
+            parameter.NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.TimestampTz;
+        }
+
+        return parameter;
     }
 
     /// <summary>One text per item, or null. U+0000, which PostgreSQL's text cannot hold, becomes U+FFFD:

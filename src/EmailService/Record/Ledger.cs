@@ -80,7 +80,7 @@ public sealed partial class Ledger(
 
                 break;
             }
-            catch (PostgresException refused) when (!refused.IsTransient && batch.Count > 1)
+            catch (Exception refused) when (IsRefusal(refused) && batch.Count > 1)
             {
                 LogRefusedBatch(refused, batch.Count);
                 foreach (var pending in batch)
@@ -90,7 +90,7 @@ public sealed partial class Ledger(
 
                 return;
             }
-            catch (PostgresException refused) when (!refused.IsTransient && batch[0].Settlement.Steps.Count > 0)
+            catch (Exception refused) when (IsRefusal(refused) && batch[0].Settlement.Steps.Count > 0)
             {
                 // The fact matters more than its story: rather without transcript and detail than not at all.
                 LogRefused(refused, batch[0].Settlement.Recipient.ToString());
@@ -107,12 +107,15 @@ public sealed partial class Ledger(
         foreach (var pending in batch)
         {
             metrics.Outcomes.Add(1, new KeyValuePair<string, object?>("event", Messages.Names.ToName(pending.Settlement.Event)));
-            hand.LetGo(pending.Settlement.Recipient);
+            hand.LetGo(pending.Settlement.Recipient, pending.Settlement.Attempt);
             pending.Done.TrySetResult();
         }
 
         events.Raise();
     }
+
+    /// <summary>It is about what is to be stored, by the server's word or the driver's, not about the store.</summary>
+    private static bool IsRefusal(Exception exception) => exception is PostgresException { IsTransient: false } or ArgumentException or InvalidCastException;
 
     private static TimeSpan Backoff(int failures) =>
         TimeSpan.FromMilliseconds(Math.Min(100 * Math.Pow(2, Math.Min(failures, 10)), 5000));

@@ -10,7 +10,9 @@ public sealed class LedgerStore(NpgsqlDataSource db)
 {
     // Primary key of outbox. Only rows whose lease is still the one named are touched, and attempts and
     // events follow from the rows that were: a statement that is repeated because its answer was lost
-    // finds nothing to do. One sort gives "processed" its place before the outcome in the log.
+    // finds nothing to do. A row that is kept keeps its number too, so a repeat is known by the time of
+    // the attempt; that the row is queued says nothing, a sweep may have taken it back from a slow worker.
+    // One sort gives "processed" its place before the outcome in the log.
     private const string SettleSql = """
         WITH o AS MATERIALIZED (
             SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::text[], $5::timestamptz[], $6::text[],
@@ -22,10 +24,11 @@ public sealed class LedgerStore(NpgsqlDataSource db)
             RETURNING q.message_id, q.n, q.account_id, q.address, q.attempts, o.state, o.kind, o.at, o.processed_at, o.reply, o.detail),
         kept AS (
             UPDATE outbox AS q
-               SET state = 'queued', node_id = NULL, leased_until = NULL, due_at = o.due_at, processed = true,
+               SET state = 'queued', node_id = NULL, leased_until = NULL, due_at = o.due_at, processed = q.processed OR o.processed_at IS NOT NULL,
                    lane = COALESCE(o.lane, q.lane), last_attempt_at = o.at, last_reply = o.reply
               FROM o
              WHERE q.message_id = o.message_id AND q.n = o.n AND q.attempts = o.attempt AND o.state IS NULL
+               AND (q.state = 'leased' OR q.last_attempt_at IS DISTINCT FROM o.at)
             RETURNING q.message_id, q.n, q.account_id, q.address, q.attempts, NULL::text AS state, o.kind, o.at, o.processed_at, o.reply, o.detail),
         done AS MATERIALIZED (
             SELECT * FROM gone UNION ALL SELECT * FROM kept),
@@ -39,7 +42,7 @@ public sealed class LedgerStore(NpgsqlDataSource db)
                                    $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::boolean[], $25::text[], $26::text[])
                 AS s(message_id, n, attempt, step, started_at, duration_ms, disposition, scope, stage,
                      mail_host, remote, reply, reply_is_ours, tls, transcript)
-              JOIN done USING (message_id, n)),
+              JOIN done ON done.message_id = s.message_id AND done.n = s.n AND done.attempts = s.attempt),
         told AS (
             INSERT INTO events (message_id, n, account_id, kind, at, address, attempt, detail)
             SELECT message_id, n, account_id, kind, at, address, attempt, detail

@@ -18,7 +18,7 @@ public sealed record MailHost(string Name, int Port)
         var colon = text.LastIndexOf(':');
         var name = colon < 0 ? text : text[..colon];
         var port = defaultPort;
-        if (name.Length == 0 || name.Contains(':', StringComparison.Ordinal) || name.AsSpan().ContainsAnyExcept(NameCharacters)
+        if (name.Trim('.').Length == 0 || name.Contains(':', StringComparison.Ordinal) || name.AsSpan().ContainsAnyExcept(NameCharacters)
             || (colon >= 0 && !(int.TryParse(text.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port) && port is >= 1 and <= 65535)))
         {
             return null;

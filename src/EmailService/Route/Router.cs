@@ -45,7 +45,8 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
     private RoutePlan FromMx(string domain, DnsAnswer answer) => answer.Status switch
     {
         // RFC 7505 §3, and §4.1 for the codes: the domain says that it takes no mail.
-        DnsStatus.Found when answer.IsNullMx => Nowhere(new EnhancedStatusCode(5, 1, 10), $"{domain} accepts no mail: it has a null MX"),
+        // Several null MX are malformed, and say the same.
+        DnsStatus.Found when answer.IsNullMx || !answer.Records.OfType<MxRecord>().Any(r => r.Exchange.Length > 0) => Nowhere(new EnhancedStatusCode(5, 1, 10), $"{domain} accepts no mail: it has a null MX"),
         DnsStatus.Found => ToHosts(answer.Records.OfType<MxRecord>().Where(r => r.Exchange.Length > 0).ToList()),
 
         // The implicit MX. RFC 5321 §5.1

@@ -1,0 +1,90 @@
+using EmailService.Deliver;
+using EmailService.Messages;
+using EmailService.Smtp;
+using EmailService.Smtp.Client;
+
+namespace EmailService.Tests.Deliver;
+
+public sealed class VerdictTests
+{
+    [Theory]
+    // 421, whatever was asked.
+    [InlineData(SmtpStage.Greeting, "421", Disposition.Deferred, FailureScope.Host)]
+    [InlineData(SmtpStage.RcptTo, "421 4.7.0", Disposition.Deferred, FailureScope.Host)]
+    [InlineData(SmtpStage.EndOfData, "421", Disposition.Deferred, FailureScope.Host)]
+    // 552 after RCPT: too many recipients, unless an enhanced code says what is meant.
+    [InlineData(SmtpStage.RcptTo, "552", Disposition.Deferred, FailureScope.Recipient)]
+    [InlineData(SmtpStage.RcptTo, "552 5.2.2", Disposition.Bounced, FailureScope.Recipient)]
+    [InlineData(SmtpStage.EndOfData, "552", Disposition.Bounced, FailureScope.Message)]
+    // 503: out of step.
+    [InlineData(SmtpStage.MailFrom, "503", Disposition.Deferred, FailureScope.Host)]
+    [InlineData(SmtpStage.RcptTo, "503 5.5.1", Disposition.Deferred, FailureScope.Host)]
+    // Before MAIL: about the host and us.
+    [InlineData(SmtpStage.Greeting, "554 5.7.1", Disposition.Deferred, FailureScope.Host)]
+    [InlineData(SmtpStage.Hello, "550", Disposition.Deferred, FailureScope.Host)]
+    [InlineData(SmtpStage.StartTls, "454", Disposition.Deferred, FailureScope.Host)]
+    [InlineData(SmtpStage.Reset, "500", Disposition.Deferred, FailureScope.Host)]
+    [InlineData(SmtpStage.Quit, "500", Disposition.Deferred, FailureScope.Host)]
+    // The recipient.
+    [InlineData(SmtpStage.RcptTo, "550 5.1.1", Disposition.Bounced, FailureScope.Recipient)]
+    [InlineData(SmtpStage.RcptTo, "450 4.2.0", Disposition.Deferred, FailureScope.Recipient)]
+    [InlineData(SmtpStage.RcptTo, "452", Disposition.Deferred, FailureScope.Recipient)]
+    // The message.
+    [InlineData(SmtpStage.MailFrom, "550", Disposition.Bounced, FailureScope.Message)]
+    [InlineData(SmtpStage.MailFrom, "450", Disposition.Deferred, FailureScope.Message)]
+    [InlineData(SmtpStage.Data, "554", Disposition.Bounced, FailureScope.Message)]
+    [InlineData(SmtpStage.Data, "451", Disposition.Deferred, FailureScope.Message)]
+    [InlineData(SmtpStage.Content, "552", Disposition.Bounced, FailureScope.Message)]
+    [InlineData(SmtpStage.Content, "452", Disposition.Deferred, FailureScope.Message)]
+    [InlineData(SmtpStage.EndOfData, "554 5.7.1", Disposition.Bounced, FailureScope.Message)]
+    [InlineData(SmtpStage.EndOfData, "451", Disposition.Deferred, FailureScope.Message)]
+    public void A_refusal_means(SmtpStage stage, string reply, Disposition disposition, FailureScope scope) =>
+        Assert.Equal((disposition, scope), Verdict.Of(stage, Reply(reply)));
+
+    [Theory]
+    [InlineData(SmtpRecipientOutcome.Accepted, Disposition.Delivered, null)]
+    [InlineData(SmtpRecipientOutcome.Failed, Disposition.Deferred, FailureScope.Host)]
+    [InlineData(SmtpRecipientOutcome.Unknown, Disposition.Unknown, FailureScope.Recipient)]
+    public void What_came_of_a_recipient_means(SmtpRecipientOutcome what, Disposition disposition, FailureScope? scope)
+    {
+        var reply = what == SmtpRecipientOutcome.Accepted ? Reply("250 2.0.0") : null;
+        var outcome = Verdict.Of(new SmtpRecipientResult("a@b.test", what, SmtpStage.EndOfData, reply, reply is null ? SmtpFailureKind.Closed : null));
+
+        Assert.Equal((disposition, scope), (outcome.Disposition, outcome.Scope));
+        Assert.Equal(reply is null, outcome.Reply.IsLocal);
+    }
+
+    [Fact]
+    public void A_refused_recipient_keeps_the_reply_and_its_stage()
+    {
+        var outcome = Verdict.Of(new SmtpRecipientResult("a@b.test", SmtpRecipientOutcome.Refused, SmtpStage.RcptTo, Reply("550 5.1.1"), SmtpFailureKind.Refused));
+
+        Assert.Equal((Disposition.Bounced, FailureScope.Recipient, SmtpStage.RcptTo, "550 5.1.1 text"),
+            (outcome.Disposition, outcome.Scope, outcome.Stage, outcome.Reply.ToString()));
+    }
+
+    [Theory]
+    [InlineData(SmtpFailureKind.ConnectFailed, "4.4.1")]
+    [InlineData(SmtpFailureKind.TimedOut, "4.4.1")]
+    [InlineData(SmtpFailureKind.Closed, "4.4.2")]
+    [InlineData(SmtpFailureKind.ProtocolError, "4.5.0")]
+    [InlineData(SmtpFailureKind.TlsFailed, "4.7.5")]
+    [InlineData(SmtpFailureKind.Refused, "4.0.0")]
+    [InlineData(SmtpFailureKind.Aborted, "4.3.2")]
+    public void A_session_that_did_not_come_about_is_the_hosts_fault_and_our_words(SmtpFailureKind kind, string status)
+    {
+        var outcome = Verdict.Of(new SmtpConnectFailure(SmtpStage.Connect, kind, null, "detail"));
+
+        Assert.Equal((Disposition.Deferred, FailureScope.Host), (outcome.Disposition, outcome.Scope));
+        Assert.True(outcome.Reply.IsLocal);
+        Assert.Equal(status, outcome.Reply.Enhanced.ToString());
+        Assert.Contains("detail", outcome.Reply.Text, StringComparison.Ordinal);
+    }
+
+    private static SmtpReply Reply(string text)
+    {
+        var words = text.Split(' ');
+        var enhanced = words.Length > 1 && EnhancedStatusCode.TryParse(words[1], out var code) ? code : (EnhancedStatusCode?)null;
+        return new SmtpReply(int.Parse(words[0], System.Globalization.CultureInfo.InvariantCulture), enhanced, "text");
+    }
+}

@@ -1,0 +1,85 @@
+using EmailService.Outbox;
+using static EmailService.Tests.Outbox.StoreFixture;
+
+namespace EmailService.Tests.Outbox;
+
+public sealed class OutboxStoreTests
+{
+    [Fact]
+    public async Task A_claim_takes_what_is_due_first_and_counts_the_attempt()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(5);
+        await store.EnqueueAsync(5, dueInSeconds: 3600);
+        await store.EnqueueAsync(5, "other.test");
+
+        var claimed = await store.ClaimAsync(3);
+        var rest = await store.ClaimAsync(100);
+
+        Assert.Equal(["a5@shop.test", "a4@shop.test", "a3@shop.test"], claimed.Select(c => c.Address).OrderDescending());
+        Assert.All(claimed, c => Assert.Equal((1, "shop.test", 1, false), (c.Attempt, c.Lane, c.AccountId, c.Processed)));
+        Assert.Equal(2, rest.Count);
+        Assert.Empty(await store.ClaimAsync(100));
+    }
+
+    [Fact]
+    public async Task Claims_of_many_at_once_share_and_never_overlap()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(500);
+
+        var claims = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => store.ClaimAsync(100)));
+
+        var all = claims.SelectMany(c => c).Select(c => c.Id).ToList();
+        Assert.Equal(all.Count, all.Distinct().Count());
+        all.AddRange((await store.ClaimAsync(500)).Select(c => c.Id));
+        Assert.Equal(500, all.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task Lanes_are_found_with_the_time_of_their_first_recipient()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(3, "a.test", 60);
+        await store.EnqueueAsync(3, "b.test");
+        await store.EnqueueAsync(1, "c.test");
+        await store.ClaimAsync(1, "c.test");
+
+        var lanes = await store.Outbox.FindDueLanesAsync(CancellationToken.None);
+
+        Assert.Equal([("a.test", Now.AddMilliseconds(59_997)), ("b.test", Now.AddMilliseconds(-3))], lanes.Select(l => (l.Lane, l.DueAt)).Order());
+    }
+
+    [Fact]
+    public async Task What_is_given_back_was_not_an_attempt()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(1);
+        var claim = Assert.Single(await store.ClaimAsync(1));
+
+        await store.Outbox.GiveBackAsync([(claim, Now, "mx:mx.shop.test")], CancellationToken.None);
+        await store.Outbox.GiveBackAsync([(claim, Now, "mx:mx.shop.test")], CancellationToken.None);
+
+        var again = Assert.Single(await store.ClaimAsync(1, "mx:mx.shop.test"));
+        Assert.Equal(claim.Attempt, again.Attempt);
+    }
+
+    [Fact]
+    public async Task A_lease_that_runs_out_at_a_node_that_lives_is_abandoned_too()
+    {
+        await using var store = await CreateAsync();
+        var living = await store.ScalarAsync<long>("INSERT INTO nodes (host, process_id, roles) VALUES ('other', 1, '{deliver}') RETURNING id");
+        await store.EnqueueAsync(2);
+        await store.Outbox.ClaimDueAsync([("shop.test", 1)], living, Now, Now.AddHours(2), CancellationToken.None);
+        await store.Outbox.ClaimDueAsync([("shop.test", 1)], living, Now, Now.AddHours(4), CancellationToken.None);
+
+        Assert.Empty(await FindAbandonedAsync(store, Now.AddHours(1)));
+        var lease = Assert.Single(await FindAbandonedAsync(store, Now.AddHours(3)));
+        Assert.Equal(1, await store.Outbox.ReclaimAsync([(lease, Now)], CancellationToken.None));
+        Assert.Equal(0, await store.Outbox.ReclaimAsync([(lease, Now)], CancellationToken.None));
+        Assert.Equal(2, Assert.Single(await store.ClaimAsync(5)).Attempt);
+    }
+
+    private static Task<List<Abandoned>> FindAbandonedAsync(StoreFixture store, DateTimeOffset now) =>
+        store.Outbox.FindAbandonedAsync(TimeSpan.FromSeconds(10), now, 100, Node, CancellationToken.None);
+}

@@ -1,0 +1,39 @@
+using EmailService.Deliver;
+using EmailService.ServiceKit;
+using EmailService.Smtp;
+
+namespace EmailService.EndToEnd;
+
+/// <summary>The one place where two slices must agree: a recipient is enqueued in a lane of its domain's name, and moves
+/// to the lane of its MX site once Route has seen the mail hosts.</summary>
+public sealed class Lane_is_the_mail_site
+{
+    [Fact]
+    public async Task Domains_with_the_same_hosts_share_a_lane_and_its_connections()
+    {
+        await using var service = await TestService.StartAsync(settings: ["Deliver:ConnectionsPerLane=1", "Deliver:IdleTimeout=00:01:00"]);
+        await using var mx = service.AddMx("one.test", 10, "mx.provider.test");
+        service.Dns.Mx("two.test", 30, "MX.provider.test");
+
+        await service.WaitForEventAsync(await service.AcceptAsync("anna@one.test"), "delivered");
+        await service.WaitForEventAsync(await service.AcceptAsync("bert@two.test"), "delivered");
+
+        Assert.Equal("mx:mx.provider.test", Assert.Single(service.Get<LaneDirectory>().All()).Key);
+        Assert.Equal(1, mx.ConnectionCount);
+    }
+
+    [Fact]
+    public async Task A_recipient_that_was_deferred_waits_in_the_lane_of_its_hosts_and_comes_out_of_it()
+    {
+        await using var service = await TestService.StartAsync(manualTime: true);
+        await using var mx = service.AddMx("one.test", 10, "mx.provider.test");
+        mx.Reply(SmtpStage.RcptTo, "450 4.2.1 Busy", times: 1);
+        var id = await service.AcceptAsync("anna@one.test");
+        await service.WaitForEventAsync(id, "deferred");
+
+        Assert.Equal("mx:mx.provider.test", await service.ScalarAsync<string>("SELECT lane FROM outbox"));
+
+        await service.MoveToNextAttemptAsync(id);
+        await service.WaitForEventAsync(id, "delivered");
+    }
+}
