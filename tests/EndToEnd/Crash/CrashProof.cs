@@ -75,16 +75,25 @@ internal sealed class CrashProof(IReadOnlyList<PlannedMail> plan, IReadOnlyList<
 
         Expect(copies.Count > 0, $"{recipient.Address} was answered 202 and nothing arrived");
         var byCrash = 0;
+        var nextKill = 0;
         foreach (var (first, second) in copies.Zip(copies.Skip(1)))
         {
-            if (kills.Any(kill => kill.After >= first.ReceivedAt && kill.Before <= second.ReceivedAt))
-            {
-                // The stretches between copies do not overlap, so no kill explains two.
-                byCrash++;
-            }
-            else if (first.Reply is null && recipient.Fate == Fate.Arrives)
+            if (first.Reply is null && recipient.Fate == Fate.Arrives)
             {
                 CopiesByUnknown++;
+                continue;
+            }
+
+            // Each kill explains one copy of a recipient, no more.
+            while (nextKill < kills.Count && kills[nextKill].After < first.ReceivedAt)
+            {
+                nextKill++;
+            }
+
+            if (nextKill < kills.Count && kills[nextKill].Before <= second.ReceivedAt)
+            {
+                nextKill++;
+                byCrash++;
             }
             else
             {
