@@ -95,7 +95,7 @@ internal sealed class ServiceProcess : IDisposable
             {
                 return false;
             }
-        }, () => $"the service to be ready; it said:\n{Output}");
+        }, () => $"the service to be ready; it said:\n{Output}", TimeSpan.FromSeconds(60));
     }
 
     /// <summary>Signal 9.</summary>
