@@ -33,6 +33,7 @@ public sealed class SmtpClientSession : IAsyncDisposable
         Tls = tls;
         EndPoint = endPoint;
         HostName = hostName;
+        LocalEndPoint = connection.LocalEndPoint;
         ConnectTranscript = transcript;
         LastUsedAt = time.GetUtcNow();
     }
@@ -45,6 +46,9 @@ public sealed class SmtpClientSession : IAsyncDisposable
 
     /// <summary>Where the session goes.</summary>
     public IPEndPoint EndPoint { get; }
+
+    /// <summary>The address and port that the session comes from.</summary>
+    public IPEndPoint? LocalEndPoint { get; }
 
     /// <summary>The mail host's name, as given.</summary>
     public string HostName { get; }

@@ -37,6 +37,9 @@ internal sealed class SmtpConnection : IAsyncDisposable
         Transcript = transcript;
     }
 
+    /// <summary>Our side, once connected.</summary>
+    public System.Net.IPEndPoint? LocalEndPoint => _socket.LocalEndPoint as System.Net.IPEndPoint;
+
     public SmtpTranscript Transcript { get; set; }
 
     public SmtpFailureKind? Failure { get; private set; }

@@ -14,6 +14,7 @@ public static class AcceptServices
         if (builder.Has(Role.Api))
         {
             builder.Services.AddHostedService(s => s.GetRequiredService<AcceptWorker>());
+            builder.Services.AddHostedService<IdempotencySweeper>();
         }
     }
 

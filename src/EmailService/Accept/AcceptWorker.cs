@@ -20,6 +20,11 @@ public sealed partial class AcceptWorker(
     public Task<AcceptResult> AcceptAsync(int accountId, SendRequest request, IdempotencyKey? key, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        if (ExecuteTask is null)
+        {
+            return Task.FromResult<AcceptResult>(new AcceptResult.Unavailable("this process takes no requests: it has not the role api, or has not started"));
+        }
+
         var entry = Prepare(accountId, request, key);
         if (!waiting.Writer.TryWrite(entry))
         {

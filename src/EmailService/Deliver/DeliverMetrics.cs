@@ -5,7 +5,7 @@ using EmailService.Platform;
 namespace EmailService.Deliver;
 
 /// <summary>What the pager may look at; docs/operating.md says what to alert on.</summary>
-public sealed class DeliverMetrics
+public sealed class DeliverMetrics : IHostedService
 {
     public DeliverMetrics(ServiceMeter service, LaneDirectory lanes, Hand hand)
     {
@@ -19,4 +19,9 @@ public sealed class DeliverMetrics
         service.Meter.CreateObservableGauge(
             "emailservice.deliver.connections", () => lanes.All().Sum(l => l.Workers), "{connection}", "Workers, each with at most one connection.");
     }
+
+    /// <summary>Nothing to start: a hosted service is made with the host, and gauges exist from then on.</summary>
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

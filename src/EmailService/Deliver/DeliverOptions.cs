@@ -64,6 +64,16 @@ public sealed record DeliverOptions : ICheckedOptions
             yield return (nameof(ReadyPerLane), $"found {ReadyPerLane}, expected at least 1");
         }
 
+        if (FailuresBeforeRest < 1)
+        {
+            yield return (nameof(FailuresBeforeRest), $"found {FailuresBeforeRest}, expected at least 1");
+        }
+
+        if (LongestRest < FirstRest)
+        {
+            yield return (nameof(LongestRest), $"found {LongestRest}, expected at least FirstRest ({FirstRest})");
+        }
+
         if (StepsPerAttempt < 2)
         {
             yield return (nameof(StepsPerAttempt), $"found {StepsPerAttempt}, expected at least 2 (RFC 5321 §5.1 asks for two addresses)");

@@ -15,6 +15,7 @@ public static class DeliverServices
         if (builder.Has(Role.Deliver))
         {
             builder.Services.AddHostedService<Dispatcher>();
+            builder.Services.AddHostedService(s => s.GetRequiredService<DeliverMetrics>());
         }
 
         return builder;

@@ -36,7 +36,7 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
                 (var connected, connecting) = await ConnectAsync(host, endPoint, stopping);
                 if (connected.Session is null)
                 {
-                    return Ended(Verdict.Of(connected.Failure!), null, connecting);
+                    return Ended(Verdict.Of(connected.Failure!), null, null, connecting);
                 }
 
                 session = connected.Session;
@@ -45,6 +45,7 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
 
             // 2. The transaction. From the end of the data on it takes no notice of the token.
             var tls = session!.Tls?.ToString();
+            var source = session.LocalEndPoint?.Address.ToString();
             var result = await session.SendAsync(envelope, content.Segments, stopping);
             if (!result.SessionUsable)
             {
@@ -57,10 +58,10 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
                 continue;
             }
 
-            return Ended(Verdict.Of(result.Recipients[0]), tls, connecting is null ? result.Transcript.ToString() : $"{connecting}\n{result.Transcript}");
+            return Ended(Verdict.Of(result.Recipients[0]), tls, source, connecting is null ? result.Transcript.ToString() : $"{connecting}\n{result.Transcript}");
         }
 
-        (Outcome, AttemptStep) Ended(Outcome outcome, string? tls, string transcript) => (outcome, new AttemptStep
+        (Outcome, AttemptStep) Ended(Outcome outcome, string? tls, string? source, string transcript) => (outcome, new AttemptStep
         {
             StartedAt = startedAt,
             Duration = time.GetElapsedTime(started),
@@ -69,6 +70,7 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
             Stage = StageNames.Of(outcome.Stage),
             MailHost = host.Name,
             Remote = endPoint.ToString(),
+            Source = source,
             Reply = outcome.Reply.ToString(),
             ReplyIsOurs = outcome.Reply.IsLocal,
             Tls = tls,

@@ -92,6 +92,11 @@ public static class Settling
                 json.WriteString("remote", remote);
             }
 
+            if (last?.Source is { } source)
+            {
+                json.WriteString("source", source);
+            }
+
             json.WriteString("stage", StageNames.Of(outcome.Stage));
             json.WriteBoolean("tls", last?.Tls is not null);
             json.WriteBoolean("ours", outcome.Reply.IsLocal);

@@ -13,6 +13,7 @@ public static class OutboxServices
         if (builder.Has(Role.Deliver))
         {
             builder.Services.AddHostedService(s => s.GetRequiredService<LeaseSweeper>());
+            builder.Services.AddHostedService<QueueGauges>();
         }
 
         return builder;

@@ -9,11 +9,11 @@ public static class BounceClass
 {
     public static (string Type, string Classification) Of(SmtpReply reply, FailureScope? scope, RecipientState end)
     {
-        var classification = end == RecipientState.Expired ? "Technical" : Classify(reply.Enhanced, scope);
+        var classification = end == RecipientState.Expired ? "Technical" : Classify(reply.Enhanced);
         return (classification == "Invalid Address" ? "bounce" : "blocked", classification);
     }
 
-    private static string Classify(EnhancedStatusCode? status, FailureScope? scope) => status switch
+    private static string Classify(EnhancedStatusCode? status) => status switch
     {
         // x.1.7 and x.1.8 blame the sender's address, the others the recipient's.
         { Subject: 1, Detail: 7 or 8 } => "Reputation",
@@ -25,7 +25,6 @@ public static class BounceClass
         { Subject: 3 or 4 or 5 } => "Technical",
         { Subject: 6 } => "Content",
         { Subject: 7 } => "Reputation",
-        null when scope == FailureScope.Recipient => "Unclassified",
         _ => "Unclassified",
     };
 }

@@ -47,6 +47,8 @@ public sealed record AttemptStep
     public required string Stage { get; init; }
     public string? MailHost { get; init; }
     public string? Remote { get; init; }
+    /// <summary>Our own address.</summary>
+    public string? Source { get; init; }
     public string? Reply { get; init; }
     public bool ReplyIsOurs { get; init; }
 

@@ -24,8 +24,8 @@ public sealed class MessageComposerTests
     [Fact]
     public void The_date_is_when_it_was_accepted_or_is_to_be_sent()
     {
-        Assert.Contains("Date: Wed, 02 Jan 2030 12:00:00 +0000\r\n", Text(Make()), StringComparison.Ordinal);
-        Assert.Contains("Date: Wed, 02 Jan 2030 15:00:00 +0000\r\n", Text(Make() with { SendAt = Now.AddHours(3) }), StringComparison.Ordinal);
+        Assert.Contains("Date: Wed, 2 Jan 2030 12:00:00 +0000\r\n", Text(Make()), StringComparison.Ordinal);
+        Assert.Contains("Date: Wed, 2 Jan 2030 15:00:00 +0000\r\n", Text(Make() with { SendAt = Now.AddHours(3) }), StringComparison.Ordinal);
     }
 
     [Fact]
