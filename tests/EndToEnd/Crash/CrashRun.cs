@@ -84,7 +84,9 @@ internal sealed class CrashRun(CrashSize size)
             using var stop = new CancellationTokenSource(TimeSpan.FromMinutes(15));
             using var senders = new CrashSenders(world, plan, size.Seed);
             var sending = senders.RunAsync(stop.Token);
+            var first = service;
             service = await killAsync(world, service, senders);
+            var startedAgain = service != first;
             senders.Allow(plan.Count - allowed + 1);
             await service.WaitUntilReadyAsync();
             await sending;
@@ -92,7 +94,11 @@ internal sealed class CrashRun(CrashSize size)
 
             // 3. All must come to its end.
             var log = await CrashLog.WaitForEndAsync(world.Data.ConnectionString, plan.Sum(m => m.Recipients.Count));
-            NoteReclaim(service);
+            if (startedAgain)
+            {
+                NoteReclaim(service);
+            }
+
             var proof = new CrashProof(plan, kills, log, world.Hosts);
             proof.Check();
             var webhook = new WebhookProof();
