@@ -88,12 +88,12 @@ internal sealed class Comparison(CompareOptions options, string folder, SmtpSink
     {
         Runs.Add(run);
         Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{run.System}: {run.Messages} in {run.Elapsed.TotalSeconds:F1} s, accepted {run.Accepted:F0}/s, delivered {run.Delivered:F0}/s, others took {run.Others:F1} s of processor"));
+            $"{run.System}: {run.Messages} in {run.Elapsed.TotalSeconds:F1} s, accepted {run.Accepted:F0}/s, delivered {run.Delivered ?? double.NaN:F0}/s, others took {run.Others:F1} s of processor"));
     }
 
     private async Task<Run> PostfixAsync(string system, int port, int count)
     {
-        var meter = new Meter(() => postfix.PostfixCpu, () => postfix.OpenDkimCpu, () => Cpu.Tree(Environment.ProcessId), () => Cpu.Own(sink.ProcessId));
+        var meter = new Meter(() => postfix.PostfixCpu, () => postfix.OpenDkimCpu, () => Cpu.WithEnded(Environment.ProcessId), () => Cpu.Own(sink.ProcessId));
         var before = sink.Messages;
         var started = Stopwatch.GetTimestamp();
         await InjectAsync(port, count, options.Sessions, Workload.SinkDomain);

@@ -10,6 +10,9 @@ internal static class Cpu
     /// <summary>Of one process, all its threads.</summary>
     public static double Own(int id) => Read(id) is { } stat ? stat.Own : 0;
 
+    /// <summary>Of one process and of its children that have ended.</summary>
+    public static double WithEnded(int id) => Read(id) is { } stat ? stat.Own + stat.Ended : 0;
+
     /// <summary>Of a process, its descendants, and those of them that have ended and were waited for.</summary>
     public static double Tree(int id)
     {

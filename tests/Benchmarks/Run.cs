@@ -15,4 +15,7 @@ internal sealed record Run(
     public double FrontEach => Front / Messages * 1e6;
 
     public double BackEach => Back / Messages * 1e6;
+
+    /// <summary>What one processor would carry if it did nothing else.</summary>
+    public double PerProcessorSecond => Messages / (Front + Back);
 }

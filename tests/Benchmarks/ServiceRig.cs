@@ -34,7 +34,7 @@ internal sealed class ServiceRig : IDisposable
 
     public double PostgresCpu => PostgresId is { } id ? Cpu.Tree(id) : 0;
 
-    private int? PostgresId => File.Exists(PidFile) ? int.Parse(File.ReadLines(PidFile).First(), CultureInfo.InvariantCulture) : null;
+    public int? PostgresId => File.Exists(PidFile) ? int.Parse(File.ReadLines(PidFile).First(), CultureInfo.InvariantCulture) : null;
 
     private string PidFile => Path.Combine(data, "postgres", "cluster", "postmaster.pid");
 
