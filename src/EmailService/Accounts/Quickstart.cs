@@ -18,7 +18,7 @@ public sealed partial class Quickstart(
     private string? newKey;
 
     /// <summary>Where the greeting goes.</summary>
-    public TextWriter Output { get; init; } = Console.Out;
+    public TextWriter Output { get; set; } = Console.Out;
 
     private string Path => System.IO.Path.Combine(platform.DataPath, FileName);
 

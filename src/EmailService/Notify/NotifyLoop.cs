@@ -20,8 +20,9 @@ internal sealed partial class NotifyLoop(
         {
             while (true)
             {
+                var seen = signal.Version;
                 await LookAsync(stoppingToken);
-                await signal.WaitAsync(options.Poll, stoppingToken);
+                await signal.WaitAsync(seen, options.Poll, stoppingToken);
                 await Task.Delay(options.Gather, time, stoppingToken);
             }
         }

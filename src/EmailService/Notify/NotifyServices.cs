@@ -9,7 +9,6 @@ public static class NotifyServices
     public static void AddNotify(this WebApplicationBuilder builder)
     {
         builder.AddOptions<NotifyOptions>("Notify");
-        builder.Services.TryAddSingleton<EventSignal>();
         builder.Services.AddSingleton<WebhookStore>();
         builder.Services.AddSingleton<WebhookSender>();
         builder.Services.AddSingleton<WebhookQueue>();

@@ -64,23 +64,24 @@ public sealed class NotifyLoopTests
     }
 
     [Fact]
-    public async Task A_signal_ends_the_wait_and_is_not_lost_when_it_comes_first()
+    public async Task A_signal_ends_the_wait_of_all_and_is_not_lost_when_it_comes_first()
     {
         var time = new TestKit.ManualTime();
         var signal = new EventSignal(time);
+        var seen = signal.Version;
         signal.Raise();
-        signal.Raise();
-        await signal.WaitAsync(TimeSpan.FromHours(1), default);
+        await signal.WaitAsync(seen, TimeSpan.FromHours(1), default);
 
-        var second = signal.WaitAsync(TimeSpan.FromHours(1), default);
-        Assert.False(second.IsCompleted);
+        seen = signal.Version;
+        var quiet = signal.WaitAsync(seen, TimeSpan.FromHours(1), default);
+        Assert.False(quiet.IsCompleted);
         time.Advance(TimeSpan.FromHours(1));
-        await second;
+        await quiet;
 
-        var third = signal.WaitAsync(TimeSpan.FromHours(1), default);
+        Task[] waiters = [signal.WaitAsync(seen, TimeSpan.FromHours(1), default), signal.WaitAsync(seen, TimeSpan.FromHours(1), default)];
         signal.Raise();
-        await third;
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => signal.WaitAsync(TimeSpan.FromHours(1), new CancellationToken(true)));
+        await Task.WhenAll(waiters);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => signal.WaitAsync(signal.Version, TimeSpan.FromHours(1), new CancellationToken(true)));
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using EmailService.Platform;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using EmailService.Messages;
@@ -94,7 +95,7 @@ public sealed class EventFeedTests : IAsyncLifetime
     {
         using var stopping = new CancellationTokenSource();
         await stopping.CancelAsync();
-        var feed = new EventFeed(new EventFeedStore(world.Database), TimeProvider.System);
+        var feed = new EventFeed(new EventFeedStore(world.Database), new EventSignal(TimeProvider.System), TimeProvider.System);
 
         var page = await feed.ReadAsync(new EventQuery { AccountId = world.AccountId }, TimeSpan.FromHours(1), stopping.Token, CancellationToken.None);
 

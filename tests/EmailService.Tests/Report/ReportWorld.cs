@@ -52,6 +52,7 @@ internal sealed class ReportWorld : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(new OptionsBinder(builder.Configuration));
         builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<EventSignal>();
         builder.Services.AddSingleton(new PlatformOptions { HostName = "mail.test" });
         builder.Services.AddSingleton(database.DataSource);
         builder.Services.AddSingleton<ApiKeys>();

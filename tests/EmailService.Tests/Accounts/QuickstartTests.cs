@@ -1,0 +1,80 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using EmailService.Accounts;
+
+namespace EmailService.Tests.Accounts;
+
+public sealed class QuickstartTests
+{
+    [Fact]
+    public async Task The_first_start_leaves_a_key_that_works_where_only_its_owner_reads()
+    {
+        await using var service = await RunningService.StartAsync();
+        var file = Path.Combine(service.DataFolder, "quickstart.env");
+
+        var lines = await File.ReadAllLinesAsync(file);
+        Assert.Equal($"EMAILSERVICE_URL={service.App.Urls.First()}", lines[0]);
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file));
+        }
+
+        var domains = await service.Client.GetStringAsync("/v1/domains");
+        using var json = JsonDocument.Parse(domains);
+        var demo = json.RootElement.GetProperty("domains")[0];
+        Assert.Equal(("demo.example", "verified"), (demo.GetProperty("name").GetString(), demo.GetProperty("state").GetString()));
+    }
+
+    [Fact]
+    public void The_greeting_has_a_line_to_paste()
+    {
+        var text = Quickstart.FirstGreeting("http://127.0.0.1:8080", "SG.a.b", "/data/quickstart.env", live: false);
+
+        Assert.Contains("curl -s http://127.0.0.1:8080/v1/send -H 'Authorization: Bearer SG.a.b' -H 'Content-Type: application/json' -d '{\"from\":", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("curl", Quickstart.FirstGreeting("http://127.0.0.1:8080", "SG.a.b", "/data/quickstart.env", live: true), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Keys_are_made_listed_and_revoked_over_HTTP()
+    {
+        await using var service = await RunningService.StartAsync();
+
+        using var made = await service.Client.PostAsync("/v1/keys", new StringContent("{\"name\":\"shop\"}", Encoding.UTF8));
+        Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+        using var json = JsonDocument.Parse(await made.Content.ReadAsStringAsync());
+        var id = json.RootElement.GetProperty("id").GetString();
+        Assert.StartsWith($"SG.{id}.", json.RootElement.GetProperty("key").GetString(), StringComparison.Ordinal);
+
+        using var nameless = await service.Client.PostAsync("/v1/keys", new StringContent("{}"));
+        Assert.Equal(HttpStatusCode.BadRequest, nameless.StatusCode);
+
+        using var revoked = await service.Client.DeleteAsync($"/v1/keys/{id}");
+        Assert.Equal(HttpStatusCode.NoContent, revoked.StatusCode);
+        using var again = await service.Client.DeleteAsync($"/v1/keys/{id}");
+        Assert.Equal(HttpStatusCode.NotFound, again.StatusCode);
+        Assert.Contains("revoked_at", await service.Client.GetStringAsync("/v1/keys"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Domains_are_added_shown_and_removed_over_HTTP()
+    {
+        await using var service = await RunningService.StartAsync();
+
+        using var made = await service.Client.PostAsync("/v1/domains", new StringContent("{\"name\":\"Shop.example\"}"));
+        Assert.Equal(HttpStatusCode.Created, made.StatusCode);
+        using var json = JsonDocument.Parse(await made.Content.ReadAsStringAsync());
+        var dkim = json.RootElement.GetProperty("records")[0];
+        Assert.EndsWith("._domainkey.shop.example", dkim.GetProperty("name").GetString(), StringComparison.Ordinal);
+        Assert.StartsWith("v=DKIM1; k=rsa; p=", dkim.GetProperty("expected").GetString(), StringComparison.Ordinal);
+
+        using var twice = await service.Client.PostAsync("/v1/domains", new StringContent("{\"name\":\"shop.example\"}"));
+        Assert.Equal(HttpStatusCode.Conflict, twice.StatusCode);
+        using var bad = await service.Client.PostAsync("/v1/domains", new StringContent("{\"name\":\"shop\"}"));
+        Assert.Equal(HttpStatusCode.BadRequest, bad.StatusCode);
+        using var removed = await service.Client.DeleteAsync("/v1/domains/shop.example");
+        Assert.Equal(HttpStatusCode.NoContent, removed.StatusCode);
+        using var gone = await service.Client.GetAsync("/v1/domains/shop.example");
+        Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
+    }
+}
