@@ -76,7 +76,9 @@ public static class PlatformServices
             // Details quote rows: addresses of people do not belong into logs.
             IncludeErrorDetail = false,
             // The planner thinks that a batch over many partitions is worth compiling: a second for a query of half a millisecond.
-            Options = "-c jit=off",
+            // And a plan that is made while a table is empty reads it whole, and is kept when the table has grown to millions of rows:
+            // every statement of ours is meant to go in by an index and to loop from there, so other plans are said to be costly.
+            Options = "-c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off",
         };
         if (!connection.ShouldSerialize("Max Auto Prepare"))
         {
