@@ -108,7 +108,7 @@ public sealed partial class AcceptWorker(
         var now = time.GetUtcNow();
         foreach (var message in batch.SelectMany(e => e.Messages))
         {
-            message.Handed = message.DueAt <= now && node.IsAlive && hand.TryReserve(message.Recipients.Count, message.Message.Weight);
+            message.Handed = message.DueAt <= now && node.IsAlive && hand.TryReserve(message.Recipients, message.Message.Weight);
         }
 
         // 2. One transaction. No token: the answer depends on it.
@@ -175,7 +175,7 @@ public sealed partial class AcceptWorker(
     {
         foreach (var message in batch.SelectMany(e => e.Messages).Where(m => m.Handed))
         {
-            hand.Unreserve(message.Recipients.Count, message.Message.Weight);
+            hand.Unreserve(message.Recipients, message.Message.Weight);
             message.Handed = false;
         }
     }

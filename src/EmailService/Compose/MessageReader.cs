@@ -54,6 +54,6 @@ public sealed partial class MessageReader(NpgsqlDataSource db, ILogger<MessageRe
         Content = MessageCodec.DecodeContent(reader.GetFieldValue<byte[]>(6)),
     };
 
-    [LoggerMessage(3030, LogLevel.Error, "The stored message {Message} can't be read")]
+    [LoggerMessage(2500, LogLevel.Error, "The stored message {Message} can't be read")]
     private partial void LogUnreadable(Exception exception, string message);
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using EmailService.Compose;
 using EmailService.Messages;
 using EmailService.Outbox;
@@ -16,11 +15,23 @@ public sealed partial class Dispatcher(
     LaneContext context, Deliverer deliverer, StoreHealth health, NodeRegistry node, OutboxOptions options, TimeProvider time,
     ILogger<Dispatcher> logger) : BackgroundService
 {
-    private const int MaxKnownSites = 100_000;
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(20);
 
-    /// <summary>Row lane → the lane it turned out to be. A hint for how much to claim, nothing more.</summary>
-    private readonly ConcurrentDictionary<string, string> sites = new();
+    /// <summary>How soon a lane that is full is looked at again: it empties faster than the table is polled.</summary>
+    private static readonly TimeSpan FullPause = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>What one round over the table came to.</summary>
+    private enum Round
+    {
+        /// <summary>There may be more at once.</summary>
+        More,
+
+        /// <summary>Something is due, and its lane holds all that it may.</summary>
+        Full,
+
+        /// <summary>Nothing else is due.</summary>
+        Done,
+    }
 
     public override Task StartAsync(CancellationToken cancellationToken)
     {
@@ -74,11 +85,11 @@ public sealed partial class Dispatcher(
         {
             try
             {
-                var more = node.IsAlive && health.IsHealthy && await ClaimAsync(stopping);
+                var round = node.IsAlive && health.IsHealthy ? await ClaimAsync(stopping) : Round.Done;
                 lanes.ForgetIdle();
-                if (!more)
+                if (round != Round.More)
                 {
-                    await Task.Delay(options.PollInterval, time, stopping);
+                    await Task.Delay(round == Round.Full ? FullPause : options.PollInterval, time, stopping);
                 }
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -98,22 +109,22 @@ public sealed partial class Dispatcher(
         }
     }
 
-    /// <summary>One round over the table. True if there may be more at once.</summary>
-    private async Task<bool> ClaimAsync(CancellationToken stopping)
+    /// <summary>One round over the table.</summary>
+    private async Task<Round> ClaimAsync(CancellationToken stopping)
     {
         // 1. Which lanes have something due, and how much each may be given.
         var room = hand.Room;
         if (room == 0)
         {
-            return false;
+            return Round.Full;
         }
 
         var now = time.GetUtcNow();
-        var due = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now).ToList();
+        var due = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now && !lanes.IsResting(hand.SiteOf(l.Lane))).ToList();
         var wanted = Share(due, room);
         if (wanted.Count == 0)
         {
-            return false;
+            return due.Count > 0 ? Round.Full : Round.Done;
         }
 
         // 2. Claim. No token: rows that are leased to us must come into our hand.
@@ -143,7 +154,9 @@ public sealed partial class Dispatcher(
             }
         }
 
-        return claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Count);
+        return claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Count) ? Round.More
+            : wanted.Count < due.Count ? Round.Full
+            : Round.Done;
     }
 
     private async Task<(Dictionary<MessageId, Message> Read, HashSet<MessageId> Unreadable)> ReadAsync(List<ClaimedRecipient> claimed)
@@ -171,11 +184,15 @@ public sealed partial class Dispatcher(
         }
 
         var part = Math.Max(10, room / due.Count);
+        var leastRoom = Math.Max(1, options.ReadyRecipients / 32);
         var start = Random.Shared.Next(due.Count);
         for (var i = 0; i < due.Count && room > 0; i++)
         {
             var lane = due[(start + i) % due.Count].Lane;
-            var count = Math.Min(Math.Min(lanes.RoomOf(sites.GetValueOrDefault(lane, lane)), part), room);
+
+            // Not for every place that falls free: a claim of ten costs nearly what a claim of a thousand costs.
+            var roomOfLane = hand.RoomFor(lane);
+            var count = roomOfLane < leastRoom ? 0 : Math.Min(Math.Min(roomOfLane, part), room);
             if (count > 0)
             {
                 wanted.Add((lane, count));
@@ -218,11 +235,7 @@ public sealed partial class Dispatcher(
         switch (plan)
         {
             case RoutePlan.Hosts hosts:
-                if (sites.Count < MaxKnownSites)
-                {
-                    sites[recipient.Lane] = hosts.Lane;
-                }
-
+                hand.NoteSite(recipient.Lane, hosts.Lane);
                 var work = new Work(recipient, message, hosts);
                 if (!lanes.TryEnqueue(work))
                 {

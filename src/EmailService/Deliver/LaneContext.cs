@@ -9,7 +9,7 @@ namespace EmailService.Deliver;
 
 /// <summary>What the lanes share: limits, the way to the deliverer, and the way back for what was not delivered.</summary>
 public sealed partial class LaneContext(
-    Deliverer deliverer, OutboxStore outbox, Hand hand, StoreHealth health, NodeRegistry node, DeliverOptions options,
+    Deliverer deliverer, OutboxStore outbox, Hand hand, StoreHealth health, NodeRegistry node, DeliverOptions options, OutboxOptions outboxOptions,
     PlatformOptions platform, TimeProvider time, ILogger<LaneContext> logger) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
@@ -31,6 +31,9 @@ public sealed partial class LaneContext(
     public Deliverer Deliverer => deliverer;
 
     public DeliverOptions Options => options;
+
+    /// <summary>Recipients that wait for one lane in memory at most.</summary>
+    public int MostWaiting => Math.Max(1, outboxOptions.ReadyRecipients / 2);
 
     public TimeProvider Time => time;
 
