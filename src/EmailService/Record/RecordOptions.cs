@@ -34,6 +34,11 @@ public sealed record RecordOptions : ICheckedOptions
 
     private string? RulesProblem()
     {
+        if (ReplyRules is null)
+        {
+            return null;
+        }
+
         try
         {
             ReplyRulesReader.Load(ReplyRules);

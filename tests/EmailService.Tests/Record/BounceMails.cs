@@ -165,7 +165,7 @@ internal static partial class BounceMails
     private static partial Regex CodeInside();
 
     // A reply begins after a line's start, a colon, a bracket or an arrow, and goes on until an empty line or the next prompt.
-    [GeneratedRegex(@"(?:^|[:>\[('""]|was: *\n?)[ \t]*([45]\d\d[ -][^\n]*(?:\n(?![ \t]*(?:$|>|<<<|<|--|\[|[2-5]\d\d (?![245]\.)\S+ \(smtp\)|\S+@\S+\s*$|SMTP error|[Ww]hile talking|Giving up|I'm not|Final|Action|.*\(smtp\)\.\.\.|.*<[^>]*>\.\.\. ))[^\n]+){0,8})", RegexOptions.Multiline)]
+    [GeneratedRegex(@"(?:^|[:;<>\[('""]|was: *\n?)[ \t]*([45]\d\d[ -][^\n]*(?:\n(?![ \t]*(?:$|>|<<<|<|--|\[|[2-5]\d\d (?![245]\.)\S+ \(smtp\)|\S+@\S+\s*$|SMTP error|[Ww]hile talking|Giving up|I'm not|Final|Action|.*\(smtp\)\.\.\.|.*<[^>]*>\.\.\. ))[^\n]+){0,8})", RegexOptions.Multiline)]
     private static partial Regex ReplyInText();
 
     // Sendmail shows the answer to RCPT below DATA when both went out together.

@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text.RegularExpressions;
 using EmailService.Messages;
 using EmailService.Smtp;
 
@@ -14,6 +15,8 @@ public sealed record ReplyMeaning(ReplyReason Reason, BounceKind Kind, bool Supp
 /// <summary>Rules in the order in which they are asked; the first that takes a reply gives it its meaning.</summary>
 public sealed class ReplyRules(string version, IReadOnlyList<ReplyRule> rules)
 {
+    private const int MostTooSlow = 4;
+
     private static readonly Lazy<ReplyRules> ShippedRules = new(() => ReplyRulesReader.Read(ReadShipped(), "replies.json", null));
 
     /// <summary>The rules that come with the program, <c>deploy/replies.json</c>.</summary>
@@ -32,9 +35,11 @@ public sealed class ReplyRules(string version, IReadOnlyList<ReplyRule> rules)
             return OfOurs(reply);
         }
 
-        var rule = Match(reply);
+        var rule = Match(reply, out var allAsked);
         var reason = rule?.Reason ?? ReplyReason.Unclassified;
-        var certain = IsCertain(reply, scope);
+
+        // A rule that could not be asked might have been one that speaks for the address.
+        var certain = allAsked && IsCertain(reply, scope);
         return new ReplyMeaning(
             reason,
             reason.Kind == BounceKind.Hard && !certain ? BounceKind.Soft : reason.Kind,
@@ -43,19 +48,37 @@ public sealed class ReplyRules(string version, IReadOnlyList<ReplyRule> rules)
     }
 
     /// <summary>The rule for a host's reply. Our own replies match none, nor does what is no refusal.</summary>
-    public ReplyRule? Match(SmtpReply reply)
+    public ReplyRule? Match(SmtpReply reply) => Match(reply, out _);
+
+    private ReplyRule? Match(SmtpReply reply, out bool allAsked)
     {
+        allAsked = true;
         if (reply.IsLocal || reply.Code is < 400 or > 599)
         {
             return null;
         }
 
         var text = ReplyText.ForRules(reply.Text);
+        var tooSlow = 0;
         foreach (var rule in Rules)
         {
-            if (rule.Takes(reply.Code, reply.Enhanced, text))
+            try
             {
-                return rule;
+                if (rule.Takes(reply.Code, reply.Enhanced, text))
+                {
+                    return rule;
+                }
+            }
+            catch (RegexMatchTimeoutException) when (++tooSlow < MostTooSlow)
+            {
+                // As if it were not in the text.
+                allAsked = false;
+            }
+            catch (RegexMatchTimeoutException)
+            {
+                // A text made to cost us time. It stays without a name.
+                allAsked = false;
+                return null;
             }
         }
 
