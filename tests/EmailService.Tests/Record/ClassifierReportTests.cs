@@ -137,8 +137,11 @@ public sealed class ClassifierReportTests(ITestOutputHelper output)
 
     private List<Judged> Report(string title, IEnumerable<BounceRow> rows)
     {
-        var judged = rows.Select(row => Judge(row.File, row.Reply, row.Scope, row.Reason, OfReasons[row.Reason], row.Hard)).ToList();
+        var all = rows.ToList();
+        var judged = all.Select(row => Judge(row.File, row.Reply, row.Scope, row.Reason, OfReasons[row.Reason], row.Hard)).ToList();
         Print(title, judged);
+        var asIfToRcpt = all.Where(row => row.Scope is null).Select(row => Judge(row.File, row.Reply, FailureScope.Recipient, row.Reason, OfReasons[row.Reason], row.Hard)).ToList();
+        Print($"… of these, the {asIfToRcpt.Count} whose mail does not show to which command they came, if that was RCPT", asIfToRcpt);
         return judged;
     }
 
