@@ -175,7 +175,7 @@ public sealed partial class Deliverer(
         var outcome = new Outcome(
             Disposition.Deferred, FailureScope.Message, SmtpStage.Connect, SmtpReply.Local(451, new EnhancedStatusCode(4, 3, 0), fault));
         return ledger.SettleAsync(Settling.Of(
-            claim, onUnknown, null, outcome, [], null, time.GetUtcNow(), outbox, Random.Shared.NextDouble()));
+            claim, onUnknown, null, outcome, [], null, time.GetUtcNow(), outbox, Random.Shared.NextDouble(), rules));
     }
 
     [LoggerMessage(3001, LogLevel.Error, "The message of {Recipient} can't be composed, though it was accepted")]
