@@ -72,7 +72,7 @@ public sealed partial class Dispatcher(
 
     private void Accept(HandedMessage message)
     {
-        var inHand = new MessageInHand(message.Message, message.Recipients.Count, handed: true, signer, hand);
+        var inHand = new MessageInHand(message.Message, message.Recipients.Count, message.Leased, handed: true, signer, hand);
         foreach (var recipient in message.Recipients)
         {
             Dispatch(recipient, inHand);
@@ -128,6 +128,7 @@ public sealed partial class Dispatcher(
         }
 
         // 2. Claim. No token: rows that are leased to us must come into our hand.
+        var leased = new LeaseStart(node.Era, now);
         var claimed = await outbox.ClaimDueAsync(wanted, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None);
         hand.Take(claimed);
 
@@ -138,7 +139,7 @@ public sealed partial class Dispatcher(
             var list = recipients.ToList();
             if (read.TryGetValue(recipients.Key, out var message))
             {
-                var inHand = new MessageInHand(message, list.Count, handed: false, signer, hand);
+                var inHand = new MessageInHand(message, list.Count, leased, handed: false, signer, hand);
                 list.ForEach(r => Dispatch(r, inHand));
             }
             else if (unreadable.Contains(recipients.Key))

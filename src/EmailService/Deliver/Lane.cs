@@ -154,7 +154,15 @@ public sealed class Lane(string key, LaneContext context)
         {
             // Nothing new may start while outcomes can't be stored, or while others may have taken what we hold.
             await context.WaitUntilAllowedAsync();
-            Observe(await context.Deliverer.DeliverAsync(work, connection, context.Aborting));
+            if (!await context.StillHoldsAsync(work))
+            {
+                return;
+            }
+
+            // A host that takes its time with every line must not outlast the lease: another node would deliver beside us.
+            using var limit = new CancellationTokenSource(context.AttemptLimit, context.Time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(context.Aborting, limit.Token);
+            Observe(await context.Deliverer.DeliverAsync(work, connection, either.Token));
             work.InHand.LetGo();
         }
         catch (OperationCanceledException) when (context.Stopping.IsCancellationRequested)

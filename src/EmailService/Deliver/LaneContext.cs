@@ -64,6 +64,42 @@ public sealed partial class LaneContext(
         }
     }
 
+    /// <summary>How long one attempt may take: it starts with half of its lease before it at least (<see cref="StillHoldsAsync"/>), and
+    /// the time of the final reply is not counted, as that is always awaited.</summary>
+    public TimeSpan AttemptLimit { get; } = TimeSpan.FromTicks(Math.Max(
+        TimeSpan.TicksPerMinute, (outboxOptions.LeaseDuration / 2 - options.FinalReplyTimeout - TimeSpan.FromMinutes(1)).Ticks));
+
+    /// <summary>Whether a recipient is still ours to deliver to. Others may have taken it if we were silent for as long as a lease outlives
+    /// its node's silence, or if it waited in its lane for as long as a lease lasts: then the table is asked.</summary>
+    public async ValueTask<bool> StillHoldsAsync(Work work)
+    {
+        var now = time.GetUtcNow();
+        if (work.InHand.Leased.Era == node.Era && now - work.InHand.Leased.At < outboxOptions.LeaseDuration / 2)
+        {
+            return true;
+        }
+
+        try
+        {
+            if (await outbox.RenewAsync(work.Claim, node.NodeId, now + outboxOptions.LeaseDuration, CancellationToken.None))
+            {
+                return true;
+            }
+
+            LogTaken(work.Claim.Id.ToString());
+        }
+        catch (Exception exception)
+        {
+            // If the table calls it ours after all, the sweep puts it back.
+            LogNotGivenBack(exception, 1);
+            health.ReportFailure(exception);
+        }
+
+        hand.LetGo(work.Claim.Id, work.Claim.Attempt);
+        work.InHand.LetGo();
+        return false;
+    }
+
     /// <summary>The lane rests: the claim goes back to the table, or to its end if its time is over.</summary>
     public async Task RestAsync(Work work, DateTimeOffset until)
     {
@@ -144,6 +180,9 @@ public sealed partial class LaneContext(
 
     [LoggerMessage(3011, LogLevel.Error, "Delivering to {Recipient} in lane {Lane} failed on our side; the recipient goes back into the queue")]
     private partial void LogFailed(Exception exception, string recipient, string lane);
+
+    [LoggerMessage(3013, LogLevel.Warning, "{Recipient} was taken by another node while it waited here; it is left to that node")]
+    private partial void LogTaken(string recipient);
 
     [LoggerMessage(3012, LogLevel.Information, "Delivery has stopped; {Count} claims went back into the queue")]
     private partial void LogStopped(int count);

@@ -12,16 +12,20 @@ public sealed class MessageInHand
     private readonly Hand hand;
     private int open;
 
-    public MessageInHand(Message message, int recipients, bool handed, MessageSigner signer, Hand hand)
+    public MessageInHand(Message message, int recipients, LeaseStart leased, bool handed, MessageSigner signer, Hand hand)
     {
         Message = message;
         this.hand = hand;
         open = recipients;
+        Leased = leased;
         IsHanded = handed;
         signed = new Lazy<Task<SignedMessage?>>(() => signer.SignAsync(message, CancellationToken.None).AsTask());
     }
 
     public Message Message { get; }
+
+    /// <summary>When its recipients were leased to this node.</summary>
+    public LeaseStart Leased { get; }
 
     /// <summary>Its content counts against the room that Accept reserved.</summary>
     public bool IsHanded { get; }
