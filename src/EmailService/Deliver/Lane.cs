@@ -69,7 +69,7 @@ public sealed class Lane(string key, LaneContext context)
     {
         try
         {
-            await context.Connections.WaitAsync(context.Stopping);
+            await context.TakeConnectionAsync();
         }
         catch (OperationCanceledException)
         {
@@ -91,7 +91,7 @@ public sealed class Lane(string key, LaneContext context)
         }
         finally
         {
-            context.Connections.Release();
+            context.ReleaseConnection();
         }
     }
 
@@ -114,7 +114,8 @@ public sealed class Lane(string key, LaneContext context)
             try
             {
                 // Not a timer that calls Cancel: one that fires while we dispose would throw on a thread of the pool, and end the process.
-                using var idled = new CancellationTokenSource(context.Options.IdleTimeout, context.Time);
+                using var idled = new CancellationTokenSource(
+                    context.IsConnectionWanted ? TimeSpan.Zero : context.Options.IdleTimeout, context.Time);
                 using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping, idled.Token);
                 more = await ready.Reader.WaitToReadAsync(patience.Token);
             }

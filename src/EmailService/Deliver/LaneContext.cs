@@ -14,6 +14,8 @@ public sealed partial class LaneContext(
 {
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource aborting = new();
+    private readonly SemaphoreSlim connections = new(options.Connections);
+    private int wanting;
     private readonly ConcurrentDictionary<Task, byte> running = new();
     private readonly ConcurrentQueue<Work> returned = new();
     private readonly SmtpClientOptions smtp = new()
@@ -43,7 +45,24 @@ public sealed partial class LaneContext(
     /// <summary>Set near the end of a stop: what has not come to the end of its data is broken off.</summary>
     public CancellationToken Aborting => aborting.Token;
 
-    public SemaphoreSlim Connections { get; } = new(options.Connections);
+    /// <summary>A worker waits because all connections are taken: those without work are to end at once.</summary>
+    public bool IsConnectionWanted => Volatile.Read(ref wanting) > 0;
+
+    /// <summary>Waits for one of the connections; <see cref="ReleaseConnection"/> gives it back.</summary>
+    public async Task TakeConnectionAsync()
+    {
+        Interlocked.Increment(ref wanting);
+        try
+        {
+            await connections.WaitAsync(Stopping);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref wanting);
+        }
+    }
+
+    public void ReleaseConnection() => connections.Release();
 
     public LaneConnection NewConnection() => new(smtp, options, time);
 
@@ -172,7 +191,7 @@ public sealed partial class LaneContext(
     {
         stopping.Dispose();
         aborting.Dispose();
-        Connections.Dispose();
+        connections.Dispose();
     }
 
     [LoggerMessage(3010, LogLevel.Error, "{Count} claims could not be given back; their leases will bring them back")]
