@@ -158,7 +158,7 @@ internal sealed class SmtpConnection : IAsyncDisposable
             _stream = tls;
             return new SmtpTlsInfo(tls.SslProtocol, tls.NegotiatedCipherSuite, tls.RemoteCertificate?.Subject, why is null, why);
         }
-        catch (Exception e) when (IsFromOutside(e) || e is AuthenticationException or System.ComponentModel.Win32Exception)
+        catch (Exception e) when (IsFromOutside(e))
         {
             await tls.DisposeAsync().ConfigureAwait(false);
             Fail(e, SmtpFailureKind.TlsFailed);
@@ -255,7 +255,9 @@ internal sealed class SmtpConnection : IAsyncDisposable
     }
 
     private static bool IsFromOutside(Exception e) =>
-        e is OperationCanceledException or IOException or SocketException or ObjectDisposedException;
+        // The last two from TLS: a host may begin another handshake at any time, and fail it.
+        e is OperationCanceledException or IOException or SocketException or ObjectDisposedException
+            or AuthenticationException or System.ComponentModel.Win32Exception;
 
     private static string Describe(SslPolicyErrors errors, System.Security.Cryptography.X509Certificates.X509Chain? chain)
     {

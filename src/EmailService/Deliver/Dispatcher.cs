@@ -20,6 +20,9 @@ public sealed partial class Dispatcher(
     /// <summary>How soon a lane that is full is looked at again: it empties faster than the table is polled.</summary>
     private static readonly TimeSpan FullPause = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>How long what has no room in memory is left in the table.</summary>
+    private static readonly TimeSpan NoRoomPause = TimeSpan.FromSeconds(2);
+
     /// <summary>What one round over the table came to.</summary>
     private enum Round
     {
@@ -72,7 +75,7 @@ public sealed partial class Dispatcher(
 
     private void Accept(HandedMessage message)
     {
-        var inHand = new MessageInHand(message.Message, message.Recipients.Count, handed: true, signer, hand);
+        var inHand = new MessageInHand(message.Message, message.Recipients.Count, message.Leased, handed: true, message.Message.Weight, signer, hand);
         foreach (var recipient in message.Recipients)
         {
             Dispatch(recipient, inHand);
@@ -114,7 +117,7 @@ public sealed partial class Dispatcher(
     {
         // 1. Which lanes have something due, and how much each may be given.
         var room = hand.Room;
-        if (room == 0)
+        if (room == 0 || hand.RoomForOctets < options.ReadyOctets / 8)
         {
             return Round.Full;
         }
@@ -128,20 +131,30 @@ public sealed partial class Dispatcher(
         }
 
         // 2. Claim. No token: rows that are leased to us must come into our hand.
+        var leased = new LeaseStart(node.Era, now);
         var claimed = await outbox.ClaimDueAsync(wanted, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None);
         hand.Take(claimed);
 
         // 3. Read what they are about, and bring each to its lane.
-        var (read, unreadable) = await ReadAsync(claimed);
+        var read = await ReadAsync(claimed);
+        var contents = new HashSet<MessageId>();
+        var beyond = new List<ClaimedRecipient>();
         foreach (var recipients in claimed.GroupBy(c => c.Id.Message))
         {
             var list = recipients.ToList();
-            if (read.TryGetValue(recipients.Key, out var message))
+            if (read.Messages.TryGetValue(recipients.Key, out var message))
             {
-                var inHand = new MessageInHand(message, list.Count, handed: false, signer, hand);
+                // The messages of a request share their content; it counts with the first of them.
+                var size = Message.WeightOfRest + (contents.Add(recipients.Key.RequestId) ? message.Content.Weight : 0);
+                hand.CountClaimed(size);
+                var inHand = new MessageInHand(message, list.Count, leased, handed: false, size, signer, hand);
                 list.ForEach(r => Dispatch(r, inHand));
             }
-            else if (unreadable.Contains(recipients.Key))
+            else if (read.Beyond.Contains(recipients.Key))
+            {
+                beyond.AddRange(list);
+            }
+            else if (read.Unreadable.Contains(recipients.Key))
             {
                 list.ForEach(r => context.Track(deliverer.SettleFaultAsync(
                     r, OnUnknown.Retry, "the stored message can't be read by this version of the program; our log says why")));
@@ -154,16 +167,24 @@ public sealed partial class Dispatcher(
             }
         }
 
+        if (beyond.Count > 0)
+        {
+            // Not due at once, or they would be claimed and given back until there is room.
+            beyond.ForEach(r => hand.LetGo(r.Id, r.Attempt));
+            await outbox.GiveBackAsync([.. beyond.Select(r => (r, now + NoRoomPause, (string?)null))], CancellationToken.None);
+            return Round.Full;
+        }
+
         return claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Count) ? Round.More
             : wanted.Count < due.Count ? Round.Full
             : Round.Done;
     }
 
-    private async Task<(Dictionary<MessageId, Message> Read, HashSet<MessageId> Unreadable)> ReadAsync(List<ClaimedRecipient> claimed)
+    private async Task<MessagesRead> ReadAsync(List<ClaimedRecipient> claimed)
     {
         try
         {
-            return await messages.ReadAsync([.. claimed.Select(c => c.Id.Message).Distinct()], CancellationToken.None);
+            return await messages.ReadAsync([.. claimed.Select(c => c.Id.Message).Distinct()], hand.RoomForOctets, CancellationToken.None);
         }
         catch
         {

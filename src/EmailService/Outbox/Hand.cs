@@ -26,6 +26,7 @@ public sealed class Hand(OutboxOptions options)
         new UnboundedChannelOptions { SingleReader = true });
 
     private long octets;
+    private long claimedOctets;
     private bool open;
 
     private readonly record struct Held(int Attempt, string Lane);
@@ -44,6 +45,18 @@ public sealed class Hand(OutboxOptions options)
 
     /// <summary>How many more may be claimed from the table.</summary>
     public int Room => Math.Max(0, options.ReadyRecipients - Count);
+
+    /// <summary>Octets of content that may be read from the table: as much again as may be handed over, so that neither stops the other.</summary>
+    public long RoomForOctets
+    {
+        get
+        {
+            lock (gate)
+            {
+                return options.ReadyOctets - claimedOctets;
+            }
+        }
+    }
 
     /// <summary>Messages handed over by Accept, for Deliver to read. What is in it was reserved, so it is bounded.</summary>
     public ChannelReader<HandedMessage> Handed => handed.Reader;
@@ -170,6 +183,15 @@ public sealed class Hand(OutboxOptions options)
         lock (gate)
         {
             octets -= size;
+        }
+    }
+
+    /// <summary>Content was read from the table, or, with a negative number, is no longer kept.</summary>
+    public void CountClaimed(long size)
+    {
+        lock (gate)
+        {
+            claimedOctets += size;
         }
     }
 
