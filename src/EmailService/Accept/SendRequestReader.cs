@@ -107,6 +107,7 @@ public static class SendRequestReader
         var sendAt = SendTime.Read(slots[SendAt], now, problems);
         var customArgs = ArgumentReader.Read(slots[CustomArgs], "custom_args", problems);
         var messages = Merge(drafts, sendAt, customArgs, problems);
+        CheckSubstitutions(messages, subject, bodies, problems);
         var onUnknown = ReadOnUnknown(slots[OnUnknownOutcome], problems);
         var sandbox = SettingsReader.ReadMailSettings(slots[MailSettings], problems);
         SettingsReader.ReadTrackingSettings(slots[TrackingSettings], problems);
@@ -312,6 +313,38 @@ public static class SendRequestReader
 
         problems.Leave();
         return messages;
+    }
+
+    /// <summary>What cannot be composed is refused here: after the 202 it could only bounce.</summary>
+    private static void CheckSubstitutions(
+        List<RequestedMessage> messages, string? subject, IReadOnlyList<MessageBody> bodies, Problems problems)
+    {
+        problems.Enter("personalizations");
+        for (var i = 0; i < messages.Count; i++)
+        {
+            var own = messages[i].Personalization;
+            if (own.Substitutions.Count > 0 && WhatIsWrong(own.Substitutions, own.Subject ?? subject ?? "", bodies) is { } problem)
+            {
+                problems.Enter(i);
+                problems.Add(problem, "substitutions");
+                problems.Leave();
+            }
+        }
+
+        problems.Leave();
+    }
+
+    private static string? WhatIsWrong(
+        IReadOnlyDictionary<string, string> substitutions, string subject, IReadOnlyList<MessageBody> bodies)
+    {
+        var room = Substitution.MostGrowth;
+        var made = Substitution.Apply(subject, substitutions, ref room);
+        if (made is null || bodies.Any(body => Substitution.Apply(body.Value, substitutions, ref room) is null))
+        {
+            return $"With these values the message grows by more than {Substitution.MostGrowth} characters.";
+        }
+
+        return SubjectReader.WhatIsWrong(made) is { } problem ? $"With these values in the subject: {problem}" : null;
     }
 
     private static OnUnknown ReadOnUnknown(JsonElement value, Problems problems)
