@@ -319,11 +319,12 @@ public static class SendRequestReader
     private static void CheckSubstitutions(
         List<RequestedMessage> messages, string? subject, IReadOnlyList<MessageBody> bodies, Problems problems)
     {
+        var work = Substitution.MostWork;
         problems.Enter("personalizations");
-        for (var i = 0; i < messages.Count; i++)
+        for (var i = 0; i < messages.Count && work >= 0; i++)
         {
             var own = messages[i].Personalization;
-            if (own.Substitutions.Count > 0 && WhatIsWrong(own.Substitutions, own.Subject ?? subject ?? "", bodies) is { } problem)
+            if (own.Substitutions.Count > 0 && WhatIsWrong(own.Substitutions, own.Subject ?? subject ?? "", bodies, ref work) is { } problem)
             {
                 problems.Enter(i);
                 problems.Add(problem, "substitutions");
@@ -335,16 +336,24 @@ public static class SendRequestReader
     }
 
     private static string? WhatIsWrong(
-        IReadOnlyDictionary<string, string> substitutions, string subject, IReadOnlyList<MessageBody> bodies)
+        IReadOnlyDictionary<string, string> substitutions, string subject, IReadOnlyList<MessageBody> bodies, ref long work)
     {
         var room = Substitution.MostGrowth;
-        var made = Substitution.Apply(subject, substitutions, ref room);
-        if (made is null || bodies.Any(body => Substitution.Apply(body.Value, substitutions, ref room) is null))
+        var made = Substitution.Apply(subject, substitutions, ref room, ref work);
+        var fits = made is not null;
+        foreach (var body in bodies)
         {
-            return $"With these values the message grows by more than {Substitution.MostGrowth} characters.";
+            fits = fits && Substitution.Apply(body.Value, substitutions, ref room, ref work) is not null;
         }
 
-        return SubjectReader.WhatIsWrong(made) is { } problem ? $"With these values in the subject: {problem}" : null;
+        if (!fits)
+        {
+            return work < 0
+                ? "The substitutions of this request are too much work: its content is long, and they are many. Split the request."
+                : $"With these values the message grows by more than {Substitution.MostGrowth} characters.";
+        }
+
+        return SubjectReader.WhatIsWrong(made!) is { } problem ? $"With these values in the subject: {problem}" : null;
     }
 
     private static OnUnknown ReadOnUnknown(JsonElement value, Problems problems)
