@@ -64,7 +64,19 @@ public sealed partial class Dispatcher(
         {
             await foreach (var message in hand.Handed.ReadAllAsync(stopping))
             {
-                Accept(message);
+                try
+                {
+                    Accept(message);
+                }
+                catch (Exception exception)
+                {
+                    // A bug, or no memory: this message goes back by the sweep, and the next one is still taken.
+                    LogNotTaken(exception, message.Message.Id.ToString());
+                    foreach (var recipient in message.Recipients)
+                    {
+                        hand.LetGo(recipient.Id, recipient.Attempt);
+                    }
+                }
             }
         }
         catch (OperationCanceledException)
@@ -286,6 +298,9 @@ public sealed partial class Dispatcher(
 
     [LoggerMessage(3021, LogLevel.Error, "The outbox names message {Message}, which is not there")]
     private partial void LogNoMessage(string message);
+
+    [LoggerMessage(3023, LogLevel.Error, "Message {Message} could not be taken up as it was accepted; its recipients go back into the queue")]
+    private partial void LogNotTaken(Exception exception, string message);
 
     [LoggerMessage(3022, LogLevel.Error, "No route could be made for {Recipient}; the recipient goes back into the queue")]
     private partial void LogNotRouted(Exception exception, string recipient);

@@ -75,11 +75,12 @@ public static class PlatformServices
             KeepAlive = 30,
             // Details quote rows: addresses of people do not belong into logs.
             IncludeErrorDetail = false,
-            // The planner thinks that a batch over many partitions is worth compiling: a second for a query of half a millisecond.
-            // And a plan that is made while a table is empty reads it whole, and is kept when the table has grown to millions of rows:
-            // every statement of ours is meant to go in by an index and to loop from there, so other plans are said to be costly.
-            Options = "-c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off",
         };
+        // The planner thinks that a batch over many partitions is worth compiling: a second for a query of half a millisecond.
+        // And a plan that is made while a table is empty reads it whole, and is kept when the table has grown to millions of rows:
+        // every statement of ours is meant to go in by an index and to loop from there, so other plans are said to be costly.
+        // The operator's own options come after ours, and win.
+        connection.Options = $"-c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off {connection.Options}".TrimEnd();
         if (!connection.ShouldSerialize("Max Auto Prepare"))
         {
             // The same few statements again and again: parsing and planning them each time costs PostgreSQL more than running them.
