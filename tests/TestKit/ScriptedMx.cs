@@ -77,6 +77,24 @@ public sealed class ScriptedMx : IAsyncDisposable
     /// <summary>Offers STARTTLS if set.</summary>
     public X509Certificate2? Certificate { get; set; }
 
+    /// <summary>Sent after <see cref="Certificate"/> in the handshake.</summary>
+    public X509Certificate2Collection Intermediates { get; init; } = [];
+
+    /// <summary>TLS from the first byte, as on port 465.</summary>
+    public bool TlsFromTheStart { get; set; }
+
+    /// <summary>The versions of TLS that it speaks.</summary>
+    public System.Security.Authentication.SslProtocols TlsVersions { get; set; }
+
+    /// <summary>Whom AUTH lets in; also offers AUTH if set, once TLS is on.</summary>
+    public (string User, string Password)? Account { get; set; }
+
+    /// <summary>The mechanisms it offers.</summary>
+    public string Mechanisms { get; set; } = "PLAIN LOGIN SCRAM-SHA-256";
+
+    /// <summary>SCRAM: sends a proof of its own that is wrong.</summary>
+    public bool LiesInScram { get; set; }
+
     /// <summary>Offers STARTTLS, answers 220, and then sends garbage in place of a handshake.</summary>
     public bool BreaksTls { get; set; }
 

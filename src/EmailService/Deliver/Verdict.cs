@@ -88,6 +88,7 @@ public static class StageNames
         SmtpStage.Greeting => "greeting",
         SmtpStage.Hello => "ehlo",
         SmtpStage.StartTls => "starttls",
+        SmtpStage.Authenticate => "auth",
         SmtpStage.Reset => "rset",
         SmtpStage.MailFrom => "mail",
         SmtpStage.RcptTo => "rcpt",
