@@ -2,6 +2,9 @@ using EmailService.Benchmarks;
 
 return args switch
 {
+    ["compare", .. var rest] when CompareOptions.TryParse(rest) is { } options => await CompareCommand.RunAsync(options),
+    ["service", .. var rest] when CompareOptions.TryParse(rest) is { } options => await ServiceRun.RunAsync(options),
+    ["micro", .. var rest] => await Micro.RunAsync(rest),
     ["pipeline", .. var rest] => await PipelineRun.RunAsync(rest),
     _ => Usage(),
 };
@@ -10,6 +13,10 @@ static int Usage()
 {
     Console.Error.WriteLine("""
         usage: Benchmarks <command>
+          compare [messages] [sessions] [--rounds 3] [--seconds 15] [--out file] [--folder /tmp]
+                                          EmailService and Postfix + OpenDKIM in turn, as Markdown; needs root, postfix, opendkim
+          service [messages] [sessions]   our side of it alone, for profilers
+          micro [name]                    time and memory of single steps
           pipeline [messages] [senders]   accept → deliver inside one process, without HTTP, to smtp-sink
         """);
     return 2;

@@ -6,12 +6,12 @@ using System.Net.Sockets;
 namespace EmailService.Benchmarks;
 
 /// <summary>Postfix's smtp-sink: takes every message and counts it.</summary>
-public sealed class SmtpSink : IDisposable
+internal sealed class SmtpSink : IDisposable
 {
-    private readonly Process process;
+    private readonly GuardedProcess process;
     private long messages;
 
-    private SmtpSink(Process process, int port)
+    private SmtpSink(GuardedProcess process, int port)
     {
         this.process = process;
         Port = port;
@@ -20,25 +20,17 @@ public sealed class SmtpSink : IDisposable
 
     public int Port { get; }
 
+    /// <summary>Its process.</summary>
+    public int ProcessId => process.Id;
+
     /// <summary>Messages received so far.</summary>
     public long Messages => Interlocked.Read(ref messages);
 
     public static SmtpSink Start()
     {
         var port = FreePort();
-        var start = new ProcessStartInfo("/usr/sbin/smtp-sink") { RedirectStandardOutput = true, RedirectStandardError = true };
-        if (Environment.UserName == "root")
-        {
-            start.ArgumentList.Add("-u");
-            start.ArgumentList.Add("nobody");
-        }
-
-        foreach (var argument in new[] { "-c", $"127.0.0.1:{port}", "1000" })
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        return new SmtpSink(Process.Start(start)!, port);
+        string[] user = Environment.UserName == "root" ? ["-u", "nobody"] : [];
+        return new SmtpSink(GuardedProcess.Start(null, ["/usr/sbin/smtp-sink", .. user, "-c", $"127.0.0.1:{port}", "1000"]), port);
     }
 
     public static int FreePort()
@@ -54,7 +46,7 @@ public sealed class SmtpSink : IDisposable
         var buffer = new char[4096];
         var tail = "";
         int read;
-        while ((read = await process.StandardOutput.ReadAsync(buffer)) > 0)
+        while ((read = await process.Output.ReadAsync(buffer)) > 0)
         {
             tail += new string(buffer, 0, read);
             var end = tail.LastIndexOf('\r');
@@ -87,10 +79,5 @@ public sealed class SmtpSink : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        process.Kill();
-        process.WaitForExit();
-        process.Dispose();
-    }
+    public void Dispose() => process.Dispose();
 }

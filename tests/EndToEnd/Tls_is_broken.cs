@@ -19,7 +19,7 @@ public sealed class Tls_is_broken(Scenario scenario) : IClassFixture<Scenario>
         await Service.WaitForEventAsync(id, "delivered");
 
         Assert.True(Assert.Single(mx.Messages).IsEncrypted);
-        Assert.StartsWith("Tls1", Assert.Single(await Service.StepsAsync(id)).Tls, StringComparison.Ordinal);
+        Assert.StartsWith("TLSv1", Assert.Single(await Service.StepsAsync(id)).Tls, StringComparison.Ordinal);
         Assert.Equal("true", await Service.DetailAsync(id, "delivered", "tls"));
     }
 

@@ -21,11 +21,13 @@ public sealed class TestService : IAsyncDisposable
     private readonly TestDatabase database;
     private readonly bool ownsDatabase;
     private readonly bool ownsDns;
+    private readonly string dataFolder;
     private bool stopped;
 
-    private TestService(WebApplication app, TestDatabase database, bool ownsDatabase, LoopbackDns dns, bool ownsDns, ManualTime? time, int mxPort)
+    private TestService(WebApplication app, TestDatabase database, bool ownsDatabase, string dataFolder, LoopbackDns dns, bool ownsDns, ManualTime? time, int mxPort)
     {
         App = app;
+        this.dataFolder = dataFolder;
         this.database = database;
         this.ownsDatabase = ownsDatabase;
         Dns = dns;
@@ -59,11 +61,12 @@ public sealed class TestService : IAsyncDisposable
         dns ??= new LoopbackDns();
         var time = manualTime ? new ManualTime(TimeProvider.System.GetUtcNow()) : null;
         var port = mxPort ?? FreePort();
+        var dataFolder = Directory.CreateTempSubdirectory("es-test-data-").FullName;
         string[] args =
         [
             "--urls", "http://127.0.0.1:0",
             $"--EmailService:ConnectionString={database.ConnectionString}",
-            $"--EmailService:DataFolder={Path.Combine(Path.GetTempPath(), "es-test-" + Guid.NewGuid().ToString("N"))}",
+            $"--EmailService:DataFolder={dataFolder}",
             "--EmailService:HostName=sender.test",
             "--EmailService:Route:Live=true",
             $"--EmailService:Route:Port={port}",
@@ -77,9 +80,10 @@ public sealed class TestService : IAsyncDisposable
                 builder.Services.Replace(ServiceDescriptor.Singleton<TimeProvider>(time));
             }
         });
+        app.Services.GetRequiredService<Accounts.Quickstart>().Output = TextWriter.Null;
         await app.StartAsync();
         await TestSender.AddAsync(app.Services.GetRequiredService<NpgsqlDataSource>());
-        return new TestService(app, database, ownsDatabase, dns, ownsDns, time, port);
+        return new TestService(app, database, ownsDatabase, dataFolder, dns, ownsDns, time, port);
     }
 
     public static Task MigrateAsync(string connectionString) => MigrationRunner.ApplyAsync(connectionString);
@@ -266,6 +270,11 @@ public sealed class TestService : IAsyncDisposable
         if (ownsDatabase)
         {
             await database.DisposeAsync();
+        }
+
+        if (Directory.Exists(dataFolder))
+        {
+            Directory.Delete(dataFolder, recursive: true);
         }
     }
 }

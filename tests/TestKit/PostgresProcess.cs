@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 namespace EmailService.TestKit;
 
 /// <summary>Where PostgreSQL's programs are and how to run them: as root they run as an unprivileged user.</summary>
-internal static class PostgresProcess
+public static class PostgresProcess
 {
     public static string BinaryFolder { get; } = FindBinaries();
 

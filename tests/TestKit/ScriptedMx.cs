@@ -35,6 +35,9 @@ public sealed record MxMessage(
 {
     /// <summary>The content as Latin-1, a character for each byte.</summary>
     public string Text => System.Text.Encoding.Latin1.GetString(Data);
+
+    /// <summary>When the content was there in full, before the reply: <see cref="TimeProvider.GetTimestamp"/> of the system's.</summary>
+    public long ReceivedAt { get; } = TimeProvider.System.GetTimestamp();
 }
 
 /// <summary>A mail host on a real socket that takes everything and keeps it, until its script says otherwise.</summary>
@@ -47,6 +50,7 @@ public sealed class ScriptedMx : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly Dictionary<SmtpStage, List<Step>> _steps = [];
     private readonly Dictionary<string, List<Step>> _recipients = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Dictionary<string, List<Step>> _contentsFor = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<MxMessage> _messages = [];
     private readonly List<MxMessage> _refused = [];
     private readonly ConcurrentQueue<string> _commands = new();
@@ -102,6 +106,9 @@ public sealed class ScriptedMx : IAsyncDisposable
 
     /// <summary>Between the pieces of a reply, when <see cref="Pacing"/> makes pieces.</summary>
     public TimeSpan PieceDelay { get; set; }
+
+    /// <summary>How long each final reply waits after its content came, if set.</summary>
+    public Func<TimeSpan>? FinalReplyDelay { get; set; }
 
     /// <summary>Between CR and LF, or LF alone.</summary>
     public string LineEnd { get; set; } = "\r\n";
@@ -188,6 +195,15 @@ public sealed class ScriptedMx : IAsyncDisposable
     /// <summary>Closes the connection at this stage without a reply.</summary>
     public void Close(SmtpStage stage, int times = int.MaxValue) => Add(stage, new Step(StepKind.Close, null, times));
 
+    /// <summary>Closes the connection in place of the final reply to a message for this recipient.</summary>
+    public void CloseAfterContentFor(string forwardPath, int times = int.MaxValue)
+    {
+        lock (_lock)
+        {
+            _contentsFor[forwardPath] = [new Step(StepKind.Close, null, times)];
+        }
+    }
+
     /// <summary>Behaves as usual at this stage so many times; put it before another step to have that happen later.</summary>
     public void Behave(SmtpStage stage, int times) => Add(stage, new Step(StepKind.Behave, null, times));
 
@@ -198,6 +214,7 @@ public sealed class ScriptedMx : IAsyncDisposable
         {
             _steps.Clear();
             _recipients.Clear();
+            _contentsFor.Clear();
         }
     }
 
@@ -314,6 +331,14 @@ public sealed class ScriptedMx : IAsyncDisposable
         lock (_lock)
         {
             return _recipients.TryGetValue(forwardPath, out var steps) ? Take(steps) : null;
+        }
+    }
+
+    internal Step? TakeAfterContentFor(IReadOnlyList<string> forwardPaths)
+    {
+        lock (_lock)
+        {
+            return forwardPaths.Select(path => _contentsFor.TryGetValue(path, out var steps) ? Take(steps) : null).FirstOrDefault(step => step is not null);
         }
     }
 

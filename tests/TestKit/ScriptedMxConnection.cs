@@ -305,12 +305,17 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
 
     private async Task<bool> EndOfDataAsync(byte[] data, bool isChunked)
     {
-        var step = mx.Take(SmtpStage.EndOfData);
+        var step = mx.TakeAfterContentFor(_recipients) ?? mx.Take(SmtpStage.EndOfData);
         var contentNumber = mx.NextContent();
         var reply = step is null ? $"250 2.0.0 Ok: queued as {contentNumber}" : step.Reply;
         await mx.KeepAsync(new MxMessage(
             contentNumber, number, _hello, PathOf(_mail ?? ""), _recipients, _mail ?? "", data, _stream is SslStream, isChunked, reply));
         ForgetTransaction();
+        if (mx.FinalReplyDelay is { } delay)
+        {
+            await Task.Delay(delay(), mx.Stopping);
+        }
+
         return await ActAsync(step, reply ?? "");
     }
 

@@ -9,6 +9,9 @@ public sealed partial class LeaseSweeper(
     ILogger<LeaseSweeper> logger) : BackgroundService
 {
     private const int MaxRows = 5000;
+
+    /// <summary>A silence that no node has kept: only nodes that are marked as stopped count as gone.</summary>
+    private static readonly TimeSpan SignedOffOnly = TimeSpan.FromDays(3650);
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
     private HashSet<Abandoned> suspects = [];
 
@@ -28,10 +31,9 @@ public sealed partial class LeaseSweeper(
 
                 // After an outage of the store every node looks dead until it has said that it lives: wait as long as
                 // a silent node keeps what it holds.
-                if (TimeProvider.System.GetElapsedTime(healthySince) >= node.TimeToLive)
-                {
-                    await ReclaimAbandonedAsync(stoppingToken);
-                }
+                // Those that signed off, or whose death is known, need no waiting.
+                var isSettled = TimeProvider.System.GetElapsedTime(healthySince) >= node.TimeToLive;
+                await ReclaimAbandonedAsync(isSettled ? node.TimeToLive : SignedOffOnly, stoppingToken);
 
                 await ReclaimLostAsync(stoppingToken);
             }
@@ -48,10 +50,12 @@ public sealed partial class LeaseSweeper(
     }
 
     /// <summary>What dead nodes hold.</summary>
-    public async Task<int> ReclaimAbandonedAsync(CancellationToken cancellationToken)
+    public Task<int> ReclaimAbandonedAsync(CancellationToken cancellationToken) => ReclaimAbandonedAsync(node.TimeToLive, cancellationToken);
+
+    private async Task<int> ReclaimAbandonedAsync(TimeSpan silence, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var leases = await store.FindAbandonedAsync(node.TimeToLive, now, MaxRows, node.NodeId, cancellationToken);
+        var leases = await store.FindAbandonedAsync(silence, now, MaxRows, node.NodeId, cancellationToken);
         return await ReclaimAsync(leases, now, cancellationToken);
     }
 

@@ -18,6 +18,10 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
         SELECT count(*)::int FROM live_nodes($2) WHERE id <> $1
         """;
 
+    private const string FindPredecessorsSql = "SELECT id, process_id FROM nodes WHERE stopped_at IS NULL AND host = $1";
+
+    private const string BurySql = "UPDATE nodes SET stopped_at = now() WHERE stopped_at IS NULL AND id = ANY ($1)";
+
     private const string StopSql = "UPDATE nodes SET stopped_at = now() WHERE id = $1";
 
     // Nobody asks about a node that has been dead for a week: a missing row counts as dead.
@@ -47,6 +51,11 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
         await using (var forget = database.CreateCommand(ForgetSql))
         {
             await forget.ExecuteNonQueryAsync(cancellationToken);
+        }
+
+        if (options.IsEmbedded)
+        {
+            await BuryPredecessorsAsync(cancellationToken);
         }
 
         // Taken before asking: the database's clock then reads later than ours, and we give up before others take over.
@@ -97,6 +106,43 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
         await stopping.CancelAsync();
         await beating;
         stopping.Dispose();
+    }
+
+    /// <summary>A private server is on the machine of those who use it, so a process that is gone can be seen to be: its work
+    /// need not wait until its silence is noticed.</summary>
+    private async Task BuryPredecessorsAsync(CancellationToken cancellation)
+    {
+        var gone = new List<long>();
+        await using (var find = database.CreateCommand(FindPredecessorsSql))
+        {
+            find.Parameters.Add(new() { Value = options.HostName });
+            await using var reader = await find.ExecuteReaderAsync(cancellation);
+            while (await reader.ReadAsync(cancellation))
+            {
+                var processId = reader.GetInt32(1);
+                if (processId == Environment.ProcessId || !IsRunning(processId))
+                {
+                    gone.Add(reader.GetInt64(0));
+                }
+            }
+        }
+
+        await using var bury = database.CreateCommand(BurySql);
+        bury.Parameters.Add(new() { Value = gone.ToArray() });
+        await bury.ExecuteNonQueryAsync(cancellation);
+    }
+
+    private static bool IsRunning(int processId)
+    {
+        try
+        {
+            using var process = System.Diagnostics.Process.GetProcessById(processId);
+            return !process.HasExited;
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        {
+            return false;
+        }
     }
 
     private async Task RunAsync(CancellationToken cancellation)

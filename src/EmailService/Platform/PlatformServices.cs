@@ -67,7 +67,7 @@ public static class PlatformServices
         var platform = provider.GetRequiredService<PlatformOptions>();
         var options = provider.GetRequiredService<PostgresOptions>();
         var given = platform.IsEmbedded ? provider.GetRequiredService<EmbeddedPostgres>().ConnectionString : platform.ConnectionString;
-        var builder = new NpgsqlDataSourceBuilder(new NpgsqlConnectionStringBuilder(given)
+        var connection = new NpgsqlConnectionStringBuilder(given)
         {
             ApplicationName = string.Create(CultureInfo.InvariantCulture, $"emailservice/{Environment.ProcessId}"),
             MaxPoolSize = options.MaxConnections,
@@ -76,8 +76,19 @@ public static class PlatformServices
             // Details quote rows: addresses of people do not belong into logs.
             IncludeErrorDetail = false,
             // The planner thinks that a batch over many partitions is worth compiling: a second for a query of half a millisecond.
-            Options = "-c jit=off",
-        }.ConnectionString);
+            // And a plan that is made while a table is empty reads it whole, and is kept when the table has grown to millions of rows:
+            // every statement of ours is meant to go in by an index and to loop from there, so other plans are said to be costly.
+            Options = "-c jit=off -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off",
+        };
+        if (!connection.ShouldSerialize("Max Auto Prepare"))
+        {
+            // The same few statements again and again: parsing and planning them each time costs PostgreSQL more than running them.
+            // "Max Auto Prepare=0" in the connection string turns it off, for a pooler that cannot keep prepared statements.
+            connection.MaxAutoPrepare = 40;
+            connection.AutoPrepareMinUsages = 3;
+        }
+
+        var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString);
         builder.UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>());
         return builder.Build();
     }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using EmailService.Platform;
+using EmailService.ServiceKit;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 

@@ -1,3 +1,5 @@
+using EmailService.ServiceKit;
+
 namespace EmailService.Tests.Platform;
 
 /// <summary>The program with no settings at all, and what happens to its PostgreSQL when things are killed.</summary>

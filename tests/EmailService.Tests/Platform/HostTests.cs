@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using EmailService.Platform;
+using EmailService.ServiceKit;
 using EmailService.TestKit;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;

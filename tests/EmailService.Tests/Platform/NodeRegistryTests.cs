@@ -1,4 +1,5 @@
 using EmailService.Platform;
+using EmailService.ServiceKit;
 using EmailService.TestKit;
 using Microsoft.Extensions.Logging.Abstractions;
 

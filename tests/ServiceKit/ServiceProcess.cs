@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 
-namespace EmailService.Tests.Platform;
+namespace EmailService.ServiceKit;
 
 /// <summary>The built program, as its own process.</summary>
 internal sealed class ServiceProcess : IDisposable
@@ -37,28 +37,55 @@ internal sealed class ServiceProcess : IDisposable
         }
     }
 
-    public static ServiceProcess Start(string dataFolder, params string[] arguments)
+    /// <summary>When it was started.</summary>
+    public DateTimeOffset StartedAt { get; } = TimeProvider.System.GetUtcNow();
+
+    public static ServiceProcess Start(string dataFolder, params string[] arguments) => StartOn(FreePort(), dataFolder, arguments);
+
+    /// <summary>Starts the program on a port that its predecessor had.</summary>
+    public static ServiceProcess StartOn(int port, string dataFolder, params string[] arguments)
     {
-        var port = FreePort();
+        return new ServiceProcess(Launch(["--urls", $"http://127.0.0.1:{port}", $"--EmailService:DataFolder={dataFolder}", .. arguments]), port);
+    }
+
+    /// <summary>Runs a command of the program to its end, and returns what it printed.</summary>
+    public static async Task<string> RunAsync(string dataFolder, params string[] arguments)
+    {
+        using var process = Launch([$"--EmailService:DataFolder={dataFolder}", .. arguments]);
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        await process.WaitForExitAsync(deadline.Token);
+        return process.ExitCode == 0
+            ? await output
+            : throw new InvalidOperationException($"{string.Join(' ', arguments)} ended with {process.ExitCode}: {await output} {await error}");
+    }
+
+    private static Process Launch(string[] arguments)
+    {
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "emailservice"))
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = Path.GetTempPath(),
         };
-        foreach (var argument in (string[])["--urls", $"http://127.0.0.1:{port}", $"--EmailService:DataFolder={dataFolder}", .. arguments])
+        foreach (var argument in arguments)
         {
             start.ArgumentList.Add(argument);
         }
 
-        return new ServiceProcess(Process.Start(start)!, port);
+        return Process.Start(start)!;
     }
 
     public async Task WaitUntilReadyAsync()
     {
         await Wait.UntilAsync(async () =>
         {
-            Assert.False(process.HasExited, $"The service ended: {Output}");
+            if (process.HasExited)
+            {
+                throw new InvalidOperationException($"The service ended with {process.ExitCode}: {Output}");
+            }
+
             try
             {
                 using var response = await Http.GetAsync("/health/ready");
@@ -68,7 +95,7 @@ internal sealed class ServiceProcess : IDisposable
             {
                 return false;
             }
-        }, () => $"the service to be ready; it said:\n{Output}");
+        }, () => $"the service to be ready; it said:\n{Output}", TimeSpan.FromSeconds(60));
     }
 
     /// <summary>Signal 9.</summary>
@@ -104,7 +131,7 @@ internal sealed class ServiceProcess : IDisposable
         Http.Dispose();
     }
 
-    private static int FreePort()
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
