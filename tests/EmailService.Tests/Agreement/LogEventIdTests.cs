@@ -9,7 +9,8 @@ public sealed partial class LogEventIdTests
     private static readonly Dictionary<string, (int First, int Last)> Ranges = new()
     {
         ["Accept"] = (1000, 1999),
-        ["Outbox"] = (2000, 2999),
+        ["Outbox"] = (2000, 2499),
+        ["Route"] = (2500, 2999),
         ["Deliver"] = (3000, 3999),
         ["Record"] = (4000, 4999),
         ["Receive"] = (5000, 5999),
