@@ -13,6 +13,7 @@ public static class RouteServices
         builder.Services.AddSingleton<Router>();
         builder.Services.AddSingleton<DaneLookup>();
         builder.Services.TryAddSingleton<MtaStsFetchSettings>();
+        builder.Services.TryAddSingleton(new TlsTrust());
         builder.Services.AddSingleton<MtaStsFetcher>();
         builder.Services.AddSingleton<MtaStsStore>();
         builder.Services.AddSingleton<MtaStsPolicies>();

@@ -68,7 +68,8 @@ public sealed class MtaStsFetchTests
         using var resolver = new DnsResolver(new DnsResolverOptions { Servers = [dns.EndPoint] }, TimeProvider.System);
         using var fetcher = new MtaStsFetcher(
             resolver,
-            new MtaStsFetchSettings { Port = host.Port, TrustedRoots = [Root.Certificate], Timeout = timeout ?? TimeSpan.FromSeconds(20) },
+            new MtaStsFetchSettings { Port = host.Port, Timeout = timeout ?? TimeSpan.FromSeconds(20) },
+            new TlsTrust([Root.Certificate]),
             TimeProvider.System);
         return await fetcher.FetchAsync(domain, TestContext.Current.CancellationToken);
     }

@@ -7,6 +7,9 @@ using EmailService.Dns;
 
 namespace EmailService.Route;
 
+/// <summary>The roots that vouch for mail hosts and policy hosts; null for those of the system.</summary>
+public sealed record TlsTrust(X509Certificate2Collection? Roots = null);
+
 /// <summary>Where and how policies are fetched; the defaults are the RFC's.</summary>
 public sealed record MtaStsFetchSettings
 {
@@ -14,9 +17,6 @@ public sealed record MtaStsFetchSettings
 
     /// <summary>For everything from the first look-up to the last byte. RFC 8461 §3.3 leaves it to us and suggests up to a minute; a delivery waits for it.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(20);
-
-    /// <summary>The roots that vouch for policy hosts; null for those of the system.</summary>
-    public X509Certificate2Collection? TrustedRoots { get; init; }
 }
 
 /// <summary>Fetches policies over HTTPS: <c>https://mta-sts.domain/.well-known/mta-sts.txt</c>. RFC 8461 §3.3.</summary>
@@ -27,13 +27,13 @@ public sealed class MtaStsFetcher : IDisposable
     private readonly TimeProvider time;
     private readonly HttpClient http;
 
-    public MtaStsFetcher(IDnsResolver dns, MtaStsFetchSettings settings, TimeProvider time)
+    public MtaStsFetcher(IDnsResolver dns, MtaStsFetchSettings settings, TlsTrust trust, TimeProvider time)
     {
         this.dns = dns;
         this.settings = settings;
         this.time = time;
         var chain = new X509ChainPolicy { RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
-        if (settings.TrustedRoots is { } roots)
+        if (trust.Roots is { } roots)
         {
             chain.TrustMode = X509ChainTrustMode.CustomRootTrust;
             chain.CustomTrustStore.AddRange(roots);

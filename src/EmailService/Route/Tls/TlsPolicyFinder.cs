@@ -26,7 +26,11 @@ public abstract record TlsDecision
 
     /// <summary>Connect under this policy.</summary>
     /// <param name="Why">Where the policy comes from, on one line.</param>
-    public sealed record Use(SmtpTlsPolicy Policy, string Why) : TlsDecision;
+    public sealed record Use(SmtpTlsPolicy Policy, string Why) : TlsDecision
+    {
+        /// <summary>Who we are to this host, or null.</summary>
+        public SmtpCredentials? Credentials { get; init; }
+    }
 
     /// <summary>Don't connect to this host. The reply is ours.</summary>
     public sealed record Refuse(string Policy, SmtpReply Reply) : TlsDecision;
@@ -112,7 +116,7 @@ public sealed class TlsPolicyFinder(DaneLookup dane, MtaStsPolicies sts, RouteOp
 
     private static string[] Names(string name, string domain) => name == domain ? [name] : [name, domain];
 
-    private static TlsDecision Ours(TlsDemand demand, MailHost host, string name)
+    private TlsDecision Ours(TlsDemand demand, MailHost host, string name)
     {
         var mode = demand switch
         {
@@ -126,7 +130,10 @@ public sealed class TlsPolicyFinder(DaneLookup dane, MtaStsPolicies sts, RouteOp
         var isImplicit = name == "relay" && host.Port == 465 && mode != SmtpTlsMode.None;
         return new TlsDecision.Use(
             new SmtpTlsPolicy(isImplicit && mode == SmtpTlsMode.Opportunistic ? SmtpTlsMode.Required : mode, name) { IsImplicit = isImplicit },
-            $"set by the operator: {demand}");
+            $"set by the operator: {demand}")
+        {
+            Credentials = name == "relay" && options.RelayUser is not null ? new SmtpCredentials(options.RelayUser, options.RelayPassword!) : null,
+        };
     }
 
     private static TlsDecision.Use Opportunistic(string why) => new(SmtpTlsPolicy.Opportunistic, why);
