@@ -48,6 +48,7 @@ public sealed record MxMessage(
 public sealed class ScriptedMx : IAsyncDisposable
 {
     private readonly Lock _lock = new();
+    private readonly ConcurrentQueue<string> _extra = new();
     private readonly Dictionary<SmtpStage, List<Step>> _steps = [];
     private readonly Dictionary<string, List<Step>> _recipients = new(StringComparer.OrdinalIgnoreCase);
     private readonly Dictionary<string, List<Step>> _contentsFor = new(StringComparer.OrdinalIgnoreCase);
@@ -77,6 +78,11 @@ public sealed class ScriptedMx : IAsyncDisposable
     /// <summary>The keywords of the EHLO reply; STARTTLS comes by itself with a certificate and until TLS is on.</summary>
     public IList<string> Capabilities { get; init; } =
         ["PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "CHUNKING", "ENHANCEDSTATUSCODES"];
+
+    /// <summary>Offers one keyword more.</summary>
+    public void Offer(string keyword) => _extra.Enqueue(keyword);
+
+    internal IEnumerable<string> Offered => Capabilities.Concat(_extra);
 
     /// <summary>Offers STARTTLS if set.</summary>
     public X509Certificate2? Certificate { get; set; }

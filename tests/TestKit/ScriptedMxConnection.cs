@@ -96,7 +96,7 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
     private string EhloReply()
     {
         var lines = new List<string> { mx.HostName };
-        lines.AddRange(mx.Capabilities);
+        lines.AddRange(mx.Offered);
         if ((mx.Certificate is not null || mx.BreaksTls) && _stream is not SslStream)
         {
             lines.Add("STARTTLS");

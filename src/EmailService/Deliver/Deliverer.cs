@@ -29,7 +29,8 @@ public sealed partial class Deliverer(
         }
 
         var envelope = new SmtpEnvelope(
-            verp.Address.For(work.Claim.Id, content.ReturnPath), [work.Claim.Address], NeedsSmtpUtf8: content.Is8Bit, Is8Bit: content.Is8Bit);
+            verp.Address.For(work.Claim.Id, content.ReturnPath), [work.Claim.Address], NeedsSmtpUtf8: content.Is8Bit, Is8Bit: content.Is8Bit,
+            RequireTls: work.InHand.Message.Content.RequireTls);
 
         var wish = WishOf(work.InHand.Message);
 
@@ -86,11 +87,13 @@ public sealed partial class Deliverer(
         return outcome;
     }
 
-    // RFC 8689 §5: the sender says that the recipient's policy does not matter for this message.
+    // RFC 8689 §5: the sender says that the recipient's policy does not matter for this message; REQUIRETLS overrides that.
     private static TlsWish WishOf(Message message) =>
-        message.Content.Headers.Concat(message.Personalization.Headers).Any(h => h.Key.Equals("TLS-Required", StringComparison.OrdinalIgnoreCase) && h.Value.Trim().Equals("No", StringComparison.OrdinalIgnoreCase))
+        message.Content.RequireTls ? TlsWish.Require
+        : message.Content.Headers.Concat(message.Personalization.Headers).Any(h =>
+            h.Key.Equals("TLS-Required", StringComparison.OrdinalIgnoreCase) && h.Value.Trim().Equals("No", StringComparison.OrdinalIgnoreCase))
             ? TlsWish.Relax
-            : TlsWish.None;
+        : TlsWish.None;
 
     private async Task<(SignedMessage? Content, SmtpReply? Problem)> ComposeAsync(Work work)
     {

@@ -12,6 +12,9 @@ public sealed record MessageContent
     public IReadOnlyList<MessageAttachment> Attachments { get; init; } = [];
     public IReadOnlyDictionary<string, string> Headers { get; init; } = EmptyHeaders;
 
+    /// <summary>Only to mail hosts that prove who they are under TLS and pass the demand on (REQUIRETLS, RFC 8689); else the message bounces.</summary>
+    public bool RequireTls { get; init; }
+
     internal static readonly IReadOnlyDictionary<string, string> EmptyHeaders = new Dictionary<string, string>();
 }
 

@@ -80,6 +80,36 @@ public sealed class TlsOnTheWayTests
         }
     }
 
+    [Theory]
+    [InlineData("tlsa, REQUIRETLS", "delivered", null)]
+    [InlineData("tlsa", "bounced", "550 5.7.30 ")]
+    [InlineData("REQUIRETLS", "bounced", "550 5.7.30 ")]
+    public async Task A_message_that_requires_TLS_goes_only_where_that_is_promised(string words, string outcome, string? reply)
+    {
+        var has = words.Split(", ").ToHashSet();
+        await using var service = await TestService.StartAsync(settings: "Route:TrustedResolver=true");
+        await using var mx = service.AddMx("shop.test", name: "mx.shop.test");
+        service.Dns.Authenticated = true;
+        mx.Certificate = ScriptedMx.CreateCertificate("mx.shop.test");
+        if (has.Contains("REQUIRETLS"))
+        {
+            mx.Offer("REQUIRETLS");
+        }
+
+        if (has.Contains("tlsa"))
+        {
+            service.Dns.Tlsa($"_{service.MxPort}._tcp.mx.shop.test", 3, 1, 1, TestAuthority.Association(mx.Certificate, 1, 1));
+        }
+
+        var request = TestService.Request("anna@shop.test");
+        request = request with { Content = request.Content with { RequireTls = true } };
+        var id = ((AcceptResult.Accepted)await service.Get<AcceptWorker>().AcceptAsync(1, request, null, TestContext.Current.CancellationToken)).RequestId;
+        await service.WaitForEventAsync(id, outcome);
+
+        Assert.Equal(outcome == "delivered", mx.Messages.Count == 1 && mx.Messages[0].Mail.EndsWith(" REQUIRETLS", StringComparison.Ordinal));
+        Assert.Equal(reply, reply is null ? null : (await service.ScalarAsync<string>("SELECT reply FROM attempts"))[..11]);
+    }
+
     [Fact]
     public async Task A_relay_is_told_who_we_are_over_TLS()
     {
