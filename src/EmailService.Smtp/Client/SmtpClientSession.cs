@@ -89,7 +89,10 @@ public sealed class SmtpClientSession : IAsyncDisposable
         return policy.Equals(Policy) || policy.Mode switch
         {
             SmtpTlsMode.None => Tls is null,
-            SmtpTlsMode.Opportunistic => policy.Names.Count == 0,
+
+            // In clear only if the host had its chance: not on a session that was opened in clear on purpose.
+            SmtpTlsMode.Opportunistic => policy.Names.Count == 0
+                && (Tls is not null || Policy.Mode == SmtpTlsMode.Opportunistic || Policy.Equals(SmtpTlsPolicy.ClearAfterFailure)),
             SmtpTlsMode.Required => Tls is not null,
             SmtpTlsMode.Verified or SmtpTlsMode.Dane => false,
         };

@@ -7,6 +7,9 @@ public sealed record SmtpTlsPolicy
     /// <summary>In the clear, even where TLS is offered.</summary>
     public static SmtpTlsPolicy None { get; } = new(SmtpTlsMode.None, "none");
 
+    /// <summary>In the clear because TLS was tried and failed, and nothing forbids that: the second half of opportunistic TLS.</summary>
+    public static SmtpTlsPolicy ClearAfterFailure { get; } = new(SmtpTlsMode.None, "clear-after-failure");
+
     /// <summary>Encrypted where it is offered, whatever the certificate. RFC 7435.</summary>
     public static SmtpTlsPolicy Opportunistic { get; } = new(SmtpTlsMode.Opportunistic, "opportunistic");
 

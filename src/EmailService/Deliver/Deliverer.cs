@@ -30,7 +30,7 @@ public sealed partial class Deliverer(
 
         var envelope = new SmtpEnvelope(
             verp.Address.For(work.Claim.Id, content.ReturnPath), [work.Claim.Address], NeedsSmtpUtf8: content.Is8Bit, Is8Bit: content.Is8Bit,
-            RequireTls: work.InHand.Message.Content.RequireTls);
+            RequireTls: work.InHand.Message.Content.RequireTls && work.Plan.Origin != HostsOrigin.Inbox);
 
         var wish = WishOf(work.InHand.Message);
 

@@ -98,7 +98,7 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
             return (result, result.Transcript.ToString(), null);
         }
 
-        var clear = await SmtpClientSession.ConnectAsync(endPoint, host.Name, SmtpTlsPolicy.None, settings, time, stopping);
+        var clear = await SmtpClientSession.ConnectAsync(endPoint, host.Name, SmtpTlsPolicy.ClearAfterFailure, settings, time, stopping);
         return (clear, $"{result.Transcript}\n{clear.Transcript}", $"TLS failed: {failure.Reply?.ToString() ?? failure.Detail ?? failure.Kind.ToString()}");
     }
 

@@ -141,4 +141,18 @@ public sealed class TlsOnTheWayTests
         Assert.Equal([false, true, true], mx.Messages.Select(m => m.IsEncrypted));
         Assert.Equal(mx.Messages[1].Connection, mx.Messages[2].Connection);
     }
+
+    [Fact]
+    public async Task A_domain_that_an_operator_sends_to_in_clear_does_not_take_others_with_it()
+    {
+        await using var service = await TestService.StartAsync(settings: ["Deliver:ConnectionsPerLane=1", "Route:Tls:clear.test=none"]);
+        await using var mx = service.AddMx("shop.test", name: "mx.shop.test");
+        service.Dns.Mx("clear.test", 10, "mx.shop.test");
+        mx.Certificate = ScriptedMx.CreateCertificate();
+
+        await service.WaitForEventAsync(await service.AcceptAsync("anna@clear.test"), "delivered");
+        await service.WaitForEventAsync(await service.AcceptAsync("anna@shop.test"), "delivered");
+
+        Assert.Equal([false, true], mx.Messages.Select(m => m.IsEncrypted));
+    }
 }

@@ -103,13 +103,16 @@ public sealed class TlsPolicyTests : IAsyncLifetime
     public async Task Dane_knows_the_names_and_the_base()
     {
         Publish(["tlsa", "host is alias"]);
+        using var keyOnly = Make(new RouteOptions { TrustedResolver = true });
+        Assert.Empty(((TlsDecision.Use)await keyOnly.FindAsync()).Policy.Names);
+        dns.Tlsa("_25._tcp.real.example.test", 2, 1, 1, Hash);
         using var sut = Make(new RouteOptions { TrustedResolver = true });
 
         var use = (TlsDecision.Use)await sut.FindAsync();
 
         Assert.Equal(["real.example.test", "example.test"], use.Policy.Names);
         Assert.Equal("real.example.test", use.Policy.ServerName);
-        Assert.Equal("3 1 1 00000000…", use.Policy.Tlsa[0].ToString());
+        Assert.Equal(["2 1 1 00000000…", "3 1 1 00000000…"], use.Policy.Tlsa.Select(r => r.ToString()).Order(StringComparer.Ordinal));
     }
 
     [Fact]

@@ -55,7 +55,7 @@ public sealed class TlsPolicyFinder(DaneLookup dane, MtaStsPolicies sts, RouteOp
         };
 
         // RFC 8689 §4.2.1: REQUIRETLS holds only towards hosts whose name DNSSEC, MTA-STS or an operator vouches for.
-        return wish == TlsWish.Require && decision is TlsDecision.Use { Policy.Mode: not (SmtpTlsMode.Verified or SmtpTlsMode.Dane) } use
+        return wish == TlsWish.Require && origin != HostsOrigin.Inbox && decision is TlsDecision.Use { Policy.Mode: not (SmtpTlsMode.Verified or SmtpTlsMode.Dane) } use
             ? Refuse("requiretls", new EnhancedStatusCode(5, 7, 30), $"the message requires TLS, and nothing proves that {host.Name} is a mail host of {domain} ({use.Why})")
             : decision;
     }
@@ -77,8 +77,12 @@ public sealed class TlsPolicyFinder(DaneLookup dane, MtaStsPolicies sts, RouteOp
                 case DaneAnswer.NotNow notNow:
                     return Refuse("dane", new EnhancedStatusCode(4, 7, 5), notNow.Why);
                 case DaneAnswer.Records { Tlsa: var records, Base: var name }:
-                    var policy = new TlsDecision.Use(SmtpTlsPolicy.Dane(records, Names(name, domain), name), $"TLSA records of {name}");
-                    if (SmtpTlsa.Usable(records).Count > 0)
+                    var usable = SmtpTlsa.Usable(records);
+
+                    // Names count for trust anchors alone (RFC 7672 §3.2.2); without them, domains that share a host share its sessions.
+                    var names = usable.Any(r => r.Usage == SmtpTlsa.TrustAnchor) ? Names(name, domain) : [];
+                    var policy = new TlsDecision.Use(SmtpTlsPolicy.Dane(records, names, name), $"TLSA records of {name}");
+                    if (usable.Count > 0)
                     {
                         return policy;
                     }
