@@ -11,6 +11,7 @@ public sealed class Tls_policies
     private static readonly DateTimeOffset Now = TimeProvider.System.GetUtcNow();
     private static readonly TestAuthority Root = TestAuthority.CreateRoot();
     private static readonly TestAuthority Middle = Root.CreateAuthority();
+    private static readonly TestAuthority Forger = TestAuthority.CreateRoot("Test Authority");
     private static readonly TestAuthority OtherRoot = TestAuthority.CreateRoot("Other Root");
     private static readonly TestAuthority OldRoot = TestAuthority.CreateRoot("Old Root", Now.AddDays(-2));
 
@@ -63,6 +64,12 @@ public sealed class Tls_policies
     [InlineData("dane 2 0 0 old root", "under old root", false, SmtpTlsFault.Expired)]
     [InlineData("dane 2 1 1 leaf", "self-signed", false, SmtpTlsFault.TlsaMismatch)]
     [InlineData("dane 2 0 1 fake middle", "issued by a host", false, SmtpTlsFault.NotTrusted)]
+
+    // The issuer's name and certificate are public; its signature is what counts.
+    [InlineData("dane 2 0 1 middle", "forged", false, SmtpTlsFault.NotTrusted)]
+    [InlineData("dane 2 1 1 middle", "forged", false, SmtpTlsFault.NotTrusted)]
+    [InlineData("dane 2 0 0 middle", "forged without middle", false, SmtpTlsFault.NotTrusted)]
+    [InlineData("verified", "forged", false, SmtpTlsFault.NotTrusted)]
 
     // A weak hash cannot undo a strong one. RFC 7671 §9
     [InlineData("dane 3 1 1 leaf, 3 1 2 other", "good", false, SmtpTlsFault.TlsaMismatch)]
@@ -186,6 +193,8 @@ public sealed class Tls_policies
             case "without middle": return (Middle.Issue(["mx.test"]), []);
             case "other root": return (OtherRoot.Issue(["mx.test"]), []);
             case "under old root": return (OldRoot.Issue(["mx.test"]), []);
+            case "forged": return (Forger.Issue(["mx.test"]), middle);
+            case "forged without middle": return (Forger.Issue(["mx.test"]), []);
             case "self-signed": return (ScriptedMx.CreateCertificate(), []);
             case "issued by a host":
                 // A host's certificate that plays authority: its owner may sign whatever it likes, and nobody has to believe it.
