@@ -2,6 +2,7 @@ using System.CommandLine;
 using EmailService;
 using EmailService.Accounts;
 using EmailService.Platform;
+using EmailService.Record;
 using EmailService.Report.Cli;
 
 var (commands, configuration) = HostArguments.Split(args);
@@ -15,6 +16,7 @@ var root = new RootCommand("EmailService: takes mail over HTTP, signs it and del
     DomainsCommand.Create(context),
     SendCommand.Create(context),
     DoctorCommand.Create(context),
+    ClassifyCommand.Create(context),
 };
 root.SetAction((_, _) => ServeCommand.RunAsync(context));
 

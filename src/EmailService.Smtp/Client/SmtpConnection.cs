@@ -171,7 +171,7 @@ internal sealed class SmtpConnection : IAsyncDisposable
                 Fault = found.Fault,
             };
         }
-        catch (Exception e) when (IsFromOutside(e) || e is AuthenticationException or System.ComponentModel.Win32Exception)
+        catch (Exception e) when (IsFromOutside(e))
         {
             await tls.DisposeAsync().ConfigureAwait(false);
             Fail(e, SmtpFailureKind.TlsFailed);
@@ -267,7 +267,9 @@ internal sealed class SmtpConnection : IAsyncDisposable
     }
 
     private static bool IsFromOutside(Exception e) =>
-        e is OperationCanceledException or IOException or SocketException or ObjectDisposedException;
+        // The last two from TLS: a host may begin another handshake at any time, and fail it.
+        e is OperationCanceledException or IOException or SocketException or ObjectDisposedException
+            or AuthenticationException or System.ComponentModel.Win32Exception;
 
     private async ValueTask FillAsync()
     {

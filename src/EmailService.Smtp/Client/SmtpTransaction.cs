@@ -418,7 +418,8 @@ internal sealed class SmtpTransaction(
             }
         }
 
-        if (BufferBytes - _used >= 2 || await WriteBlockAsync().ConfigureAwait(false))
+        // Never the last octets of the content: once the host has them all the outcome may be unknown, and that begins below.
+        if (!_lacksLineEnd || BufferBytes - _used >= 2 || await WriteBlockAsync().ConfigureAwait(false))
         {
             Append(_lacksLineEnd ? "\r\n" : "");
             await FinishContentAsync().ConfigureAwait(false);

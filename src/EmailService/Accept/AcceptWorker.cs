@@ -106,9 +106,10 @@ public sealed partial class AcceptWorker(
     {
         // 1. Room in the hand, so that what is accepted here is delivered from here without a read.
         var now = time.GetUtcNow();
+        var leased = new LeaseStart(node.Era, now);
         foreach (var message in batch.SelectMany(e => e.Messages))
         {
-            message.Handed = message.DueAt <= now && node.IsAlive && hand.TryReserve(message.Recipients.Count, message.Message.Weight);
+            message.Handed = message.DueAt <= now && node.IsAlive && hand.TryReserve(message.Recipients, message.Message.Weight);
         }
 
         // 2. One transaction. No token: the answer depends on it.
@@ -145,7 +146,7 @@ public sealed partial class AcceptWorker(
             metrics.Requests.Add(1, new KeyValuePair<string, object?>("result", stored ? "accepted" : "repeated"));
             if (stored)
             {
-                HandOver(entry);
+                HandOver(entry, leased);
             }
             else
             {
@@ -159,13 +160,14 @@ public sealed partial class AcceptWorker(
     }
 
     /// <summary>It is about what is in the request, not about the store: text that is no Unicode fails before it is sent.</summary>
-    private static bool IsRefusal(Exception exception) => exception is PostgresException { IsTransient: false } or ArgumentException or InvalidCastException;
+    private static bool IsRefusal(Exception exception) => !StoreHealth.IsStoreAtFault(exception)
+        && exception is PostgresException { IsTransient: false } or ArgumentException or InvalidCastException;
 
-    private void HandOver(AcceptEntry entry)
+    private void HandOver(AcceptEntry entry, LeaseStart leased)
     {
         foreach (var message in entry.Messages.Where(m => m.Handed))
         {
-            hand.HandOver(new HandedMessage(message.Message, message.Recipients));
+            hand.HandOver(new HandedMessage(message.Message, message.Recipients, leased));
         }
 
         metrics.Recipients.Add(entry.Messages.Sum(m => m.Recipients.Count));
@@ -175,7 +177,7 @@ public sealed partial class AcceptWorker(
     {
         foreach (var message in batch.SelectMany(e => e.Messages).Where(m => m.Handed))
         {
-            hand.Unreserve(message.Recipients.Count, message.Message.Weight);
+            hand.Unreserve(message.Recipients, message.Message.Weight);
             message.Handed = false;
         }
     }
@@ -184,7 +186,7 @@ public sealed partial class AcceptWorker(
     {
         // A server that refused this one request for what is in it is a fault of ours, and is said as such;
         // all else is a store that can't be reached.
-        var reason = exception is PostgresException { IsTransient: false } refused
+        var reason = IsRefusal(exception) && exception is PostgresException refused
             ? $"the database refused the request (SQLSTATE {refused.SqlState}); nothing was stored"
             : IsRefusal(exception) ? "the request holds something that can't be stored, such as half a character; nothing was stored"
             : "the database can't be reached; nothing is known to be stored. Try again, with the same Idempotency-Key if you gave one";

@@ -30,7 +30,7 @@ public sealed partial class IdempotencySweeper(
             {
                 return;
             }
-            catch (NpgsqlException exception)
+            catch (Exception exception)
             {
                 LogFailed(exception);
             }

@@ -107,6 +107,7 @@ public static class SendRequestReader
         var sendAt = SendTime.Read(slots[SendAt], now, problems);
         var customArgs = ArgumentReader.Read(slots[CustomArgs], "custom_args", problems);
         var messages = Merge(drafts, sendAt, customArgs, problems);
+        CheckSubstitutions(messages, subject, bodies, problems);
         var onUnknown = ReadOnUnknown(slots[OnUnknownOutcome], problems);
         var sandbox = SettingsReader.ReadMailSettings(slots[MailSettings], problems);
         SettingsReader.ReadTrackingSettings(slots[TrackingSettings], problems);
@@ -324,6 +325,47 @@ public static class SendRequestReader
         }
 
         return value.ValueKind == JsonValueKind.True;
+    }
+
+    /// <summary>What cannot be composed is refused here: after the 202 it could only bounce.</summary>
+    private static void CheckSubstitutions(
+        List<RequestedMessage> messages, string? subject, IReadOnlyList<MessageBody> bodies, Problems problems)
+    {
+        var work = Substitution.MostWork;
+        problems.Enter("personalizations");
+        for (var i = 0; i < messages.Count && work >= 0; i++)
+        {
+            var own = messages[i].Personalization;
+            if (own.Substitutions.Count > 0 && WhatIsWrong(own.Substitutions, own.Subject ?? subject ?? "", bodies, ref work) is { } problem)
+            {
+                problems.Enter(i);
+                problems.Add(problem, "substitutions");
+                problems.Leave();
+            }
+        }
+
+        problems.Leave();
+    }
+
+    private static string? WhatIsWrong(
+        IReadOnlyDictionary<string, string> substitutions, string subject, IReadOnlyList<MessageBody> bodies, ref long work)
+    {
+        var room = Substitution.MostGrowth;
+        var made = Substitution.Apply(subject, substitutions, ref room, ref work);
+        var fits = made is not null;
+        foreach (var body in bodies)
+        {
+            fits = fits && Substitution.Apply(body.Value, substitutions, ref room, ref work) is not null;
+        }
+
+        if (!fits)
+        {
+            return work < 0
+                ? "The substitutions of this request are too much work: its content is long, and they are many. Split the request."
+                : $"With these values the message grows by more than {Substitution.MostGrowth} characters.";
+        }
+
+        return SubjectReader.WhatIsWrong(made!) is { } problem ? $"With these values in the subject: {problem}" : null;
     }
 
     private static OnUnknown ReadOnUnknown(JsonElement value, Problems problems)

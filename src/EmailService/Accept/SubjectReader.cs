@@ -16,19 +16,24 @@ internal static class SubjectReader
             return null;
         }
 
-        switch (subject)
+        if (subject.Length == 0)
         {
-            case { Length: 0 }:
-                problems.Add(Texts.SubjectEmpty, "subject");
-                return null;
-            case { Length: > MostCharacters }:
-                problems.Add($"The subject has {subject.Length} characters; {MostCharacters} is the most.", "subject");
-                return null;
-            case var _ when HeaderRules.HasControl(subject):
-                problems.Add(Texts.LineBreak, "subject");
-                return null;
-            default:
-                return subject;
+            problems.Add(Texts.SubjectEmpty, "subject");
+            return null;
         }
+
+        if (WhatIsWrong(subject) is { } problem)
+        {
+            problems.Add(problem, "subject");
+            return null;
+        }
+
+        return subject;
     }
+
+    /// <summary>Null when a header can hold it.</summary>
+    public static string? WhatIsWrong(string subject) =>
+        subject.Length > MostCharacters ? $"The subject has {subject.Length} characters; {MostCharacters} is the most."
+        : HeaderRules.HasControl(subject) ? Texts.LineBreak
+        : null;
 }

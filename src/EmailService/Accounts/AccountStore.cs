@@ -20,6 +20,13 @@ public sealed class AccountStore(NpgsqlDataSource database)
         return await connection.QuerySingleAsync<int>(new CommandDefinition(FindSql, new { name }, cancellationToken: cancellation));
     }
 
+    /// <summary>The account of that name. For what only looks: a misspelt name must not make an account, and on a new
+    /// database the first account is the first start's to make, with its key and its domain.</summary>
+    /// <exception cref="EmailService.Platform.OperatorException">There is none.</exception>
+    public async Task<int> GetAsync(string name, CancellationToken cancellation) =>
+        await FindAsync(name, cancellation)
+        ?? throw new EmailService.Platform.OperatorException($"There is no account {name}. The first start of the service makes the account {DefaultName}; keys create and domains add make others.");
+
     public async Task<int?> FindAsync(string name, CancellationToken cancellation)
     {
         await using var connection = await database.OpenConnectionAsync(cancellation);

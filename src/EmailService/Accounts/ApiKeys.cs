@@ -13,6 +13,13 @@ public sealed class ApiKeys
 {
     public const int MostCharactersOfName = 100;
 
+    /// <summary>Names are shown on terminals, which obey control characters.</summary>
+    public static bool IsGoodName(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return name.Length is > 0 and <= MostCharactersOfName && !name.Any(char.IsControl);
+    }
+
     private const string Prefix = "SG.";
     private const int IdLength = 22;
     private const int SecretLength = 43;

@@ -43,7 +43,7 @@ internal static class DomainsCommand
         var command = new Command("list", "List the domains.") { account };
         command.SetAction(context.WithDatabase(async (parsed, services, cancellation) =>
         {
-            var accountId = await AccountAsync(parsed.GetValue(account)!, services, cancellation);
+            var accountId = await services.GetRequiredService<AccountStore>().GetAsync(parsed.GetValue(account)!, cancellation);
             foreach (var domain in await services.GetRequiredService<SendingDomains>().ListAsync(accountId, cancellation))
             {
                 await Console.Out.WriteLineAsync($"{(domain.Verified ? "verified" : "pending"),-9} {domain.Name}");
@@ -61,7 +61,7 @@ internal static class DomainsCommand
         command.SetAction(context.WithDatabase(async (parsed, services, cancellation) =>
         {
             var wanted = Normal(parsed.GetValue(name)!);
-            var accountId = await AccountAsync(parsed.GetValue(account)!, services, cancellation);
+            var accountId = await services.GetRequiredService<AccountStore>().GetAsync(parsed.GetValue(account)!, cancellation);
             var domain = await services.GetRequiredService<SendingDomains>().GetAsync(accountId, wanted, cancellation)
                 ?? throw new OperatorException($"The account has no domain {wanted}. Add it with: emailservice domains add {wanted}");
             if (wanted == SendingDomains.DemoName)

@@ -23,9 +23,10 @@ internal static class KeyEndpoints
             return refusal;
         }
 
-        return name is { Length: > 0 and <= ApiKeys.MostCharactersOfName }
-            ? ApiJson.Result(await keys.CreateAsync(context.GetAccountId(), name, cancellation), StatusCodes.Status201Created)
-            : ApiErrors.BadRequest($"The name must have 1 to {ApiKeys.MostCharactersOfName} characters.", "name");
+        return ApiKeys.IsGoodName(name!)
+            ? ApiJson.Result(await keys.CreateAsync(context.GetAccountId(), name!, cancellation), StatusCodes.Status201Created)
+            : ApiErrors.BadRequest($"The name must have 1 to {ApiKeys.MostCharactersOfName} characters, and no line break or other control character.", "name",
+                $"Found {name!.Length} characters.");
     }
 
     private static async Task<IResult> RevokeAsync(string id, HttpContext context, ApiKeys keys, CancellationToken cancellation) =>

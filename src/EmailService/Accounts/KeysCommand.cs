@@ -29,9 +29,9 @@ internal static class KeysCommand
         command.SetAction(context.WithDatabase(async (parsed, services, cancellation) =>
         {
             var label = parsed.GetValue(name)!;
-            if (label.Length is 0 or > ApiKeys.MostCharactersOfName)
+            if (!ApiKeys.IsGoodName(label))
             {
-                throw new OperatorException($"The name must have 1 to {ApiKeys.MostCharactersOfName} characters.");
+                throw new OperatorException($"The name must have 1 to {ApiKeys.MostCharactersOfName} characters, and no line break or other control character.");
             }
 
             var accountId = await services.GetRequiredService<AccountStore>().GetOrAddAsync(parsed.GetValue(account)!, cancellation);
@@ -48,7 +48,7 @@ internal static class KeysCommand
         var command = new Command("list", "List the keys, without their secrets.") { account };
         command.SetAction(context.WithDatabase(async (parsed, services, cancellation) =>
         {
-            var accountId = await services.GetRequiredService<AccountStore>().GetOrAddAsync(parsed.GetValue(account)!, cancellation);
+            var accountId = await services.GetRequiredService<AccountStore>().GetAsync(parsed.GetValue(account)!, cancellation);
             foreach (var key in await services.GetRequiredService<ApiKeys>().ListAsync(accountId, cancellation))
             {
                 await Console.Out.WriteLineAsync(
@@ -67,7 +67,7 @@ internal static class KeysCommand
         var command = new Command("revoke", "Make a key useless, within ten seconds on all nodes.") { id, account };
         command.SetAction(context.WithDatabase(async (parsed, services, cancellation) =>
         {
-            var accountId = await services.GetRequiredService<AccountStore>().GetOrAddAsync(parsed.GetValue(account)!, cancellation);
+            var accountId = await services.GetRequiredService<AccountStore>().GetAsync(parsed.GetValue(account)!, cancellation);
             if (!await services.GetRequiredService<ApiKeys>().RevokeAsync(accountId, parsed.GetValue(id)!, cancellation))
             {
                 throw new OperatorException($"There is no key {parsed.GetValue(id)}, or it is revoked already. See: emailservice keys list");

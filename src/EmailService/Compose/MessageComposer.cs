@@ -21,16 +21,17 @@ public static class MessageComposer
     {
         var own = message.Personalization;
         var shared = message.Content;
+        var (room, work) = (Substitution.MostGrowth, Substitution.MostWork);
         return new OutgoingMessage
         {
             From = ToMailbox(message.From),
             ReplyTo = [.. shared.ReplyTo.Select(ToMailbox)],
             To = [.. own.To.Select(ToMailbox)],
             Cc = [.. own.Cc.Select(ToMailbox)],
-            Subject = Substitute(message.Subject, own.Substitutions),
+            Subject = Substitute("subject", message.Subject, own.Substitutions, ref room, ref work),
             MessageId = MessageIdHeader.Of(message.Id, message.From.Domain)[1..^1],
             Date = message.SendAt ?? message.CreatedAt,
-            Parts = [.. shared.Bodies.Select(b => new MessagePart(b.Type, Substitute(b.Value, own.Substitutions)))],
+            Parts = ToParts(shared.Bodies, own.Substitutions, ref room, ref work),
             Attachments = [.. shared.Attachments.Select(a => new Attachment(a.FileName, a.Type, a.Content, a.Inline, a.ContentId))],
             Headers = Merge(shared.Headers, own.Headers),
         };
@@ -54,13 +55,18 @@ public static class MessageComposer
         return [.. shared.Where(h => !names.Contains(h.Key)), .. own];
     }
 
-    private static string Substitute(string text, IReadOnlyDictionary<string, string> substitutions)
+    private static MessagePart[] ToParts(IReadOnlyList<MessageBody> bodies, IReadOnlyDictionary<string, string> substitutions, ref int room, ref long work)
     {
-        foreach (var (tag, value) in substitutions)
+        var parts = new MessagePart[bodies.Count];
+        for (var i = 0; i < parts.Length; i++)
         {
-            text = text.Replace(tag, value, StringComparison.Ordinal);
+            parts[i] = new MessagePart(bodies[i].Type, Substitute("content", bodies[i].Value, substitutions, ref room, ref work));
         }
 
-        return text;
+        return parts;
     }
+
+    private static string Substitute(string field, string text, IReadOnlyDictionary<string, string> substitutions, ref int room, ref long work) =>
+        Substitution.Apply(text, substitutions, ref room, ref work)
+        ?? throw new MimeFieldException(field, $"would grow by more than {Substitution.MostGrowth} characters by its substitutions, or take too much work.");
 }

@@ -7,43 +7,94 @@ namespace EmailService.Compose;
 /// <summary>Reads accepted messages back: those that were left by another node, deferred or scheduled.</summary>
 public sealed partial class MessageReader(NpgsqlDataSource db, ILogger<MessageReader> logger)
 {
-    // Primary key of messages, once for the message and once for the content on message 0 of its request.
     private const string ReadSql = """
-        SELECT m.id, m.account_id, m.created_at, m.send_at, m.on_unknown, m.personalization, c.content
-          FROM unnest($1::uuid[], $2::uuid[]) AS want(id, request_id)
+        SELECT m.id, m.account_id, m.created_at, m.send_at, m.on_unknown, m.personalization
+          FROM unnest($1::uuid[]) AS want(id)
           JOIN messages AS m ON m.id = want.id
-          JOIN messages AS c ON c.id = want.request_id
         """;
 
-    /// <summary>The messages that were found, by id, and those that were found and can't be read: by a newer program's hand, or damaged.
-    /// Categories and custom arguments are left out: delivery needs neither.</summary>
-    public async Task<(Dictionary<MessageId, Message> Read, HashSet<MessageId> Unreadable)> ReadAsync(IReadOnlyCollection<MessageId> ids, CancellationToken cancellationToken)
+    // The content lies on message 0 of a request, once for all its messages: a thousand personalizations of one large
+    // attachment must not bring it a thousand times. What lies beyond the room stays where it is.
+    private const string ReadContentsSql = """
+        SELECT id, fits, CASE WHEN fits THEN content END
+          FROM (SELECT c.id, c.content, sum(c.size::bigint) OVER (ORDER BY want.place) - c.size < $2 AS fits
+                  FROM unnest($1::uuid[]) WITH ORDINALITY AS want(id, place)
+                  JOIN messages AS c ON c.id = want.id) AS sized
+        """;
+
+    /// <summary>Reads messages, as many as have room in memory. Categories and custom arguments are left out: delivery needs neither.</summary>
+    /// <param name="room">Octets of content at most; a single one is read whatever its size.</param>
+    public async Task<MessagesRead> ReadAsync(IReadOnlyCollection<MessageId> ids, long room, CancellationToken cancellationToken)
     {
-        await using var command = db.CreateCommand(ReadSql);
+        await using var batch = db.CreateBatch();
+        var contentsCommand = new NpgsqlBatchCommand(ReadContentsSql);
+        contentsCommand.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. ids.Select(i => i.RequestId.Value).Distinct()] });
+        contentsCommand.Parameters.Add(new NpgsqlParameter<long> { TypedValue = Math.Max(1, room) });
+        batch.BatchCommands.Add(contentsCommand);
+        var command = new NpgsqlBatchCommand(ReadSql);
         command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. ids.Select(i => i.Value)] });
-        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. ids.Select(i => i.RequestId.Value)] });
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var messages = new Dictionary<MessageId, Message>(ids.Count);
-        var unreadable = new HashSet<MessageId>();
+        batch.BatchCommands.Add(command);
+        await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
+
+        // 1. What the requests' messages share; null stands for content that can't be read.
+        var contents = new Dictionary<MessageId, MessageContent?>();
+        var beyond = new HashSet<MessageId>();
         while (await reader.ReadAsync(cancellationToken))
         {
             var id = new MessageId(reader.GetGuid(0));
-            try
+            if (reader.GetBoolean(1))
             {
-                messages[id] = Decode(id, reader);
+                contents[id] = TryDecode(id, () => MessageCodec.DecodeContent(reader.GetFieldValue<byte[]>(2)));
             }
-            catch (Exception exception) when (exception is InvalidDataException or InvalidCastException or JsonException)
+            else
             {
-                // One that can't be read must not hold up those that were claimed with it.
-                LogUnreadable(exception, id.ToString());
-                unreadable.Add(id);
+                beyond.Add(id);
             }
         }
 
-        return (messages, unreadable);
+        // 2. The messages.
+        await reader.NextResultAsync(cancellationToken);
+        var read = new MessagesRead([], [], []);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var id = new MessageId(reader.GetGuid(0));
+            if (beyond.Contains(id.RequestId))
+            {
+                read.Beyond.Add(id);
+            }
+            else if (!contents.TryGetValue(id.RequestId, out var content))
+            {
+                continue;
+            }
+            else if (content is not null && TryDecode(id, () => Decode(id, content, reader)) is { } message)
+            {
+                read.Messages[id] = message;
+            }
+            else
+            {
+                read.Unreadable.Add(id);
+            }
+        }
+
+        return read;
     }
 
-    private static Message Decode(MessageId id, NpgsqlDataReader reader) => new()
+    // One that can't be read must not hold up those that were claimed with it.
+    private T? TryDecode<T>(MessageId id, Func<T> decode)
+        where T : class
+    {
+        try
+        {
+            return decode();
+        }
+        catch (Exception exception) when (exception is InvalidDataException or InvalidCastException or JsonException)
+        {
+            LogUnreadable(exception, id.ToString());
+            return null;
+        }
+    }
+
+    private static Message Decode(MessageId id, MessageContent content, NpgsqlDataReader reader) => new()
     {
         Id = id,
         AccountId = reader.GetInt32(1),
@@ -51,9 +102,14 @@ public sealed partial class MessageReader(NpgsqlDataSource db, ILogger<MessageRe
         SendAt = reader.IsDBNull(3) ? null : reader.GetFieldValue<DateTimeOffset>(3),
         OnUnknown = Names.TryParseOnUnknown(reader.GetString(4), out var onUnknown) ? onUnknown : OnUnknown.Retry,
         Personalization = MessageCodec.DecodePersonalization(reader.GetFieldValue<byte[]>(5)),
-        Content = MessageCodec.DecodeContent(reader.GetFieldValue<byte[]>(6)),
+        Content = content,
     };
 
-    [LoggerMessage(3030, LogLevel.Error, "The stored message {Message} can't be read")]
+    [LoggerMessage(2500, LogLevel.Error, "The stored message {Message} can't be read")]
     private partial void LogUnreadable(Exception exception, string message);
 }
+
+/// <summary>What a reading came to. What is in none of them is not there.</summary>
+/// <param name="Unreadable">By a newer program's hand, or damaged.</param>
+/// <param name="Beyond">There was no room for their content.</param>
+public sealed record MessagesRead(Dictionary<MessageId, Message> Messages, HashSet<MessageId> Unreadable, HashSet<MessageId> Beyond);

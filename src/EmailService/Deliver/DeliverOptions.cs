@@ -17,10 +17,6 @@ public sealed record DeliverOptions : ICheckedOptions
     /// <summary>How long a connection is kept without work.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Recipients of one lane that this node holds at most. Past that they wait in the table, so that one
-    /// lane that does not move cannot take the room of the others.</summary>
-    public int ReadyPerLane { get; init; } = 1000;
-
     /// <summary>Connections tried in one attempt at most, over all hosts and addresses.</summary>
     public int StepsPerAttempt { get; init; } = 8;
 
@@ -57,11 +53,6 @@ public sealed record DeliverOptions : ICheckedOptions
         if (MessagesPerConnection < 1)
         {
             yield return (nameof(MessagesPerConnection), $"found {MessagesPerConnection}, expected at least 1");
-        }
-
-        if (ReadyPerLane < 1)
-        {
-            yield return (nameof(ReadyPerLane), $"found {ReadyPerLane}, expected at least 1");
         }
 
         if (FailuresBeforeRest < 1)

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using EmailService.Compose;
 using EmailService.Messages;
 using EmailService.Outbox;
@@ -16,11 +15,26 @@ public sealed partial class Dispatcher(
     LaneContext context, Deliverer deliverer, StoreHealth health, NodeRegistry node, OutboxOptions options, TimeProvider time,
     ILogger<Dispatcher> logger) : BackgroundService
 {
-    private const int MaxKnownSites = 100_000;
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(20);
 
-    /// <summary>Row lane → the lane it turned out to be. A hint for how much to claim, nothing more.</summary>
-    private readonly ConcurrentDictionary<string, string> sites = new();
+    /// <summary>How soon a lane that is full is looked at again: it empties faster than the table is polled.</summary>
+    private static readonly TimeSpan FullPause = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>How long what has no room in memory is left in the table.</summary>
+    private static readonly TimeSpan NoRoomPause = TimeSpan.FromSeconds(2);
+
+    /// <summary>What one round over the table came to.</summary>
+    private enum Round
+    {
+        /// <summary>There may be more at once.</summary>
+        More,
+
+        /// <summary>Something is due, and its lane holds all that it may.</summary>
+        Full,
+
+        /// <summary>Nothing else is due.</summary>
+        Done,
+    }
 
     public override Task StartAsync(CancellationToken cancellationToken)
     {
@@ -61,7 +75,7 @@ public sealed partial class Dispatcher(
 
     private void Accept(HandedMessage message)
     {
-        var inHand = new MessageInHand(message.Message, message.Recipients.Count, handed: true, signer, hand);
+        var inHand = new MessageInHand(message.Message, message.Recipients.Count, message.Leased, handed: true, message.Message.Weight, signer, hand);
         foreach (var recipient in message.Recipients)
         {
             Dispatch(recipient, inHand);
@@ -74,11 +88,11 @@ public sealed partial class Dispatcher(
         {
             try
             {
-                var more = node.IsAlive && health.IsHealthy && await ClaimAsync(stopping);
+                var round = node.IsAlive && health.IsHealthy ? await ClaimAsync(stopping) : Round.Done;
                 lanes.ForgetIdle();
-                if (!more)
+                if (round != Round.More)
                 {
-                    await Task.Delay(options.PollInterval, time, stopping);
+                    await Task.Delay(round == Round.Full ? FullPause : options.PollInterval, time, stopping);
                 }
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -98,39 +112,49 @@ public sealed partial class Dispatcher(
         }
     }
 
-    /// <summary>One round over the table. True if there may be more at once.</summary>
-    private async Task<bool> ClaimAsync(CancellationToken stopping)
+    /// <summary>One round over the table.</summary>
+    private async Task<Round> ClaimAsync(CancellationToken stopping)
     {
         // 1. Which lanes have something due, and how much each may be given.
         var room = hand.Room;
-        if (room == 0)
+        if (room == 0 || hand.RoomForOctets < options.ReadyOctets / 8)
         {
-            return false;
+            return Round.Full;
         }
 
         var now = time.GetUtcNow();
-        var due = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now).ToList();
+        var due = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now && !lanes.IsResting(hand.SiteOf(l.Lane))).ToList();
         var wanted = Share(due, room);
         if (wanted.Count == 0)
         {
-            return false;
+            return due.Count > 0 ? Round.Full : Round.Done;
         }
 
         // 2. Claim. No token: rows that are leased to us must come into our hand.
+        var leased = new LeaseStart(node.Era, now);
         var claimed = await outbox.ClaimDueAsync(wanted, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None);
         hand.Take(claimed);
 
         // 3. Read what they are about, and bring each to its lane.
-        var (read, unreadable) = await ReadAsync(claimed);
+        var read = await ReadAsync(claimed);
+        var contents = new HashSet<MessageId>();
+        var beyond = new List<ClaimedRecipient>();
         foreach (var recipients in claimed.GroupBy(c => c.Id.Message))
         {
             var list = recipients.ToList();
-            if (read.TryGetValue(recipients.Key, out var message))
+            if (read.Messages.TryGetValue(recipients.Key, out var message))
             {
-                var inHand = new MessageInHand(message, list.Count, handed: false, signer, hand);
+                // The messages of a request share their content; it counts with the first of them.
+                var size = Message.WeightOfRest + (contents.Add(recipients.Key.RequestId) ? message.Content.Weight : 0);
+                hand.CountClaimed(size);
+                var inHand = new MessageInHand(message, list.Count, leased, handed: false, size, signer, hand);
                 list.ForEach(r => Dispatch(r, inHand));
             }
-            else if (unreadable.Contains(recipients.Key))
+            else if (read.Beyond.Contains(recipients.Key))
+            {
+                beyond.AddRange(list);
+            }
+            else if (read.Unreadable.Contains(recipients.Key))
             {
                 list.ForEach(r => context.Track(deliverer.SettleFaultAsync(
                     r, OnUnknown.Retry, "the stored message can't be read by this version of the program; our log says why")));
@@ -143,14 +167,24 @@ public sealed partial class Dispatcher(
             }
         }
 
-        return claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Count);
+        if (beyond.Count > 0)
+        {
+            // Not due at once, or they would be claimed and given back until there is room.
+            beyond.ForEach(r => hand.LetGo(r.Id, r.Attempt));
+            await outbox.GiveBackAsync([.. beyond.Select(r => (r, now + NoRoomPause, (string?)null))], CancellationToken.None);
+            return Round.Full;
+        }
+
+        return claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Count) ? Round.More
+            : wanted.Count < due.Count ? Round.Full
+            : Round.Done;
     }
 
-    private async Task<(Dictionary<MessageId, Message> Read, HashSet<MessageId> Unreadable)> ReadAsync(List<ClaimedRecipient> claimed)
+    private async Task<MessagesRead> ReadAsync(List<ClaimedRecipient> claimed)
     {
         try
         {
-            return await messages.ReadAsync([.. claimed.Select(c => c.Id.Message).Distinct()], CancellationToken.None);
+            return await messages.ReadAsync([.. claimed.Select(c => c.Id.Message).Distinct()], hand.RoomForOctets, CancellationToken.None);
         }
         catch
         {
@@ -171,11 +205,15 @@ public sealed partial class Dispatcher(
         }
 
         var part = Math.Max(10, room / due.Count);
+        var leastRoom = Math.Max(1, options.ReadyRecipients / 32);
         var start = Random.Shared.Next(due.Count);
         for (var i = 0; i < due.Count && room > 0; i++)
         {
             var lane = due[(start + i) % due.Count].Lane;
-            var count = Math.Min(Math.Min(lanes.RoomOf(sites.GetValueOrDefault(lane, lane)), part), room);
+
+            // Not for every place that falls free: a claim of ten costs nearly what a claim of a thousand costs.
+            var roomOfLane = hand.RoomFor(lane);
+            var count = roomOfLane < leastRoom ? 0 : Math.Min(Math.Min(roomOfLane, part), room);
             if (count > 0)
             {
                 wanted.Add((lane, count));
@@ -218,11 +256,7 @@ public sealed partial class Dispatcher(
         switch (plan)
         {
             case RoutePlan.Hosts hosts:
-                if (sites.Count < MaxKnownSites)
-                {
-                    sites[recipient.Lane] = hosts.Lane;
-                }
-
+                hand.NoteSite(recipient.Lane, hosts.Lane);
                 var work = new Work(recipient, message, hosts);
                 if (!lanes.TryEnqueue(work))
                 {

@@ -69,7 +69,7 @@ public sealed class Lane(string key, LaneContext context)
     {
         try
         {
-            await context.Connections.WaitAsync(context.Stopping);
+            await context.TakeConnectionAsync();
         }
         catch (OperationCanceledException)
         {
@@ -91,7 +91,7 @@ public sealed class Lane(string key, LaneContext context)
         }
         finally
         {
-            context.Connections.Release();
+            context.ReleaseConnection();
         }
     }
 
@@ -114,7 +114,8 @@ public sealed class Lane(string key, LaneContext context)
             try
             {
                 // Not a timer that calls Cancel: one that fires while we dispose would throw on a thread of the pool, and end the process.
-                using var idled = new CancellationTokenSource(context.Options.IdleTimeout, context.Time);
+                using var idled = new CancellationTokenSource(
+                    context.IsConnectionWanted ? TimeSpan.Zero : context.Options.IdleTimeout, context.Time);
                 using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping, idled.Token);
                 more = await ready.Reader.WaitToReadAsync(patience.Token);
             }
@@ -154,7 +155,15 @@ public sealed class Lane(string key, LaneContext context)
         {
             // Nothing new may start while outcomes can't be stored, or while others may have taken what we hold.
             await context.WaitUntilAllowedAsync();
-            Observe(await context.Deliverer.DeliverAsync(work, connection, context.Aborting));
+            if (!await context.StillHoldsAsync(work))
+            {
+                return;
+            }
+
+            // A host that takes its time with every line must not outlast the lease: another node would deliver beside us.
+            using var limit = new CancellationTokenSource(context.AttemptLimit, context.Time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(context.Aborting, limit.Token);
+            Observe(await context.Deliverer.DeliverAsync(work, connection, either.Token));
             work.InHand.LetGo();
         }
         catch (OperationCanceledException) when (context.Stopping.IsCancellationRequested)

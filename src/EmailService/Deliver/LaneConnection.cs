@@ -108,9 +108,16 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
         if (session is { } old)
         {
             session = null;
-            if (old.IsUsable)
+            try
             {
-                await old.QuitAsync(CancellationToken.None);
+                if (old.IsUsable)
+                {
+                    await old.QuitAsync(CancellationToken.None);
+                }
+            }
+            catch (Exception)
+            {
+                // Good manners only. A worker that ended here would be counted for ever, and its lane come to a stand one by one.
             }
 
             await old.DisposeAsync();

@@ -10,11 +10,13 @@ namespace EmailService.Deliver;
 
 /// <summary>What the lanes share: limits, the way to the deliverer, and the way back for what was not delivered.</summary>
 public sealed partial class LaneContext(
-    Deliverer deliverer, OutboxStore outbox, Hand hand, StoreHealth health, NodeRegistry node, DeliverOptions options,
+    Deliverer deliverer, OutboxStore outbox, Hand hand, StoreHealth health, NodeRegistry node, DeliverOptions options, OutboxOptions outboxOptions,
     PlatformOptions platform, TlsTrust trust, TimeProvider time, ILogger<LaneContext> logger) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource aborting = new();
+    private readonly SemaphoreSlim connections = new(options.Connections);
+    private int wanting;
     private readonly ConcurrentDictionary<Task, byte> running = new();
     private readonly ConcurrentQueue<Work> returned = new();
     private readonly SmtpClientOptions smtp = new()
@@ -34,6 +36,9 @@ public sealed partial class LaneContext(
 
     public DeliverOptions Options => options;
 
+    /// <summary>Recipients that wait for one lane in memory at most.</summary>
+    public int MostWaiting => Math.Max(1, outboxOptions.ReadyRecipients / 2);
+
     public TimeProvider Time => time;
 
     /// <summary>Set at the start of a stop: no new work.</summary>
@@ -42,7 +47,24 @@ public sealed partial class LaneContext(
     /// <summary>Set near the end of a stop: what has not come to the end of its data is broken off.</summary>
     public CancellationToken Aborting => aborting.Token;
 
-    public SemaphoreSlim Connections { get; } = new(options.Connections);
+    /// <summary>A worker waits because all connections are taken: those without work are to end at once.</summary>
+    public bool IsConnectionWanted => Volatile.Read(ref wanting) > 0;
+
+    /// <summary>Waits for one of the connections; <see cref="ReleaseConnection"/> gives it back.</summary>
+    public async Task TakeConnectionAsync()
+    {
+        Interlocked.Increment(ref wanting);
+        try
+        {
+            await connections.WaitAsync(Stopping);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref wanting);
+        }
+    }
+
+    public void ReleaseConnection() => connections.Release();
 
     public LaneConnection NewConnection() => new(smtp, options, time);
 
@@ -61,6 +83,42 @@ public sealed partial class LaneContext(
         {
             await Task.Delay(TimeSpan.FromMilliseconds(200), Stopping);
         }
+    }
+
+    /// <summary>How long one attempt may take: it starts with half of its lease before it at least (<see cref="StillHoldsAsync"/>), and
+    /// the time of the final reply is not counted, as that is always awaited.</summary>
+    public TimeSpan AttemptLimit { get; } = TimeSpan.FromTicks(Math.Max(
+        TimeSpan.TicksPerMinute, (outboxOptions.LeaseDuration / 2 - options.FinalReplyTimeout - TimeSpan.FromMinutes(1)).Ticks));
+
+    /// <summary>Whether a recipient is still ours to deliver to. Others may have taken it if we were silent for as long as a lease outlives
+    /// its node's silence, or if it waited in its lane for as long as a lease lasts: then the table is asked.</summary>
+    public async ValueTask<bool> StillHoldsAsync(Work work)
+    {
+        var now = time.GetUtcNow();
+        if (work.InHand.Leased.Era == node.Era && now - work.InHand.Leased.At < outboxOptions.LeaseDuration / 2)
+        {
+            return true;
+        }
+
+        try
+        {
+            if (await outbox.RenewAsync(work.Claim, node.NodeId, now + outboxOptions.LeaseDuration, CancellationToken.None))
+            {
+                return true;
+            }
+
+            LogTaken(work.Claim.Id.ToString());
+        }
+        catch (Exception exception)
+        {
+            // If the table calls it ours after all, the sweep puts it back.
+            LogNotGivenBack(exception, 1);
+            health.ReportFailure(exception);
+        }
+
+        hand.LetGo(work.Claim.Id, work.Claim.Attempt);
+        work.InHand.LetGo();
+        return false;
     }
 
     /// <summary>The lane rests: the claim goes back to the table, or to its end if its time is over.</summary>
@@ -135,7 +193,7 @@ public sealed partial class LaneContext(
     {
         stopping.Dispose();
         aborting.Dispose();
-        Connections.Dispose();
+        connections.Dispose();
     }
 
     [LoggerMessage(3010, LogLevel.Error, "{Count} claims could not be given back; their leases will bring them back")]
@@ -143,6 +201,9 @@ public sealed partial class LaneContext(
 
     [LoggerMessage(3011, LogLevel.Error, "Delivering to {Recipient} in lane {Lane} failed on our side; the recipient goes back into the queue")]
     private partial void LogFailed(Exception exception, string recipient, string lane);
+
+    [LoggerMessage(3013, LogLevel.Warning, "{Recipient} was taken by another node while it waited here; it is left to that node")]
+    private partial void LogTaken(string recipient);
 
     [LoggerMessage(3012, LogLevel.Information, "Delivery has stopped; {Count} claims went back into the queue")]
     private partial void LogStopped(int count);

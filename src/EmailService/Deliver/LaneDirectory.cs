@@ -16,8 +16,8 @@ public sealed class LaneDirectory(LaneContext context)
                 lanes[work.Plan.Lane] = lane = new Lane(work.Plan.Lane, context);
             }
 
-            // Twice what is claimed for it: what was handed over by Accept, for many domains, may come on top.
-            if (lane.Waiting >= 2 * context.Options.ReadyPerLane)
+            // The hand shares its room by lanes as far as it knows them; a thousand new domains of one site it does not.
+            if (lane.Waiting >= context.MostWaiting)
             {
                 return false;
             }
@@ -28,14 +28,12 @@ public sealed class LaneDirectory(LaneContext context)
         }
     }
 
-    /// <summary>How many more recipients the lane may be given now: none while it rests or is full.</summary>
-    public int RoomOf(string key)
+    /// <summary>The lane gets nothing now.</summary>
+    public bool IsResting(string key)
     {
         lock (gate)
         {
-            return !lanes.TryGetValue(key, out var lane) ? context.Options.ReadyPerLane
-                : lane.RestsUntil is not null ? 0
-                : Math.Max(0, context.Options.ReadyPerLane - lane.Waiting);
+            return lanes.TryGetValue(key, out var lane) && lane.RestsUntil is not null;
         }
     }
 

@@ -14,9 +14,10 @@ public static class Settling
     /// <param name="lane">Where the recipient waits if it waits: the MX site that was tried.</param>
     /// <param name="processedAt">When the message was composed; null if it was not.</param>
     /// <param name="chance">From 0 to below 1, for the jitter of the retry schedule.</param>
+    /// <param name="rules">They name a bounce.</param>
     public static Settlement Of(
         ClaimedRecipient claim, OnUnknown onUnknown, string? lane, Outcome outcome, IReadOnlyList<AttemptStep> steps,
-        DateTimeOffset? processedAt, DateTimeOffset now, OutboxOptions options, double chance)
+        DateTimeOffset? processedAt, DateTimeOffset now, OutboxOptions options, double chance, ReplyRules rules)
     {
         var (end, dueAt, kind) = Next(claim, onUnknown, outcome, now, options, chance);
         var reply = OneLine(outcome.Reply);
@@ -31,7 +32,7 @@ public static class Settling
             ProcessedAt = claim.Processed ? null : processedAt,
             Lane = lane,
             Reply = reply,
-            DetailJson = Detail(outcome, end, dueAt, reply, steps),
+            DetailJson = Detail(outcome, end, dueAt, reply, steps, rules),
             Steps = steps,
         };
     }
@@ -69,7 +70,8 @@ public static class Settling
         }
     }
 
-    private static string Detail(Outcome outcome, RecipientState? end, DateTimeOffset? dueAt, string reply, IReadOnlyList<AttemptStep> steps)
+    private static string Detail(
+        Outcome outcome, RecipientState? end, DateTimeOffset? dueAt, string reply, IReadOnlyList<AttemptStep> steps, ReplyRules rules)
     {
         var last = steps.Count > 0 ? steps[^1] : null;
         var buffer = new ArrayBufferWriter<byte>(512);
@@ -107,7 +109,7 @@ public static class Settling
 
             if (end is RecipientState.Bounced or RecipientState.Expired)
             {
-                var (type, classification) = BounceClass.Of(outcome.Reply, outcome.Scope, end.Value);
+                var (type, classification) = BounceClass.Of(outcome.Reply, outcome.Scope, end.Value, rules);
                 json.WriteString("type", type);
                 json.WriteString("classification", classification);
             }

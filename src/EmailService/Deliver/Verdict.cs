@@ -80,7 +80,7 @@ public static class Verdict
             SmtpFailureKind.ProtocolError => (new EnhancedStatusCode(4, 5, 0), "the host does not speak SMTP as it should"),
             SmtpFailureKind.TlsFailed => (new EnhancedStatusCode(4, 7, 5), "TLS failed"),
             SmtpFailureKind.Refused => (new EnhancedStatusCode(4, 0, 0), "refused"),
-            SmtpFailureKind.Aborted => (new EnhancedStatusCode(4, 3, 2), "we are stopping"),
+            SmtpFailureKind.Aborted => (new EnhancedStatusCode(4, 3, 2), "broken off by us"),
         };
         return SmtpReply.Local(451, status, $"{what} at {StageNames.Of(stage)}{(detail is null ? "" : ": " + detail)}");
     }

@@ -10,20 +10,26 @@ public sealed class MessageInHand
 {
     private readonly Lazy<Task<SignedMessage?>> signed;
     private readonly Hand hand;
+    private readonly int size;
     private int open;
 
-    public MessageInHand(Message message, int recipients, bool handed, MessageSigner signer, Hand hand)
+    public MessageInHand(Message message, int recipients, LeaseStart leased, bool handed, int size, MessageSigner signer, Hand hand)
     {
         Message = message;
         this.hand = hand;
         open = recipients;
+        this.size = size;
+        Leased = leased;
         IsHanded = handed;
         signed = new Lazy<Task<SignedMessage?>>(() => signer.SignAsync(message, CancellationToken.None).AsTask());
     }
 
     public Message Message { get; }
 
-    /// <summary>Its content counts against the room that Accept reserved.</summary>
+    /// <summary>When its recipients were leased to this node.</summary>
+    public LeaseStart Leased { get; }
+
+    /// <summary>Its content counts against the room that Accept reserved, not against that of what is read from the table.</summary>
     public bool IsHanded { get; }
 
     public Task<SignedMessage?> SignAsync() => signed.Value;
@@ -31,9 +37,18 @@ public sealed class MessageInHand
     /// <summary>One recipient fewer; with the last one the content is let go.</summary>
     public void LetGo()
     {
-        if (Interlocked.Decrement(ref open) == 0 && IsHanded)
+        if (Interlocked.Decrement(ref open) != 0)
         {
-            hand.LetGoOfContent(Message.Weight);
+            return;
+        }
+
+        if (IsHanded)
+        {
+            hand.LetGoOfContent(size);
+        }
+        else
+        {
+            hand.CountClaimed(-size);
         }
     }
 }

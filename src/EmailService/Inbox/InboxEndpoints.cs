@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -19,22 +20,27 @@ internal static class InboxEndpoints
     };
 
     public static async Task<IResult> PageAsync(
-        HttpContext context, InboxStore store, TimeProvider time, CatchAllEndPoint host, long? before, string? to)
+        HttpContext context, InboxStore store, TimeProvider time, CatchAllEndPoint host, string? before, string? to)
     {
+        if (Problems(before, to, null) is { Count: > 0 } problems)
+        {
+            return ApiErrors.Result(StatusCodes.Status400BadRequest, problems);
+        }
+
         var (entries, next) = await ReadAsync(store, before, to, PageSize, context.RequestAborted);
         Guard(context, "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
         return Results.Content(
             InboxPages.List(entries, to, before is null, next, time.GetUtcNow(), host.EndPoint?.ToString()), "text/html", Encoding.UTF8);
     }
 
-    public static async Task<IResult> ListAsync(HttpContext context, InboxStore store, long? before, string? to, int? limit)
+    public static async Task<IResult> ListAsync(HttpContext context, InboxStore store, string? before, string? to, string? limit)
     {
-        if (limit is < 1 or > 1000)
+        if (Problems(before, to, limit) is { Count: > 0 } problems)
         {
-            return ApiErrors.BadRequest($"found {limit}, expected 1 to 1000", "limit");
+            return ApiErrors.Result(StatusCodes.Status400BadRequest, problems);
         }
 
-        var (entries, next) = await ReadAsync(store, before, to, limit ?? PageSize, context.RequestAborted);
+        var (entries, next) = await ReadAsync(store, before, to, limit is null ? PageSize : Number(limit)!.Value, context.RequestAborted);
         Guard(context, null);
         return Results.Json(new { Messages = entries, Next = next }, Json);
     }
@@ -125,11 +131,36 @@ internal static class InboxEndpoints
     }
 
     private static async Task<(IReadOnlyList<InboxEntry> Entries, long? Next)> ReadAsync(
-        InboxStore store, long? before, string? to, int limit, CancellationToken cancel)
+        InboxStore store, string? before, string? to, int limit, CancellationToken cancel)
     {
-        var entries = await store.ListAsync(before ?? long.MaxValue, string.IsNullOrEmpty(to) ? null : to, limit + 1, cancel);
+        var entries = await store.ListAsync(before is null ? long.MaxValue : long.Parse(before, NumberStyles.None, CultureInfo.InvariantCulture), string.IsNullOrEmpty(to) ? null : to, limit + 1, cancel);
         return entries.Count > limit ? ([.. entries.Take(limit)], entries[limit - 1].Id) : (entries, null);
     }
+
+    private static List<FieldError> Problems(string? before, string? to, string? limit)
+    {
+        var problems = new List<FieldError>();
+        if (before is not null && !long.TryParse(before, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+        {
+            problems.Add(new FieldError($"found \"{before}\", expected the id of a mail", "before"));
+        }
+
+        // No text of PostgreSQL's holds a NUL.
+        if (to?.Contains('\0', StringComparison.Ordinal) == true)
+        {
+            problems.Add(new FieldError("found a NUL character (%00); leave it out", "to"));
+        }
+
+        if (limit is not null && Number(limit) is null)
+        {
+            problems.Add(new FieldError($"found \"{limit}\", expected 1 to 1000", "limit"));
+        }
+
+        return problems;
+    }
+
+    private static int? Number(string limit) =>
+        int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= 1000 ? number : null;
 
     private static string FileName(MimeEntity part, int n)
     {

@@ -90,6 +90,7 @@ internal static class InboxPages
         .row:hover { background: #f1f5fb; text-decoration: none; }
         .row span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
         .what b { font-weight: 600; }
+        .who, .what b, .from, dd { unicode-bidi: isolate; }
         .from { margin-left: .75rem; }
         .empty { text-align: center; padding: 4rem 1rem; color: var(--soft); }
         .older { text-align: center; }

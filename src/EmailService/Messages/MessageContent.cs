@@ -15,6 +15,10 @@ public sealed record MessageContent
     /// <summary>Only to mail hosts that prove who they are under TLS and pass the demand on (REQUIRETLS, RFC 8689); else the message bounces.</summary>
     public bool RequireTls { get; init; }
 
+    /// <summary>About how many octets of memory it holds.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public int Weight => Bodies.Sum(b => b.Value.Length * sizeof(char)) + Attachments.Sum(a => a.Content.Length);
+
     internal static readonly IReadOnlyDictionary<string, string> EmptyHeaders = new Dictionary<string, string>();
 }
 
@@ -73,7 +77,8 @@ public sealed record Message
     public string Subject => Personalization.Subject ?? Content.Subject ?? "";
 
     /// <summary>About how many octets of memory it holds while it waits. The content counts once a request.</summary>
-    public int Weight => 1024 + (Id.Index > 0
-        ? 0
-        : Content.Bodies.Sum(b => b.Value.Length * sizeof(char)) + Content.Attachments.Sum(a => a.Content.Length));
+    public int Weight => WeightOfRest + (Id.Index > 0 ? 0 : Content.Weight);
+
+    /// <summary>The same without the content.</summary>
+    public const int WeightOfRest = 1024;
 }

@@ -45,7 +45,7 @@ internal sealed partial class NotifyLoop(
                 await queue.PruneAsync(time.GetUtcNow() - options.KeepDeliveries, stopping);
             }
         }
-        catch (Exception e) when (e is NpgsqlException or TimeoutException)
+        catch (Exception e) when (e is not OperationCanceledException || !stopping.IsCancellationRequested)
         {
             LogStoreFailed(e.Message);
         }

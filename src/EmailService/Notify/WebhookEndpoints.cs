@@ -125,9 +125,11 @@ public static class WebhookEndpoints
 
     private static async Task<(WebhookChange? Change, IResult? Refusal)> ReadBodyAsync(HttpContext context, bool isNew)
     {
-        if (!context.Request.HasJsonContentType())
+        // Missing is taken for JSON, as by the requests to send.
+        if (!string.IsNullOrWhiteSpace(context.Request.ContentType) && !context.Request.HasJsonContentType())
         {
-            return (null, ApiErrors.Result(StatusCodes.Status415UnsupportedMediaType, "Content-Type should be application/json."));
+            return (null, ApiErrors.Result(StatusCodes.Status415UnsupportedMediaType, "Content-Type should be application/json",
+                help: $"Found \"{context.Request.ContentType}\"."));
         }
 
         var buffer = new byte[WebhookRequest.MaxBytes + 1];

@@ -10,4 +10,7 @@ public sealed record ClaimedRecipient(
     RecipientId Id, int AccountId, string Address, string Lane, int Attempt, DateTimeOffset ExpiresAt, bool Processed);
 
 /// <summary>A message accepted on this node, committed as leased to it, and handed over in memory.</summary>
-public sealed record HandedMessage(Message Message, IReadOnlyList<ClaimedRecipient> Recipients);
+public sealed record HandedMessage(Message Message, IReadOnlyList<ClaimedRecipient> Recipients, LeaseStart Leased);
+
+/// <summary>When a lease began: in which era of its node (<see cref="Platform.NodeRegistry.Era"/>), and at what time.</summary>
+public readonly record struct LeaseStart(long Era, DateTimeOffset At);

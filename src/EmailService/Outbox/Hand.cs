@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Threading.Channels;
 using EmailService.Messages;
 
@@ -9,17 +8,28 @@ namespace EmailService.Outbox;
 /// <para>Accept asks for room first (<see cref="TryReserve"/>), commits the rows as leased, and hands over.
 /// Without room, or on a node that does not deliver, the rows are committed as queued. What the
 /// table calls leased to this node and is not in here was lost on the way (a commit whose
-/// answer never came); the sweep gives it back.</para></summary>
+/// answer never came); the sweep gives it back.</para>
+/// <para>Room is shared by lanes, as switches share a buffer: a lane may hold a part of what is still free, so that however
+/// many lanes stand still, there is room for one more. Accept may fill less of it than claims may, so that a lane
+/// which is accepted for faster than it moves still works off what waits in the table.</para></summary>
 public sealed class Hand(OutboxOptions options)
 {
+    private const int HandedPart = 4;
+    private const int ClaimedPart = 2;
+    private const int MaxKnownSites = 100_000;
+
     private readonly Lock gate = new();
-    private readonly ConcurrentDictionary<RecipientId, int> held = new();
+    private readonly Dictionary<RecipientId, Held> held = [];
+    private readonly Dictionary<string, int> perLane = [];
+    private readonly Dictionary<string, string> sites = [];
     private readonly Channel<HandedMessage> handed = Channel.CreateUnbounded<HandedMessage>(
         new UnboundedChannelOptions { SingleReader = true });
 
-    private int recipients;
     private long octets;
+    private long claimedOctets;
     private bool open;
+
+    private readonly record struct Held(int Attempt, string Lane);
 
     /// <summary>Recipients held now, those with a reserved place included.</summary>
     public int Count
@@ -28,13 +38,25 @@ public sealed class Hand(OutboxOptions options)
         {
             lock (gate)
             {
-                return recipients;
+                return held.Count;
             }
         }
     }
 
     /// <summary>How many more may be claimed from the table.</summary>
     public int Room => Math.Max(0, options.ReadyRecipients - Count);
+
+    /// <summary>Octets of content that may be read from the table: as much again as may be handed over, so that neither stops the other.</summary>
+    public long RoomForOctets
+    {
+        get
+        {
+            lock (gate)
+            {
+                return options.ReadyOctets - claimedOctets;
+            }
+        }
+    }
 
     /// <summary>Messages handed over by Accept, for Deliver to read. What is in it was reserved, so it is bounded.</summary>
     public ChannelReader<HandedMessage> Handed => handed.Reader;
@@ -57,57 +79,88 @@ public sealed class Hand(OutboxOptions options)
         }
     }
 
-    /// <summary>Takes room for a message before its rows are written as leased.</summary>
-    public bool TryReserve(int count, int size)
+    /// <summary>How many more recipients of a lane may be claimed from the table.</summary>
+    public int RoomFor(string lane)
     {
         lock (gate)
         {
-            if (!open || recipients + count > options.ReadyRecipients || octets + size > options.ReadyOctets)
+            return Math.Max(0, RoomFor(SiteOf(lane), ClaimedPart));
+        }
+    }
+
+    /// <summary>The lane that a lane of the table turned out to be, as far as is known.</summary>
+    public string SiteOf(string lane)
+    {
+        lock (gate)
+        {
+            return sites.GetValueOrDefault(lane, lane);
+        }
+    }
+
+    /// <summary>Notes the lane that a lane of the table, a domain at first, turned out to be.</summary>
+    public void NoteSite(string lane, string site)
+    {
+        if (lane == site)
+        {
+            return;
+        }
+
+        lock (gate)
+        {
+            if (sites.Count >= MaxKnownSites)
+            {
+                sites.Clear();
+            }
+
+            sites[lane] = site;
+        }
+    }
+
+    /// <summary>Takes room for a message before its rows are written as leased: for all its recipients or for none.</summary>
+    public bool TryReserve(IReadOnlyList<ClaimedRecipient> recipients, int size)
+    {
+        lock (gate)
+        {
+            if (!open || octets + size > options.ReadyOctets || !Fits(recipients))
             {
                 return false;
             }
 
-            recipients += count;
             octets += size;
+            foreach (var recipient in recipients)
+            {
+                Add(recipient);
+            }
+
             return true;
         }
     }
 
     /// <summary>Gives back room whose rows were not committed.</summary>
-    public void Unreserve(int count, int size)
+    public void Unreserve(IReadOnlyList<ClaimedRecipient> recipients, int size)
     {
-        lock (gate)
+        foreach (var recipient in recipients)
         {
-            recipients -= count;
-            octets -= size;
+            LetGo(recipient.Id, recipient.Attempt);
         }
+
+        LetGoOfContent(size);
     }
 
     /// <summary>Hands over a message whose rows are committed, in the room reserved for it.</summary>
-    public void HandOver(HandedMessage message)
-    {
-        foreach (var recipient in message.Recipients)
-        {
-            held[recipient.Id] = recipient.Attempt;
-        }
-
-        handed.Writer.TryWrite(message);
-    }
+    public void HandOver(HandedMessage message) => handed.Writer.TryWrite(message);
 
     /// <summary>Notes recipients claimed from the table.</summary>
     public void Take(IReadOnlyCollection<ClaimedRecipient> claimed)
     {
-        var more = 0;
-        foreach (var recipient in claimed)
-        {
-            // One that is still here was settled a moment ago, and its place goes over to the new lease.
-            more += held.TryAdd(recipient.Id, recipient.Attempt) ? 1 : 0;
-            held[recipient.Id] = recipient.Attempt;
-        }
-
         lock (gate)
         {
-            recipients += more;
+            foreach (var recipient in claimed)
+            {
+                // One that is still here was settled a moment ago, and its place goes over to the new lease.
+                Remove(recipient.Id);
+                Add(recipient);
+            }
         }
     }
 
@@ -115,11 +168,11 @@ public sealed class Hand(OutboxOptions options)
     /// recipient may have been claimed again since.</summary>
     public void LetGo(RecipientId id, int attempt)
     {
-        if (held.TryRemove(new KeyValuePair<RecipientId, int>(id, attempt)))
+        lock (gate)
         {
-            lock (gate)
+            if (held.TryGetValue(id, out var lease) && lease.Attempt == attempt)
             {
-                recipients--;
+                Remove(id);
             }
         }
     }
@@ -133,5 +186,52 @@ public sealed class Hand(OutboxOptions options)
         }
     }
 
-    public bool Holds(RecipientId id) => held.ContainsKey(id);
+    /// <summary>Content was read from the table, or, with a negative number, is no longer kept.</summary>
+    public void CountClaimed(long size)
+    {
+        lock (gate)
+        {
+            claimedOctets += size;
+        }
+    }
+
+    public bool Holds(RecipientId id)
+    {
+        lock (gate)
+        {
+            return held.ContainsKey(id);
+        }
+    }
+
+    private int RoomFor(string site, int part)
+    {
+        // However small the room is: while one place is free, one lane may have it.
+        var free = options.ReadyRecipients - held.Count;
+        return Math.Min(free, Math.Max(1, free / part)) - perLane.GetValueOrDefault(site);
+    }
+
+    private bool Fits(IReadOnlyList<ClaimedRecipient> recipients)
+    {
+        if (recipients.Count == 1)
+        {
+            return RoomFor(SiteOf(recipients[0].Lane), HandedPart) >= 1;
+        }
+
+        return recipients.GroupBy(r => SiteOf(r.Lane)).All(g => RoomFor(g.Key, HandedPart) >= g.Count());
+    }
+
+    private void Add(ClaimedRecipient recipient)
+    {
+        var site = SiteOf(recipient.Lane);
+        held[recipient.Id] = new Held(recipient.Attempt, site);
+        perLane[site] = perLane.GetValueOrDefault(site) + 1;
+    }
+
+    private void Remove(RecipientId id)
+    {
+        if (held.Remove(id, out var lease) && --perLane[lease.Lane] == 0)
+        {
+            perLane.Remove(lease.Lane);
+        }
+    }
 }

@@ -28,7 +28,7 @@ public sealed record OutboxOptions : ICheckedOptions
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromHours(2);
 
     /// <summary>Recipients that this node holds in memory at most, in hand or ready. Past that they wait in the table.</summary>
-    public int ReadyRecipients { get; init; } = 4000;
+    public int ReadyRecipients { get; init; } = 8000;
 
     /// <summary>Octets of content handed over in memory at most.</summary>
     public long ReadyOctets { get; init; } = 256L * 1024 * 1024;

@@ -112,6 +112,23 @@ public sealed class OutboxStore(NpgsqlDataSource db)
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
+    private const string RenewSql = """
+        UPDATE outbox SET leased_until = $5
+         WHERE message_id = $1 AND n = $2 AND attempts = $3 AND node_id = $4 AND state = 'leased'
+        """;
+
+    /// <summary>Lengthens a lease. False if it is not ours any more: its recipient is somebody else's.</summary>
+    public async Task<bool> RenewAsync(ClaimedRecipient claim, long nodeId, DateTimeOffset leasedUntil, CancellationToken cancellationToken)
+    {
+        await using var command = db.CreateCommand(RenewSql);
+        command.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = claim.Id.Message.Value });
+        command.Parameters.Add(new NpgsqlParameter<short> { TypedValue = claim.Id.N });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = claim.Attempt });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = nodeId });
+        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = leasedUntil.UtcDateTime });
+        return await command.ExecuteNonQueryAsync(cancellationToken) == 1;
+    }
+
     // Index outbox_leased. What a node that no longer lives holds, or what is held too long. Our own
     // is left to the comparison with the hand: after an outage our heartbeat may look old to ourselves.
     private const string FindAbandonedSql = """

@@ -38,13 +38,14 @@ public sealed partial class QueueGauges : BackgroundService
             {
                 await MeasureAsync(stoppingToken);
             }
-            catch (NpgsqlException exception)
-            {
-                LogFailed(exception.Message);
-            }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
                 return;
+            }
+            catch (Exception exception)
+            {
+                // Whatever it was: what leaves a background service ends the process.
+                LogFailed(exception.Message);
             }
 
             await Task.Delay(Interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

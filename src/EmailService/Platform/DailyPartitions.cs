@@ -32,7 +32,7 @@ public sealed partial class DailyPartitions(NpgsqlDataSource db, TimeProvider ti
             {
                 return;
             }
-            catch (NpgsqlException exception)
+            catch (Exception exception)
             {
                 LogFailed(exception);
             }

@@ -31,6 +31,7 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
     private Task beating = Task.CompletedTask;
     private bool disposed;
     private long lastBeat;
+    private long era;
     private bool registered;
     private bool stopped;
 
@@ -45,6 +46,10 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
 
     /// <summary>False when others may have taken what we hold: then no new attempt may start.</summary>
     public bool IsAlive => registered && !stopped && Stopwatch.GetElapsedTime(Volatile.Read(ref lastBeat)) < TimeToLive;
+
+    /// <summary>Counts the times that this node came back from a silence in which others may have taken what it holds. What was
+    /// leased in an earlier era is to be looked up again before anything is done with it.</summary>
+    public long Era => Volatile.Read(ref era);
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -178,6 +183,12 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
         command.Parameters.Add(new() { Value = NodeId });
         command.Parameters.Add(new() { Value = TimeToLive });
         LiveNodes = 1 + (int)(await command.ExecuteScalarAsync(cancellation))!;
+        if (Stopwatch.GetElapsedTime(Volatile.Read(ref lastBeat)) >= TimeToLive)
+        {
+            // Before we count as alive again, so that nobody starts with what was leased before.
+            Interlocked.Increment(ref era);
+        }
+
         Volatile.Write(ref lastBeat, sent);
     }
 

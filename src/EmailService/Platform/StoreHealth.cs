@@ -71,8 +71,8 @@ public sealed partial class StoreHealth(NpgsqlDataSource database, TimeProvider 
     /// of ours being wrong, which the next attempt would not cure.</summary>
     public static bool IsStoreAtFault(Exception exception) => exception switch
     {
-        // 08 connection, 53 no resources (disk full), 57P operator intervention, 58 system error, XX internal or corrupted, 25006 read-only.
-        PostgresException e => e.SqlState is ['0', '8', ..] or ['5', '3', ..] or ['5', '7', 'P', ..] or ['5', '8', ..] or ['X', 'X', ..] or "25006",
+        // 08 connection, 53 no resources (disk full), 57P operator intervention, 58 system error, XX internal or corrupted, 25006 read-only, 57014 the server's own timeout.
+        PostgresException e => e.SqlState is ['0', '8', ..] or ['5', '3', ..] or ['5', '7', 'P', ..] or ['5', '8', ..] or ['X', 'X', ..] or "25006" or "57014",
         NpgsqlException or TimeoutException or System.Net.Sockets.SocketException or IOException => true,
         _ => false,
     };

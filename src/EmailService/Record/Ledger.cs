@@ -90,7 +90,7 @@ public sealed partial class Ledger(
 
                 return;
             }
-            catch (Exception refused) when (IsRefusal(refused) && batch[0].Settlement.Steps.Count > 0)
+            catch (Exception refused) when (IsRefusal(refused) && batch[0].Settlement is { Steps.Count: > 0 } or { DetailJson: not null })
             {
                 // The fact matters more than its story: rather without transcript and detail than not at all.
                 LogRefused(refused, batch[0].Settlement.Recipient.ToString());
@@ -115,7 +115,8 @@ public sealed partial class Ledger(
     }
 
     /// <summary>It is about what is to be stored, by the server's word or the driver's, not about the store.</summary>
-    private static bool IsRefusal(Exception exception) => exception is PostgresException { IsTransient: false } or ArgumentException or InvalidCastException;
+    private static bool IsRefusal(Exception exception) => !StoreHealth.IsStoreAtFault(exception)
+        && exception is PostgresException { IsTransient: false } or ArgumentException or InvalidCastException;
 
     private static TimeSpan Backoff(int failures) =>
         TimeSpan.FromMilliseconds(Math.Min(100 * Math.Pow(2, Math.Min(failures, 10)), 5000));

@@ -7,6 +7,7 @@ public static class RecordServices
     public static WebApplicationBuilder AddRecord(this WebApplicationBuilder builder)
     {
         builder.AddOptions<RecordOptions>("Record");
+        builder.Services.AddSingleton(s => ReplyRulesReader.Load(s.GetRequiredService<RecordOptions>().ReplyRules));
         builder.Services.AddSingleton<LedgerStore>();
         builder.Services.AddSingleton<RecordMetrics>();
         builder.Services.AddSingleton<Ledger>();

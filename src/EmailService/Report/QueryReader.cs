@@ -23,7 +23,19 @@ internal sealed class QueryReader(IQueryCollection query)
             problems.Add((name, $"found {values.Count} values, expected one"));
         }
 
-        return values.Count == 0 || string.IsNullOrEmpty(values[0]) ? null : values[0];
+        if (values.Count == 0 || string.IsNullOrEmpty(values[0]))
+        {
+            return null;
+        }
+
+        // No text of PostgreSQL's holds one.
+        if (values[0]!.Contains('\0', StringComparison.Ordinal))
+        {
+            problems.Add((name, "found a NUL character (%00); leave it out"));
+            return null;
+        }
+
+        return values[0];
     }
 
     public int Number(string name, int usual, int least, int most)

@@ -38,6 +38,16 @@ public sealed class AccountsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Looking_for_an_account_makes_none()
+    {
+        var accounts = new AccountStore(database.DataSource);
+
+        Assert.Equal(account, await accounts.GetAsync("default", default));
+        await Assert.ThrowsAsync<OperatorException>(() => accounts.GetAsync("defualt", default));
+        Assert.Null(await accounts.FindAsync("defualt", default));
+    }
+
+    [Fact]
     public async Task The_database_does_not_know_the_secret()
     {
         var made = await keys.CreateAsync(account, "shop", default);

@@ -48,6 +48,12 @@ public sealed class QuickstartTests
 
         using var nameless = await service.Client.PostAsync("/v1/keys", new StringContent("{}"));
         Assert.Equal(HttpStatusCode.BadRequest, nameless.StatusCode);
+        using var escape = await service.Client.PostAsync("/v1/keys", new StringContent("""{"name":"a\u001b[31mb"}"""));
+        Assert.Equal(HttpStatusCode.BadRequest, escape.StatusCode);
+        using var brotli = new StringContent("{}");
+        brotli.Headers.ContentEncoding.Add("br");
+        using var unknown = await service.Client.PostAsync("/v1/keys", brotli);
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, unknown.StatusCode);
 
         using var revoked = await service.Client.DeleteAsync($"/v1/keys/{id}");
         Assert.Equal(HttpStatusCode.NoContent, revoked.StatusCode);

@@ -57,6 +57,19 @@ public sealed class MessageComposerTests
         Assert.Throws<MimeFieldException>(() => MessageComposer.Compose(bad));
     }
 
+    [Fact]
+    public void Substitutions_that_would_make_gigabytes_are_a_fault_of_the_message_alone()
+    {
+        var message = Make();
+        message = message with
+        {
+            Content = message.Content with { Bodies = [new MessageBody("text/plain", new string('a', 1_000_000))] },
+            Personalization = message.Personalization with { Substitutions = new Dictionary<string, string> { ["a"] = new('b', 9000) } },
+        };
+
+        Assert.Throws<MimeFieldException>(() => MessageComposer.Compose(message));
+    }
+
     private static Message Make() => new()
     {
         Id = MessageId.NewRequest(Now),

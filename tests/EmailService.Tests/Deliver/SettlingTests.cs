@@ -101,6 +101,6 @@ public sealed class SettlingTests
             StartedAt = Now, Duration = TimeSpan.Zero, Disposition = disposition, Stage = "rcpt", MailHost = "mx.shop.test", Remote = "127.0.0.1:25", Tls = "TLS 1.3",
         };
         return Settling.Of(
-            claim, onUnknown, "mx:mx.shop.test", new Outcome(disposition, FailureScope.Recipient, SmtpStage.RcptTo, reply), [step], Now, Now, Options, 0.5);
+            claim, onUnknown, "mx:mx.shop.test", new Outcome(disposition, FailureScope.Recipient, SmtpStage.RcptTo, reply), [step], Now, Now, Options, 0.5, ReplyRules.Shipped);
     }
 }

@@ -155,6 +155,19 @@ public sealed class InboxTests : IAsyncLifetime
         Assert.NotEqual(0, errors.GetArrayLength());
     }
 
+    [Theory]
+    [InlineData("/inbox?to=a%00b", "to")]
+    [InlineData("/inbox.json?to=%00", "to")]
+    [InlineData("/inbox?before=abc", "before")]
+    [InlineData("/inbox.json?limit=many", "limit")]
+    public async Task A_parameter_that_cannot_be_read_is_named(string path, string field)
+    {
+        var (status, errors) = await world.RefusedAsync(path);
+
+        Assert.Equal(400, status);
+        Assert.Equal(field, Assert.Single(errors.EnumerateArray()).GetProperty("field").GetString());
+    }
+
     [Fact]
     public async Task Only_the_newest_are_kept()
     {

@@ -81,6 +81,17 @@ public sealed class WebhookEndpointsTests
     }
 
     [Fact]
+    public async Task A_missing_content_type_is_taken_for_JSON_and_another_is_named()
+    {
+        await using var api = await Api.StartAsync();
+        await api.SendAsync(HttpMethod.Post, "/v1/webhooks", """{"url":"http://a.example/"}""", HttpStatusCode.Created, type: null);
+        var refused = await api.SendAsync(
+            HttpMethod.Post, "/v1/webhooks", """{"url":"http://b.example/"}""", HttpStatusCode.UnsupportedMediaType, "application/x-www-form-urlencoded");
+
+        Assert.Equal("Found \"application/x-www-form-urlencoded\".", refused.GetProperty("errors")[0].GetProperty("help").GetString());
+    }
+
+    [Fact]
     public async Task The_same_url_twice_or_too_many_webhooks_are_a_conflict()
     {
         await using var api = await Api.StartAsync(new NotifyOptions { MaxPerAccount = 2 });
@@ -193,12 +204,17 @@ public sealed class WebhookEndpointsTests
 
         public void ForgetKey() => client.DefaultRequestHeaders.Authorization = null;
 
-        public async Task<JsonElement> SendAsync(HttpMethod method, string path, string? body = null, HttpStatusCode expected = HttpStatusCode.OK)
+        public async Task<JsonElement> SendAsync(HttpMethod method, string path, string? body = null, HttpStatusCode expected = HttpStatusCode.OK, string? type = "application/json")
         {
             using var request = new HttpRequestMessage(method, path)
             {
-                Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json"),
+                Content = body is null ? null : new StringContent(body, Encoding.UTF8),
             };
+            if (request.Content is { } content)
+            {
+                content.Headers.ContentType = type is null ? null : new MediaTypeHeaderValue(type);
+            }
+
             using var response = await client.SendAsync(request);
             Assert.Equal((expected, body), (response.StatusCode, body));
             if (expected == HttpStatusCode.NoContent)

@@ -11,16 +11,45 @@ public sealed class HandTests
     [Fact]
     public void Nothing_is_reserved_before_delivery_runs_or_beyond_the_room()
     {
-        Assert.False(hand.TryReserve(1, 1));
+        Assert.False(hand.TryReserve(Claims(1), 1));
         hand.Open();
-        Assert.False(hand.TryReserve(11, 1));
-        Assert.False(hand.TryReserve(1, 1001));
-        Assert.True(hand.TryReserve(10, 1000));
-        Assert.False(hand.TryReserve(1, 1));
-        Assert.Equal(0, hand.Room);
-        hand.Unreserve(10, 1000);
+        Assert.False(hand.TryReserve(Claims(3), 1));
+        Assert.False(hand.TryReserve(Claims(1), 1001));
+        var two = Claims(2);
+        Assert.True(hand.TryReserve(two, 1000));
+        Assert.False(hand.TryReserve(Claims(1, "other.test"), 1));
+        Assert.Equal(8, hand.Room);
+        hand.Unreserve(two, 1000);
+        Assert.Equal(10, hand.Room);
         hand.Close();
-        Assert.False(hand.TryReserve(1, 1));
+        Assert.False(hand.TryReserve(Claims(1), 1));
+    }
+
+    [Fact]
+    public void A_lane_that_stands_still_leaves_room_for_others_and_for_what_waits_in_the_table()
+    {
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 1000, ReadyOctets = 1_000_000 });
+        large.Open();
+        while (large.TryReserve(Claims(1, "stuck.test"), 1))
+        {
+        }
+
+        Assert.Equal(200, large.Count);
+        Assert.Equal(200, large.RoomFor("stuck.test"));
+        Assert.Equal(400, large.RoomFor("other.test"));
+        Assert.True(large.TryReserve(Claims(100, "other.test"), 1));
+    }
+
+    [Fact]
+    public void Domains_of_one_site_share_its_room_once_it_is_known()
+    {
+        hand.Open();
+        hand.NoteSite("a.test", "mx:site");
+        hand.NoteSite("b.test", "mx:site");
+
+        Assert.True(hand.TryReserve(Claims(2, "a.test"), 1));
+        Assert.False(hand.TryReserve(Claims(1, "b.test"), 1));
+        Assert.True(hand.TryReserve(Claims(1, "c.test"), 1));
     }
 
     [Fact]
@@ -50,6 +79,9 @@ public sealed class HandTests
         hand.LetGo(second.Id, second.Attempt);
         Assert.Equal(0, hand.Count);
     }
+
+    private static List<ClaimedRecipient> Claims(int count, string lane = "shop.test") =>
+        [.. Enumerable.Range(0, count).Select(_ => Claim(1) with { Lane = lane })];
 
     private static ClaimedRecipient Claim(int attempt) =>
         new(new RecipientId(MessageId.NewRequest(Now), 0), 1, "a@shop.test", "shop.test", attempt, Now, false);

@@ -36,6 +36,23 @@ public sealed class NodeRegistryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task On_a_private_server_the_work_of_a_killed_predecessor_is_free_at_once()
+    {
+        await using var health = Health();
+        await using var registry = new NodeRegistry(database.DataSource, Quick with { ConnectionString = null, HostName = "here" }, health, NullLogger<NodeRegistry>.Instance);
+        await database.ScalarAsync($"""
+            INSERT INTO nodes (host, process_id, roles) VALUES
+                ('here',  {int.MaxValue}, ARRAY[]::text[]),
+                ('here',  1, ARRAY[]::text[]),
+                ('there', {int.MaxValue}, ARRAY[]::text[])
+            """);
+
+        await registry.StartAsync(CancellationToken.None);
+
+        Assert.Equal("1", await database.ScalarAsync("SELECT string_agg(id::text, ',' ORDER BY id) FROM dead_nodes(interval '10 seconds')"));
+    }
+
+    [Fact]
     public async Task Nodes_count_each_other_and_a_stopped_one_is_gone_at_once()
     {
         await using var health = Health();
@@ -79,7 +96,7 @@ public sealed class NodeRegistryTests : IAsyncLifetime
         await node.StopAsync(CancellationToken.None);
     }
 
-    private static PlatformOptions Quick { get; } = new() { HeartbeatInterval = TimeSpan.FromMilliseconds(100), LeaseTimeToLive = TimeSpan.FromSeconds(2) };
+    private static PlatformOptions Quick { get; } = new() { ConnectionString = "Host=given;Database=given", HeartbeatInterval = TimeSpan.FromMilliseconds(100), LeaseTimeToLive = TimeSpan.FromSeconds(2) };
 
     private StoreHealth Health() => new(database.DataSource, TimeProvider.System, NullLogger<StoreHealth>.Instance);
 

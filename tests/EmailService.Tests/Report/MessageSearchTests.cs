@@ -101,6 +101,15 @@ public sealed class MessageSearchTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_NUL_in_an_address_is_a_mistake_of_the_caller()
+    {
+        var (status, errors) = await world.RefusedAsync("/v1/messages?to=a%00b@example.org");
+
+        Assert.Equal(400, status);
+        Assert.Equal("to", Assert.Single(errors.EnumerateArray()).GetProperty("field").GetString());
+    }
+
+    [Fact]
     public async Task The_search_by_recipient_uses_the_indexes_on_the_address()
     {
         await world.ExecuteAsync("SELECT ensure_daily_partitions($1, 3)", ReportWorld.Now);

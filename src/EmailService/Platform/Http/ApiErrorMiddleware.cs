@@ -32,7 +32,7 @@ internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<A
         }
         catch (Exception exception) when (!context.Response.HasStarted)
         {
-            LogUnhandled(context.Request.Method, context.Request.Path, exception);
+            LogUnhandled(context.Request.Method, context.Request.Path, context.TraceIdentifier, exception);
             await FillAsync(context, StatusCodes.Status500InternalServerError, null);
             return;
         }
@@ -70,8 +70,8 @@ internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<A
         exception is PostgresException { IsTransient: true }
         || (exception is NpgsqlException and not PostgresException);
 
-    [LoggerMessage(9500, LogLevel.Error, "{Method} {Path} failed")]
-    private partial void LogUnhandled(string method, string path, Exception exception);
+    [LoggerMessage(9500, LogLevel.Error, "{Method} {Path} failed, request id {RequestId}")]
+    private partial void LogUnhandled(string method, string path, string requestId, Exception exception);
 
     [LoggerMessage(9501, LogLevel.Warning, "{Method} {Path} answered 503: the database does not answer")]
     private partial void LogDatabaseAway(string method, string path, Exception exception);

@@ -29,9 +29,14 @@ public static class ApiJson
         using var body = await RequestBody.ReadAsync(context.Request, MostOctets, context.RequestAborted);
         if (body.Problem != BodyProblem.None)
         {
-            return (null, body.Problem == BodyProblem.TooLarge
-                ? ApiErrors.Result(StatusCodes.Status413PayloadTooLarge, "content too large")
-                : ApiErrors.BadRequest("The body's Content-Encoding cannot be read."));
+            return (null, body.Problem switch
+            {
+                BodyProblem.TooLarge => ApiErrors.Result(StatusCodes.Status413PayloadTooLarge, "content too large",
+                    help: $"This request may have {MostOctets} octets."),
+                BodyProblem.UnknownEncoding => ApiErrors.Result(StatusCodes.Status415UnsupportedMediaType,
+                    "The Content-Encoding must be gzip, or left out."),
+                _ => ApiErrors.BadRequest("Bad Request", help: "The Content-Encoding is gzip, but the body is not."),
+            });
         }
 
         return TryReadText(body.Memory, field, out var text, out var problem)

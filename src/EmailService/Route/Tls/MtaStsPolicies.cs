@@ -150,12 +150,12 @@ public sealed partial class MtaStsPolicies(
         }
     }
 
-    [LoggerMessage(2501, LogLevel.Warning, "The MTA-STS policy of {Domain} could not be fetched: {Problem}")]
+    [LoggerMessage(2701, LogLevel.Warning, "The MTA-STS policy of {Domain} could not be fetched: {Problem}")]
     private partial void LogNotFetched(string domain, string problem);
 
-    [LoggerMessage(2502, LogLevel.Warning, "The MTA-STS policy of {Domain} could not be stored; it holds on this node until it ends")]
+    [LoggerMessage(2702, LogLevel.Warning, "The MTA-STS policy of {Domain} could not be stored; it holds on this node until it ends")]
     private partial void LogNotStored(Exception exception, string domain);
 
-    [LoggerMessage(2503, LogLevel.Warning, "The MTA-STS policies could not be read from the database")]
+    [LoggerMessage(2703, LogLevel.Warning, "The MTA-STS policies could not be read from the database")]
     private partial void LogNotLoaded(Exception exception);
 }

@@ -1,0 +1,26 @@
+using EmailService.Deliver;
+using EmailService.ServiceKit;
+
+namespace EmailService.EndToEnd;
+
+public sealed class Connections_run_out
+{
+    [Fact]
+    public async Task A_lane_without_work_gives_its_connection_to_one_that_waits_for_it()
+    {
+        await using var service = await TestService.StartAsync(settings:
+            ["Deliver:Connections=1", "Deliver:ConnectionsPerLane=1", "Deliver:IdleTimeout=01:00:00"]);
+        await using var one = service.AddMx("one.test");
+        await using var two = service.AddMx("two.test");
+        one.HoldFinalReplies();
+        var first = await service.AcceptAsync("a@one.test");
+        await TestService.WaitUntilAsync(() => one.Commands.Count > 0, "the only connection is taken");
+        var second = await service.AcceptAsync("b@two.test");
+        await TestService.WaitUntilAsync(() => service.Get<LaneDirectory>().All().Any(l => l.Key.Contains("two", StringComparison.Ordinal) && l.Workers == 1), "the other lane waits");
+
+        one.ReleaseFinalReplies();
+
+        await service.WaitForEventAsync(first, "delivered");
+        await service.WaitForEventAsync(second, "delivered");
+    }
+}

@@ -1,0 +1,76 @@
+using EmailService.Accept;
+using EmailService.Messages;
+using EmailService.Outbox;
+using EmailService.ServiceKit;
+using EmailService.TestKit;
+
+namespace EmailService.EndToEnd;
+
+/// <summary>Memory for content is bounded in octets, not only in recipients: what is claimed from the table counts too.</summary>
+public sealed class Large_mail_waits_in_the_table
+{
+    private const int Messages = 20;
+    private static readonly string body = new('a', 60_000);
+
+    [Fact]
+    public async Task What_has_no_room_is_left_there_and_all_is_delivered()
+    {
+        await using var service = await StartAsync();
+        await using var mx = service.AddMx("shop.test");
+        mx.HoldFinalReplies();
+        for (var i = 0; i < Messages; i++)
+        {
+            await AcceptAsync(service, [$"a{i}@shop.test"]);
+        }
+
+        await WaitUntilLeasedAsync(service, mx, count => count is 1 or 2);
+
+        mx.ReleaseFinalReplies();
+        await TestService.WaitUntilAsync(async () => await service.ScalarAsync<long>("SELECT count(*) FROM settled WHERE state = 'delivered'") == Messages, "all are delivered");
+        Assert.Equal(Messages, mx.Messages.Count);
+        Assert.Equal(100_000, service.Get<Hand>().RoomForOctets);
+    }
+
+    [Fact]
+    public async Task Personalizations_of_one_request_share_its_content_and_count_it_once()
+    {
+        await using var service = await StartAsync("Outbox:ReadyOctets=150000");
+        await using var mx = service.AddMx("shop.test");
+        mx.HoldFinalReplies();
+        await AcceptAsync(service, [.. Enumerable.Range(0, Messages).Select(i => $"a{i}@shop.test")]);
+
+        await WaitUntilLeasedAsync(service, mx, count => count == Messages);
+
+        mx.ReleaseFinalReplies();
+        await TestService.WaitUntilAsync(async () => await service.ScalarAsync<long>("SELECT count(*) FROM settled WHERE state = 'delivered'") == Messages, "all are delivered");
+    }
+
+    // Nothing is handed over: a minute ahead is not due now, and then it is claimed.
+    private static Task<TestService> StartAsync(string settings = "Outbox:ReadyOctets=100000") =>
+        TestService.StartAsync(settings: [settings, "Deliver:ConnectionsPerLane=1", "Outbox:PollInterval=00:00:00.05"]);
+
+    private static async Task AcceptAsync(TestService service, string[] to)
+    {
+        var one = TestService.Request(to[0]);
+        var request = one with
+        {
+            Content = one.Content with { Bodies = [new MessageBody("text/plain", body)] },
+            Messages = [.. to.Select(t => one.Messages[0] with
+            {
+                Personalization = new Personalization { To = [new MailAddress(t)] },
+                SendAt = TimeProvider.System.GetUtcNow() + TimeSpan.FromSeconds(1),
+            })],
+            Size = body.Length,
+        };
+        Assert.IsType<AcceptResult.Accepted>(await service.Get<AcceptWorker>().AcceptAsync(1, request, null, CancellationToken.None));
+    }
+
+    private static async Task WaitUntilLeasedAsync(TestService service, ScriptedMx mx, Func<long, bool> isRight)
+    {
+        await TestService.WaitUntilAsync(() => mx.Commands.Count > 0, "one is under way");
+        await TestService.WaitUntilAsync(
+            async () => await service.ScalarAsync<long>("SELECT count(*) FROM outbox WHERE state = 'queued' AND due_at <= now()") == 0, "all that is due was looked at");
+        await TestService.WaitUntilAsync(
+            async () => isRight(await service.ScalarAsync<long>("SELECT count(*) FROM outbox WHERE state = 'leased'")), "as many as have room are leased");
+    }
+}
