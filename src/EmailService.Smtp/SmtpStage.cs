@@ -12,8 +12,11 @@ public enum SmtpStage
     /// <summary>EHLO, or HELO after EHLO was refused; before or after STARTTLS.</summary>
     Hello,
 
-    /// <summary>The STARTTLS command and the TLS handshake. RFC 3207.</summary>
+    /// <summary>The STARTTLS command and the TLS handshake (RFC 3207), or the handshake alone where TLS begins with the connection (RFC 8314).</summary>
     StartTls,
+
+    /// <summary>AUTH. RFC 4954.</summary>
+    Authenticate,
 
     /// <summary>RSET before a transaction, after an earlier one that did not end well.</summary>
     Reset,

@@ -54,7 +54,7 @@ public sealed class TestService : IAsyncDisposable
 
     /// <summary>A database and a DNS that are given are shared with others, and stay when this service ends.</summary>
     public static async Task<TestService> StartAsync(bool manualTime = false, TestDatabase? database = null, LoopbackDns? dns = null,
-        int? mxPort = null, params string[] settings)
+        int? mxPort = null, Action<WebApplicationBuilder>? configure = null, params string[] settings)
     {
         var (ownsDatabase, ownsDns) = (database is null, dns is null);
         database ??= await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(MigrateAsync);
@@ -79,6 +79,8 @@ public sealed class TestService : IAsyncDisposable
             {
                 builder.Services.Replace(ServiceDescriptor.Singleton<TimeProvider>(time));
             }
+
+            configure?.Invoke(builder);
         });
         app.Services.GetRequiredService<Accounts.Quickstart>().Output = TextWriter.Null;
         await app.StartAsync();

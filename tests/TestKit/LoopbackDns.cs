@@ -101,6 +101,9 @@ public sealed class LoopbackDns : IAsyncDisposable
     /// <summary>Whether the AD bit is set in answers to queries that ask for it.</summary>
     public bool Authenticated { get; set; }
 
+    /// <summary>Names at and below which answers never have the AD bit: a zone that is not signed.</summary>
+    public System.Collections.Concurrent.ConcurrentBag<string> Unsigned { get; } = [];
+
     /// <summary>Whether an answer with an alias also has what the alias stands for.</summary>
     public bool FollowAliases { get; set; } = true;
 
@@ -440,16 +443,20 @@ public sealed class LoopbackDns : IAsyncDisposable
                 name = alias.Target;
                 if (!FollowAliases)
                 {
-                    return LoopbackDnsScript.Response(query, DnsResponseCode.NoError, answers, [], Authenticated);
+                    return LoopbackDnsScript.Response(query, DnsResponseCode.NoError, answers, [], IsSigned(query.Question.Name) && IsSigned(name));
                 }
             }
 
             var positive = answers.Exists(r => r.Type == type);
             var exists = positive || _records.Keys.Any(n => n == name || n.EndsWith("." + name, StringComparison.Ordinal));
             return LoopbackDnsScript.Response(
-                query, exists ? DnsResponseCode.NoError : DnsResponseCode.NameError, answers, positive ? [] : Soa(name), Authenticated);
+                query, exists ? DnsResponseCode.NoError : DnsResponseCode.NameError, answers, positive ? [] : Soa(name),
+                IsSigned(query.Question.Name) && IsSigned(name));
         }
     }
+
+    private bool IsSigned(string name) =>
+        Authenticated && !Unsigned.Any(zone => name == zone || name.EndsWith("." + zone, StringComparison.Ordinal));
 
     // The name's last label stands for the zone that says no.
     private DnsRecord[] Soa(string name)

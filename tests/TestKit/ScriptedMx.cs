@@ -48,6 +48,7 @@ public sealed record MxMessage(
 public sealed class ScriptedMx : IAsyncDisposable
 {
     private readonly Lock _lock = new();
+    private readonly ConcurrentQueue<string> _extra = new();
     private readonly Dictionary<SmtpStage, List<Step>> _steps = [];
     private readonly Dictionary<string, List<Step>> _recipients = new(StringComparer.OrdinalIgnoreCase);
     private readonly Dictionary<string, List<Step>> _contentsFor = new(StringComparer.OrdinalIgnoreCase);
@@ -78,8 +79,31 @@ public sealed class ScriptedMx : IAsyncDisposable
     public IList<string> Capabilities { get; init; } =
         ["PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "CHUNKING", "ENHANCEDSTATUSCODES"];
 
+    /// <summary>Offers one keyword more.</summary>
+    public void Offer(string keyword) => _extra.Enqueue(keyword);
+
+    internal IEnumerable<string> Offered => Capabilities.Concat(_extra);
+
     /// <summary>Offers STARTTLS if set.</summary>
     public X509Certificate2? Certificate { get; set; }
+
+    /// <summary>Sent after <see cref="Certificate"/> in the handshake.</summary>
+    public X509Certificate2Collection Intermediates { get; init; } = [];
+
+    /// <summary>TLS from the first byte, as on port 465.</summary>
+    public bool TlsFromTheStart { get; set; }
+
+    /// <summary>The versions of TLS that it speaks.</summary>
+    public System.Security.Authentication.SslProtocols TlsVersions { get; set; }
+
+    /// <summary>Whom AUTH lets in; also offers AUTH if set, once TLS is on.</summary>
+    public (string User, string Password)? Account { get; set; }
+
+    /// <summary>The mechanisms it offers.</summary>
+    public string Mechanisms { get; set; } = "PLAIN LOGIN SCRAM-SHA-256";
+
+    /// <summary>SCRAM: sends a proof of its own that is wrong.</summary>
+    public bool LiesInScram { get; set; }
 
     /// <summary>Offers STARTTLS, answers 220, and then sends garbage in place of a handshake.</summary>
     public bool BreaksTls { get; set; }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Text;
 using EmailService.Smtp;
 
@@ -39,6 +40,11 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
         }
 
         _stream = new NetworkStream(socket, ownsSocket: false);
+        if (mx.TlsFromTheStart)
+        {
+            await HandshakeAsync();
+        }
+
         var goesOn = await AnswerAsync(SmtpStage.Greeting, $"220 {mx.HostName} ESMTP");
         while (goesOn && await ReadLineAsync() is { } line)
         {
@@ -59,6 +65,8 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
                 return AnswerAsync(SmtpStage.Hello, verb == "EHLO" ? EhloReply() : $"250 {mx.HostName}");
             case "STARTTLS":
                 return StartTlsAsync();
+            case "AUTH":
+                return AuthAsync(line.Split(' '));
             case "MAIL":
                 return MailAsync(line);
             case "RCPT":
@@ -88,10 +96,15 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
     private string EhloReply()
     {
         var lines = new List<string> { mx.HostName };
-        lines.AddRange(mx.Capabilities);
+        lines.AddRange(mx.Offered);
         if ((mx.Certificate is not null || mx.BreaksTls) && _stream is not SslStream)
         {
             lines.Add("STARTTLS");
+        }
+
+        if (mx.Account is not null && _stream is SslStream)
+        {
+            lines.Add("AUTH " + mx.Mechanisms);
         }
 
         return string.Join('\n', lines.Select((line, i) => (i == lines.Count - 1 ? "250 " : "250-") + line));
@@ -114,12 +127,84 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
             return false;
         }
 
-        var tls = new SslStream(_stream);
-        _stream = tls;
-        await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = mx.Certificate }, mx.Stopping);
-        _start = _end = 0;
+        await HandshakeAsync();
         return true;
     }
+
+    private async Task HandshakeAsync()
+    {
+        var tls = new SslStream(_stream);
+        _stream = tls;
+        await tls.AuthenticateAsServerAsync(
+            new SslServerAuthenticationOptions
+            {
+                ServerCertificateContext = SslStreamCertificateContext.Create(mx.Certificate!, mx.Intermediates, offline: true),
+                EnabledSslProtocols = mx.TlsVersions,
+            },
+            mx.Stopping);
+        _start = _end = 0;
+    }
+
+    private async Task<bool> AuthAsync(string[] words)
+    {
+        if (mx.Account is not { } account)
+        {
+            return await WriteReplyAsync("503 5.5.1 No AUTH here");
+        }
+
+        if (mx.Take(SmtpStage.Authenticate) is { } step)
+        {
+            return await ActAsync(step, "");
+        }
+
+        var isIn = words[1].ToUpperInvariant() switch
+        {
+            "PLAIN" => Decode(words[2]) == $"\0{account.User}\0{account.Password}",
+            "LOGIN" => await ChallengeAsync("Username:") == account.User & await ChallengeAsync("Password:") == account.Password,
+            "SCRAM-SHA-256" => await ScramAsync(Decode(words[2]), account.User, account.Password),
+            _ => false,
+        };
+        return await WriteReplyAsync(isIn ? "235 2.7.0 Welcome" : "535 5.7.8 Authentication credentials invalid");
+    }
+
+    // RFC 5802 §3, the server's side, from the definitions of the RFC and not from the client's code.
+    private async Task<bool> ScramAsync(string first, string user, string password)
+    {
+        var bare = first["n,,".Length..];
+        var nonce = bare.Split(",r=")[1] + "serverpart";
+        byte[] salt = [.. Enumerable.Range(1, 16).Select(i => (byte)i)];
+        var challenge = $"r={nonce},s={Convert.ToBase64String(salt)},i=4096";
+        var final = await ChallengeAsync(challenge);
+        if (final == "*")
+        {
+            return false;
+        }
+
+        var parts = final.Split(",p=");
+        var signed = Encoding.UTF8.GetBytes($"{bare},{challenge},{parts[0]}");
+        var salted = Rfc2898DeriveBytes.Pbkdf2(password, salt, 4096, HashAlgorithmName.SHA256, 32);
+        var clientKey = HMACSHA256.HashData(salted, "Client Key"u8.ToArray());
+        var signature = HMACSHA256.HashData(SHA256.HashData(clientKey), signed);
+        var proof = Convert.FromBase64String(parts[1]);
+        if (bare.Split(',')[0] != "n=" + user || parts[0] != $"c=biws,r={nonce}" || !proof.SequenceEqual(clientKey.Zip(signature, (a, b) => (byte)(a ^ b))))
+        {
+            return false;
+        }
+
+        var own = HMACSHA256.HashData(HMACSHA256.HashData(salted, "Server Key"u8.ToArray()), signed);
+        own[0] ^= (byte)(mx.LiesInScram ? 1 : 0);
+        return await ChallengeAsync("v=" + Convert.ToBase64String(own)) == "";
+    }
+
+    private async Task<string> ChallengeAsync(string text)
+    {
+        await WriteReplyAsync("334 " + Convert.ToBase64String(Encoding.UTF8.GetBytes(text)));
+        var line = await ReadLineAsync() ?? "*";
+        mx.Log(line);
+        return line == "*" ? line : Decode(line);
+    }
+
+    private static string Decode(string base64) => Encoding.UTF8.GetString(Convert.FromBase64String(base64));
 
     private async Task<bool> MailAsync(string line)
     {

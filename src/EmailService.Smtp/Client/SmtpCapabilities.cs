@@ -35,6 +35,21 @@ public sealed record SmtpCapabilities
     /// <summary>The largest message in bytes that the host takes, or 0 if it named no limit. RFC 1870 §3.</summary>
     public long MaxSize { get; init; }
 
+    /// <summary>REQUIRETLS. RFC 8689 §2.</summary>
+    public bool RequireTls { get; init; }
+
+    /// <summary>The mechanisms of AUTH that we know, in no order. RFC 4954 §3.</summary>
+    public SmtpAuthMechanisms Auth { get; init; }
+
+    /// <summary>MAILMAX: the most MAIL commands in a session, or 0 if none was named. RFC 9422 §4.1.</summary>
+    public int MailMax { get; init; }
+
+    /// <summary>RCPTMAX: the most RCPT commands in a transaction, or 0 if none was named. RFC 9422 §4.2.</summary>
+    public int RcptMax { get; init; }
+
+    /// <summary>RCPTDOMAINMAX: the most different recipient domains in a session, or 0 if none was named. RFC 9422 §4.3.</summary>
+    public int RcptDomainMax { get; init; }
+
     /// <summary>Reads the text of a reply to EHLO: its first line is the host's name, each other line a keyword with parameters.
     /// Unknown keywords are passed over. Never throws.</summary>
     /// <param name="ehloText">Lines joined by <c>\n</c>, as in <see cref="SmtpReply.Text"/>.</param>
@@ -78,6 +93,9 @@ public sealed record SmtpCapabilities
             "CHUNKING" => this with { Chunking = true },
             "ENHANCEDSTATUSCODES" => this with { EnhancedStatusCodes = true },
             "DSN" => this with { Dsn = true },
+            "REQUIRETLS" => this with { RequireTls = true },
+            "AUTH" => this with { Auth = Auth | ParseMechanisms(space < 0 ? default : line[(space + 1)..]) },
+            "LIMITS" => WithLimits(space < 0 ? default : line[(space + 1)..]),
             "SIZE" => this with { Size = true, MaxSize = ParseSize(space < 0 ? default : line[(space + 1)..].Trim()) },
             _ => this,
         };
@@ -86,4 +104,43 @@ public sealed record SmtpCapabilities
     // RFC 1870 §3: at most 20 digits; what does not fit in a long is no limit that matters.
     private static long ParseSize(ReadOnlySpan<char> text) =>
         long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var size) ? size : 0;
+
+    private static SmtpAuthMechanisms ParseMechanisms(ReadOnlySpan<char> text)
+    {
+        var found = SmtpAuthMechanisms.None;
+        foreach (var range in text.SplitAny(' ', '\t'))
+        {
+            var word = text[range];
+            found |= word.Equals("PLAIN", StringComparison.OrdinalIgnoreCase) ? SmtpAuthMechanisms.Plain
+                : word.Equals("LOGIN", StringComparison.OrdinalIgnoreCase) ? SmtpAuthMechanisms.Login
+                : word.Equals("SCRAM-SHA-256", StringComparison.OrdinalIgnoreCase) ? SmtpAuthMechanisms.ScramSha256
+                : SmtpAuthMechanisms.None;
+        }
+
+        return found;
+    }
+
+    // RFC 9422 §3: name=value words; those we don't know, or whose value is no number of one to six digits, are passed over.
+    private SmtpCapabilities WithLimits(ReadOnlySpan<char> text)
+    {
+        var found = this;
+        foreach (var range in text.SplitAny(' ', '\t'))
+        {
+            var word = text[range];
+            var equals = word.IndexOf('=');
+            if (equals < 0 || word.Length - equals > 7
+                || !int.TryParse(word[(equals + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var value) || value == 0)
+            {
+                continue;
+            }
+
+            var name = word[..equals];
+            found = name.Equals("MAILMAX", StringComparison.OrdinalIgnoreCase) ? found with { MailMax = value }
+                : name.Equals("RCPTMAX", StringComparison.OrdinalIgnoreCase) ? found with { RcptMax = value }
+                : name.Equals("RCPTDOMAINMAX", StringComparison.OrdinalIgnoreCase) ? found with { RcptDomainMax = value }
+                : found;
+        }
+
+        return found;
+    }
 }

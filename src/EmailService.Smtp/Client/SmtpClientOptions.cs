@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
 
 namespace EmailService.Smtp.Client;
 
@@ -55,6 +56,13 @@ public sealed record SmtpClientOptions
     /// CHUNKING and PIPELINING: one round trip for a message. Default 0, never: a connection that closes before
     /// the reply to MAIL then leaves the outcome unknown, where it would otherwise be known that nothing was delivered.</summary>
     public int SpeculativeContentBytes { get; init; }
+
+    /// <summary>The roots that vouch for certificates where a policy asks for PKIX; null for those of the system.</summary>
+    public X509Certificate2Collection? TrustedRoots { get; init; }
+
+    /// <summary>Who we are to a host that wants to know, such as a relay. Never sent in clear: without TLS the session fails. Null, the default:
+    /// we say nothing.</summary>
+    public SmtpCredentials? Credentials { get; init; }
 
     /// <summary>Makes the TLS settings for a host name. Null for the platform's defaults without revocation checks or certificate downloads.
     /// Target host and validation callback are set by the session in either case.</summary>

@@ -6,19 +6,21 @@ namespace EmailService.Smtp.Client;
 /// <remarks>
 /// What the host does, or fails to do, is a value and never an exception; exceptions are for callers' mistakes.
 /// States: usable, then not usable, never back. One call at a time. Whoever got the session from
-/// <see cref="ConnectAsync"/> owns it and disposes of it; <see cref="QuitAsync"/> before that is good manners.
+/// <c>ConnectAsync</c> owns it and disposes of it; <see cref="QuitAsync"/> before that is good manners.
 /// </remarks>
 public sealed class SmtpClientSession : IAsyncDisposable
 {
     private readonly SmtpConnection _connection;
     private readonly SmtpClientOptions _options;
     private readonly TimeProvider _time;
+    private readonly HashSet<string> _domains = new(StringComparer.OrdinalIgnoreCase);
     private bool _needsReset;
     private bool _mustClose;
 
     internal SmtpClientSession(
         SmtpConnection connection,
         SmtpCapabilities capabilities,
+        SmtpTlsPolicy policy,
         SmtpTlsInfo? tls,
         SmtpClientOptions options,
         TimeProvider time,
@@ -30,6 +32,7 @@ public sealed class SmtpClientSession : IAsyncDisposable
         _options = options;
         _time = time;
         Capabilities = capabilities;
+        Policy = policy;
         Tls = tls;
         EndPoint = endPoint;
         HostName = hostName;
@@ -40,6 +43,9 @@ public sealed class SmtpClientSession : IAsyncDisposable
 
     /// <summary>What the host offered, after STARTTLS if that was done.</summary>
     public SmtpCapabilities Capabilities { get; }
+
+    /// <summary>The policy that the session was opened under, and satisfies.</summary>
+    public SmtpTlsPolicy Policy { get; }
 
     /// <summary>What the handshake came to, or null if the session is in clear.</summary>
     public SmtpTlsInfo? Tls { get; }
@@ -63,14 +69,59 @@ public sealed class SmtpClientSession : IAsyncDisposable
     public DateTimeOffset LastUsedAt { get; private set; }
 
     /// <summary>True if another message may be sent. Says nothing of what the host did since; see <see cref="IsAlive"/>.</summary>
-    public bool IsUsable => !_mustClose && _connection.IsOpen;
+    public bool IsUsable => !_mustClose && _connection.IsOpen && (Capabilities.MailMax == 0 || Transactions < Capabilities.MailMax);
+
+    /// <summary>Transactions begun on this session, also those that were refused: what MAILMAX counts. RFC 9422 §4.1.</summary>
+    public int Transactions { get; private set; }
+
+    /// <summary>True if a message for this domain may be sent without going over the host's RCPTDOMAINMAX. RFC 9422 §4.3.</summary>
+    /// <param name="domain">The domain of a recipient.</param>
+    /// <returns>False if the session has seen as many other domains as it may.</returns>
+    public bool MayCarry(string domain) =>
+        Capabilities.RcptDomainMax == 0 || _domains.Count < Capabilities.RcptDomainMax || _domains.Contains(domain);
+
+    /// <summary>True if a message that asks for this policy may go over the session as it is.</summary>
+    /// <param name="policy">The policy for the message.</param>
+    /// <returns>False if a new connection has to be made for it.</returns>
+    public bool Satisfies(SmtpTlsPolicy policy)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        return policy.Equals(Policy) || policy.Mode switch
+        {
+            SmtpTlsMode.None => Tls is null,
+
+            // In clear only if the host had its chance: not on a session that was opened in clear on purpose.
+            SmtpTlsMode.Opportunistic => policy.Names.Count == 0
+                && (Tls is not null || Policy.Mode == SmtpTlsMode.Opportunistic || Policy.Equals(SmtpTlsPolicy.ClearAfterFailure)),
+            SmtpTlsMode.Required => Tls is not null,
+            SmtpTlsMode.Verified or SmtpTlsMode.Dane => false,
+        };
+    }
 
     /// <summary>Connects and comes to an understanding with the host. Never throws for what the host did.</summary>
     /// <param name="endPoint">IPv4 or IPv6 address, and port.</param>
     /// <param name="hostName">The mail host's name: for SNI, for the check of its certificate, and for the transcript.</param>
+    /// <param name="tls">What TLS must come to.</param>
+    /// <param name="options">Names, deadlines and bounds.</param>
+    /// <param name="time">The clock for deadlines, transcript and the dates of certificates.</param>
+    /// <param name="cancellationToken">Ends the attempt with <see cref="SmtpFailureKind.Aborted"/>.</param>
+    /// <returns>A session, or the reason why there is none.</returns>
+    /// <exception cref="ArgumentException">The EHLO name is not visible ASCII.</exception>
+    public static Task<SmtpConnectResult> ConnectAsync(
+        IPEndPoint endPoint,
+        string hostName,
+        SmtpTlsPolicy tls,
+        SmtpClientOptions options,
+        TimeProvider time,
+        CancellationToken cancellationToken) =>
+        SmtpConnector.ConnectAsync(endPoint, hostName, tls, options, time, cancellationToken);
+
+    /// <summary>The same under the policy that is no more than a mode.</summary>
+    /// <param name="endPoint">IPv4 or IPv6 address, and port.</param>
+    /// <param name="hostName">The mail host's name.</param>
     /// <param name="tls">Whether to use STARTTLS.</param>
     /// <param name="options">Names, deadlines and bounds.</param>
-    /// <param name="time">The clock for deadlines and transcript.</param>
+    /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends the attempt with <see cref="SmtpFailureKind.Aborted"/>.</param>
     /// <returns>A session, or the reason why there is none.</returns>
     /// <exception cref="ArgumentException">The EHLO name is not visible ASCII.</exception>
@@ -81,7 +132,7 @@ public sealed class SmtpClientSession : IAsyncDisposable
         SmtpClientOptions options,
         TimeProvider time,
         CancellationToken cancellationToken) =>
-        SmtpConnector.ConnectAsync(endPoint, hostName, tls, options, time, cancellationToken);
+        ConnectAsync(endPoint, hostName, SmtpTlsPolicy.Of(tls), options, time, cancellationToken);
 
     /// <summary>One look at the socket of an idle session: false if the host closed it or said something unasked, such as a 421.
     /// Under TLS, false for anything that came in. Costs one system call.</summary>
@@ -109,7 +160,11 @@ public sealed class SmtpClientSession : IAsyncDisposable
         }
 
         var transcript = _connection.Transcript = new SmtpTranscript(_time);
-        var transaction = new SmtpTransaction(_connection, Capabilities, _options, envelope, content, _needsReset);
+        Transactions++;
+
+        // A certificate with a name that anybody may have put into DNS proves nothing: only a policy that vouches for the name counts.
+        var isVerified = Tls is { IsVerified: true } && Policy.Mode is (SmtpTlsMode.Verified or SmtpTlsMode.Dane);
+        var transaction = new SmtpTransaction(_connection, Capabilities, _options, envelope, content, _needsReset, _domains, isVerified);
         await transaction.RunAsync(cancellationToken).ConfigureAwait(false);
 
         // Bytes that no command of ours asked for: we would read them as replies to the next ones.

@@ -7,7 +7,10 @@ namespace EmailService.Smtp.Client;
 /// <param name="Kind">In which way it went wrong.</param>
 /// <param name="Reply">The reply that refused us, or null.</param>
 /// <param name="Detail">More about it, for people; or null.</param>
-public sealed record SmtpConnectFailure(SmtpStage Stage, SmtpFailureKind Kind, SmtpReply? Reply, string? Detail = null);
+/// <param name="TlsFault">In which way TLS fell short, if that is the reason. Tells apart what RFC 8460 §4.3 reports apart.</param>
+/// <param name="Tls">What the handshake came to, if there was one.</param>
+public sealed record SmtpConnectFailure(
+    SmtpStage Stage, SmtpFailureKind Kind, SmtpReply? Reply, string? Detail = null, SmtpTlsFault TlsFault = SmtpTlsFault.None, SmtpTlsInfo? Tls = null);
 
 /// <summary>A session that is ready for a message, or the reason why there is none.</summary>
 /// <param name="Session">The session, owned by the caller from now on; or null.</param>

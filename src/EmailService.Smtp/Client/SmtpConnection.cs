@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
 
 namespace EmailService.Smtp.Client;
 
@@ -140,15 +141,19 @@ internal sealed class SmtpConnection : IAsyncDisposable
         return null;
     }
 
-    /// <summary>Handshakes. What was received in clear must all have been read before. RFC 3207 §6.</summary>
-    public async ValueTask<SmtpTlsInfo?> StartTlsAsync(SslClientAuthenticationOptions options, string hostName, bool mustVerify, TimeSpan timeout)
+    /// <summary>Handshakes, and looks at the certificate once that is done: so the verdict also knows version and cipher of a session that is
+    /// then refused. What was received in clear must all have been read before. RFC 3207 §6.</summary>
+    public async ValueTask<SmtpTlsInfo?> StartTlsAsync(
+        SslClientAuthenticationOptions options, string hostName, SmtpTlsPolicy policy, DateTimeOffset now, TimeSpan timeout)
     {
-        string? why = null;
-        options.TargetHost = hostName;
-        options.RemoteCertificateValidationCallback = (_, _, chain, errors) =>
+        SmtpTlsCheck.Result? result = null;
+        options.TargetHost = policy.ServerName ?? hostName;
+        options.RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
         {
-            why = errors == SslPolicyErrors.None ? null : Describe(errors, chain);
-            return why is null || !mustVerify;
+            result = SmtpTlsCheck.Run(policy, hostName, certificate as X509Certificate2, chain, !errors.HasFlag(SslPolicyErrors.RemoteCertificateChainErrors), now);
+
+            // Whether that is enough is decided when the handshake is over and all of it is known.
+            return result is not null;
         };
         var tls = new SslStream(_stream, leaveInnerStreamOpen: false);
         try
@@ -156,13 +161,20 @@ internal sealed class SmtpConnection : IAsyncDisposable
             _deadline.CancelAfter(timeout);
             await tls.AuthenticateAsClientAsync(options, _deadline.Token).ConfigureAwait(false);
             _stream = tls;
-            return new SmtpTlsInfo(tls.SslProtocol, tls.NegotiatedCipherSuite, tls.RemoteCertificate?.Subject, why is null, why);
+            var found = result ?? new SmtpTlsCheck.Result(SmtpTlsFault.NotTrusted, null, "the host showed no certificate");
+            var certificate = tls.RemoteCertificate as X509Certificate2;
+            return new SmtpTlsInfo(tls.SslProtocol, tls.NegotiatedCipherSuite, certificate?.Subject, found.Fault == SmtpTlsFault.None, found.Why)
+            {
+                Policy = policy.Name,
+                CertificateNames = certificate is null ? [] : SmtpTlsCheck.NamesOf(certificate),
+                VerifiedBy = found.VerifiedBy,
+                Fault = found.Fault,
+            };
         }
         catch (Exception e) when (IsFromOutside(e))
         {
             await tls.DisposeAsync().ConfigureAwait(false);
             Fail(e, SmtpFailureKind.TlsFailed);
-            FailureDetail = why is not null && mustVerify ? $"certificate not verified: {why}" : FailureDetail;
             return null;
         }
     }
@@ -258,27 +270,6 @@ internal sealed class SmtpConnection : IAsyncDisposable
         // The last two from TLS: a host may begin another handshake at any time, and fail it.
         e is OperationCanceledException or IOException or SocketException or ObjectDisposedException
             or AuthenticationException or System.ComponentModel.Win32Exception;
-
-    private static string Describe(SslPolicyErrors errors, System.Security.Cryptography.X509Certificates.X509Chain? chain)
-    {
-        var found = new List<string>();
-        if (errors.HasFlag(SslPolicyErrors.RemoteCertificateNotAvailable))
-        {
-            found.Add("no certificate");
-        }
-
-        if (errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch))
-        {
-            found.Add("made out to another name");
-        }
-
-        if (errors.HasFlag(SslPolicyErrors.RemoteCertificateChainErrors))
-        {
-            found.AddRange(chain?.ChainStatus.Select(status => status.Status.ToString()) ?? ["untrusted"]);
-        }
-
-        return string.Join(", ", found);
-    }
 
     private async ValueTask FillAsync()
     {

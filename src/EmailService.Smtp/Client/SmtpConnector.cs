@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
@@ -11,8 +12,9 @@ namespace EmailService.Smtp.Client;
 internal sealed class SmtpConnector(
     SmtpConnection connection,
     string hostName,
-    SmtpTlsMode tls,
-    SmtpClientOptions options)
+    SmtpTlsPolicy tls,
+    SmtpClientOptions options,
+    TimeProvider time)
 {
     private SmtpConnectFailure? _failure;
     private SmtpCapabilities _capabilities = SmtpCapabilities.None;
@@ -21,7 +23,7 @@ internal sealed class SmtpConnector(
     public static async Task<SmtpConnectResult> ConnectAsync(
         IPEndPoint endPoint,
         string hostName,
-        SmtpTlsMode tls,
+        SmtpTlsPolicy tls,
         SmtpClientOptions options,
         TimeProvider time,
         CancellationToken cancellationToken)
@@ -34,7 +36,7 @@ internal sealed class SmtpConnector(
         var transcript = new SmtpTranscript(time);
         var socket = new Socket(endPoint.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         var connection = new SmtpConnection(socket, options.ReplyLimits, time, transcript);
-        var connector = new SmtpConnector(connection, hostName.TrimEnd('.'), tls, options);
+        var connector = new SmtpConnector(connection, hostName.TrimEnd('.'), tls, options, time);
         bool ready;
         using (connection.AbortOn(cancellationToken))
         {
@@ -44,7 +46,8 @@ internal sealed class SmtpConnector(
         if (ready && connection.IsOpen)
         {
             connection.Rest();
-            var session = new SmtpClientSession(connection, connector._capabilities, connector._tlsInfo, options, time, endPoint, hostName, transcript);
+            var session = new SmtpClientSession(
+                connection, connector._capabilities, tls, connector._tlsInfo, options, time, endPoint, hostName, transcript);
             return new SmtpConnectResult(session, null, transcript);
         }
 
@@ -61,6 +64,12 @@ internal sealed class SmtpConnector(
             return Lost(SmtpStage.Connect);
         }
 
+        // RFC 8314 §3.3: on such a port TLS comes before the first word.
+        if (tls.IsImplicit && !await HandshakeAsync().ConfigureAwait(false))
+        {
+            return false;
+        }
+
         var greeting = await connection.ReadReplyAsync(options.GreetingTimeout).ConfigureAwait(false);
         if (greeting is not { IsPositive: true })
         {
@@ -68,7 +77,8 @@ internal sealed class SmtpConnector(
         }
 
         return await HelloAsync().ConfigureAwait(false)
-            && (tls == SmtpTlsMode.None || await SecureAsync().ConfigureAwait(false));
+            && (tls.Mode == SmtpTlsMode.None || tls.IsImplicit || await SecureAsync().ConfigureAwait(false))
+            && (options.Credentials is null || await AuthenticateAsync(options.Credentials).ConfigureAwait(false));
     }
 
     private async Task<bool> HelloAsync()
@@ -98,22 +108,22 @@ internal sealed class SmtpConnector(
     {
         if (!_capabilities.StartTls)
         {
-            if (tls == SmtpTlsMode.Opportunistic)
+            if (!tls.IsMandatory)
             {
                 return true;
             }
 
             // RFC 3463 §3.8: X.7.4, a security feature that is needed and not supported.
-            var missing = SmtpReply.Local(454, new EnhancedStatusCode(4, 7, 4), $"TLS is required, and {hostName} does not offer STARTTLS");
-            connection.Transcript.Note(missing.ToString());
-            _failure = new SmtpConnectFailure(SmtpStage.StartTls, SmtpFailureKind.TlsFailed, missing, missing.Text);
-            return false;
+            return Refuse(SmtpStage.StartTls, SmtpFailureKind.TlsFailed, SmtpTlsFault.NotOffered, SmtpReply.Local(
+                454, new EnhancedStatusCode(4, 7, 4), $"TLS is required ({tls.Name}), and {hostName} does not offer STARTTLS"));
         }
 
         var reply = await AskAsync("STARTTLS\r\n", options.TlsTimeout).ConfigureAwait(false);
         if (reply is not { IsPositive: true })
         {
-            return await RefusedAsync(SmtpStage.StartTls, reply).ConfigureAwait(false);
+            await RefusedAsync(SmtpStage.StartTls, reply).ConfigureAwait(false);
+            _failure = _failure! with { TlsFault = reply is null ? SmtpTlsFault.HandshakeFailed : SmtpTlsFault.NotOffered };
+            return false;
         }
 
         if (connection.HasUnreadInput)
@@ -123,30 +133,83 @@ internal sealed class SmtpConnector(
             return Lost(SmtpStage.StartTls);
         }
 
-        var settings = options.TlsOptions?.Invoke(hostName) ?? DefaultTls();
-        _tlsInfo = await connection.StartTlsAsync(settings, hostName, tls == SmtpTlsMode.Verified, options.TlsTimeout).ConfigureAwait(false);
-        if (_tlsInfo is null)
+        if (!await HandshakeAsync().ConfigureAwait(false))
         {
-            return Lost(SmtpStage.StartTls);
+            return false;
         }
-
-        connection.Transcript.Note(_tlsInfo.ToString());
 
         // RFC 3207 §4.2: what was learned in clear is forgotten.
         _capabilities = SmtpCapabilities.None;
         return await HelloAsync().ConfigureAwait(false);
     }
 
-    private static SslClientAuthenticationOptions DefaultTls() => new()
+    private async Task<bool> HandshakeAsync()
     {
-        // A handshake must not fetch anything over the network.
-        CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
-        CertificateChainPolicy = new X509ChainPolicy
+        var now = time.GetUtcNow();
+        var settings = options.TlsOptions?.Invoke(hostName) ?? new SslClientAuthenticationOptions();
+        if (settings.EnabledSslProtocols == SslProtocols.None)
         {
-            RevocationMode = X509RevocationMode.NoCheck,
-            DisableCertificateDownloads = true,
-        },
-    };
+            // RFC 8996: versions before 1.2 are not to be used.
+            settings.EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13;
+        }
+
+        // A handshake must not fetch anything over the network.
+        settings.CertificateRevocationCheckMode = X509RevocationMode.NoCheck;
+        settings.CertificateChainPolicy ??= SmtpTlsCheck.OfflinePolicy(options.TrustedRoots, now);
+        _tlsInfo = await connection.StartTlsAsync(settings, hostName, tls, now, options.TlsTimeout).ConfigureAwait(false);
+        if (_tlsInfo is null)
+        {
+            Lost(SmtpStage.StartTls);
+            _failure = _failure! with { TlsFault = SmtpTlsFault.HandshakeFailed };
+            return false;
+        }
+
+        connection.Transcript.Note(_tlsInfo.ToString());
+
+        // RFC 7672 §2.2: TLSA records of which none can be used ask for TLS, and for no more.
+        var mustVerify = tls.Mode is (SmtpTlsMode.Verified or SmtpTlsMode.Dane) && _tlsInfo.Fault != SmtpTlsFault.TlsaUnusable;
+        if (_tlsInfo.IsVerified || !mustVerify)
+        {
+            return true;
+        }
+
+        // RFC 3463 §3.8: X.7.5, cryptographic failure. Not permanent: certificates and records are mended.
+        Refuse(SmtpStage.StartTls, SmtpFailureKind.TlsFailed, _tlsInfo.Fault, SmtpReply.Local(
+            454, new EnhancedStatusCode(4, 7, 5), $"the certificate of {hostName} is not good enough for {tls.Name}: {_tlsInfo.WhyNotVerified}"));
+        _failure = _failure! with { Tls = _tlsInfo };
+        return false;
+    }
+
+    private async Task<bool> AuthenticateAsync(SmtpCredentials credentials)
+    {
+        if (_tlsInfo is null)
+        {
+            // RFC 4954 §4: a password is not for everybody on the way.
+            return Refuse(SmtpStage.Authenticate, SmtpFailureKind.TlsFailed, SmtpTlsFault.NotOffered, SmtpReply.Local(
+                454, new EnhancedStatusCode(4, 7, 4), $"{hostName} wants a password and does not encrypt; it was not sent"));
+        }
+
+        var (done, reply) = await new SmtpAuthentication(connection, credentials, options.HelloTimeout)
+            .RunAsync(_capabilities.Auth).ConfigureAwait(false);
+        if (done)
+        {
+            return true;
+        }
+
+        if (reply is { IsLocal: true })
+        {
+            return Refuse(SmtpStage.Authenticate, SmtpFailureKind.Refused, SmtpTlsFault.None, reply);
+        }
+
+        return await RefusedAsync(SmtpStage.Authenticate, reply).ConfigureAwait(false);
+    }
+
+    private bool Refuse(SmtpStage stage, SmtpFailureKind kind, SmtpTlsFault fault, SmtpReply reply)
+    {
+        connection.Transcript.Note(reply.ToString());
+        _failure = new SmtpConnectFailure(stage, kind, reply, reply.Text, fault);
+        return false;
+    }
 
     private async ValueTask<SmtpReply?> AskAsync(string command, TimeSpan timeout)
     {

@@ -1,6 +1,6 @@
 namespace EmailService.Smtp.Client;
 
-/// <summary>Whether a session uses STARTTLS. RFC 3207.</summary>
+/// <summary>Whether a session is encrypted, and what the host's certificate must prove.</summary>
 public enum SmtpTlsMode
 {
     /// <summary>Never, even where it is offered.</summary>
@@ -13,6 +13,9 @@ public enum SmtpTlsMode
     /// <summary>Always, whatever the certificate; a host that does not offer it is a <see cref="SmtpFailureKind.TlsFailed"/>.</summary>
     Required,
 
-    /// <summary>Always, and only with a certificate that the system trusts for the host name.</summary>
+    /// <summary>Always, and only with a certificate that a trusted root vouches for and that has one of the names asked for. RFC 8461 §4.1.</summary>
     Verified,
+
+    /// <summary>Always, and only with a certificate that a TLSA record vouches for. RFC 7672.</summary>
+    Dane,
 }

@@ -13,7 +13,9 @@ internal sealed class SmtpTransaction(
     SmtpClientOptions options,
     SmtpEnvelope envelope,
     IReadOnlyList<ReadOnlyMemory<byte>> content,
-    bool needsReset)
+    bool needsReset,
+    HashSet<string> domains,
+    bool isVerified)
 {
     // One write of a pipelined group stays below what both sides' sockets buffer, or each could wait for the other. RFC 2920 §3.1
     private const int MaxGroupBytes = 16 * 1024;
@@ -124,11 +126,52 @@ internal sealed class SmtpTransaction(
             RefuseOpen(SmtpStage.MailFrom, SmtpReply.Local(554, new EnhancedStatusCode(5, 6, 3), "The content has 8-bit bytes, the host does not offer 8BITMIME"));
         }
 
-        if (capabilities.SmtpUtf8)
+        // RFC 8689 §4.2.1: the host proved itself under TLS, and offers to pass the demand on. §8: X.7.30
+        if (envelope.RequireTls && !(isVerified && capabilities.RequireTls))
         {
-            return;
+            RefuseOpen(SmtpStage.MailFrom, SmtpReply.Local(550, new EnhancedStatusCode(5, 7, 30), isVerified
+                ? "REQUIRETLS was asked for, the host does not offer it"
+                : "REQUIRETLS was asked for, the host did not prove itself under TLS"));
         }
 
+        ObeyLimits();
+        if (!capabilities.SmtpUtf8)
+        {
+            RefuseNonAscii();
+        }
+    }
+
+    // RFC 9422 §4.2 and §4.3. What is over is for another transaction, or another session; 452 4.5.3 as the host would say it.
+    private void ObeyLimits()
+    {
+        var taken = 0;
+        for (var i = 0; i < _results.Length && (capabilities.RcptMax > 0 || capabilities.RcptDomainMax > 0); i++)
+        {
+            if (_results[i] is not null)
+            {
+                continue;
+            }
+
+            var path = envelope.ForwardPaths[i];
+            var domain = path[(path.LastIndexOf('@') + 1)..];
+            var isNew = capabilities.RcptDomainMax > 0 && !domains.Contains(domain);
+            if ((capabilities.RcptMax > 0 && taken >= capabilities.RcptMax) || (isNew && domains.Count >= capabilities.RcptDomainMax))
+            {
+                Close(i, SmtpRecipientOutcome.Refused, SmtpStage.RcptTo, SmtpReply.Local(
+                    452, new EnhancedStatusCode(4, 5, 3), "More recipients, or domains, than the host takes at once"), SmtpFailureKind.Refused);
+                continue;
+            }
+
+            taken++;
+            if (isNew)
+            {
+                domains.Add(domain);
+            }
+        }
+    }
+
+    private void RefuseNonAscii()
+    {
         // RFC 6531 §3.5 and §4.2: X.6.7
         var refusal = SmtpReply.Local(550, new EnhancedStatusCode(5, 6, 7), "The address or header is not ASCII, the host does not offer SMTPUTF8");
         if (envelope.NeedsSmtpUtf8 || !SmtpPath.IsAscii(envelope.ReversePath))
@@ -545,6 +588,7 @@ internal sealed class SmtpTransaction(
         }
 
         Append(envelope.Is8Bit ? " BODY=8BITMIME" : "");
+        Append(envelope.RequireTls ? " REQUIRETLS" : "");
         Append(NeedsSmtpUtf8() ? " SMTPUTF8\r\n" : "\r\n");
         _expected.Add((SmtpStage.MailFrom, -1));
     }

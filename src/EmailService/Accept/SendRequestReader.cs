@@ -19,13 +19,13 @@ public static class SendRequestReader
     private const int Personalizations = 0, From = 1, ReplyTo = 2, ReplyToList = 3, Subject = 4, Content = 5, Attachments = 6,
         Headers = 7, Categories = 8, CustomArgs = 9, SendAt = 10, To = 11, Cc = 12, Bcc = 13, Html = 14, Text = 15,
         OnUnknownOutcome = 16, TemplateId = 17, Asm = 18, BatchId = 19, IpPoolName = 20, Sections = 21, MailSettings = 22,
-        TrackingSettings = 23, Substitutions = 24, TemplateData = 25;
+        TrackingSettings = 23, Substitutions = 24, TemplateData = 25, RequireTls = 26;
 
     private static readonly FieldTable Fields = new(
         "personalizations", "from", "reply_to", "reply_to_list", "subject", "content", "attachments",
         "headers", "categories", "custom_args", "send_at", "to", "cc", "bcc", "html", "text",
         "on_unknown_outcome", "template_id", "asm", "batch_id", "ip_pool_name", "sections", "mail_settings",
-        "tracking_settings", "substitutions", "dynamic_template_data");
+        "tracking_settings", "substitutions", "dynamic_template_data", "require_tls");
 
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = DeepestNesting };
 
@@ -112,6 +112,7 @@ public static class SendRequestReader
         var sandbox = SettingsReader.ReadMailSettings(slots[MailSettings], problems);
         SettingsReader.ReadTrackingSettings(slots[TrackingSettings], problems);
 
+        var requireTls = ReadRequireTls(slots[RequireTls], problems);
         return !problems.None ? null : new SendRequest
         {
             Content = new MessageContent
@@ -122,6 +123,7 @@ public static class SendRequestReader
                 Bodies = bodies,
                 Attachments = attachments,
                 Headers = headers,
+                RequireTls = requireTls,
             },
             Messages = messages,
             Categories = categories,
@@ -313,6 +315,16 @@ public static class SendRequestReader
 
         problems.Leave();
         return messages;
+    }
+
+    private static bool ReadRequireTls(JsonElement value, Problems problems)
+    {
+        if (!Json.IsAbsent(value) && value.ValueKind is not (JsonValueKind.True or JsonValueKind.False))
+        {
+            problems.Add("require_tls must be true or false.", "require_tls");
+        }
+
+        return value.ValueKind == JsonValueKind.True;
     }
 
     /// <summary>What cannot be composed is refused here: after the 202 it could only bounce.</summary>

@@ -12,7 +12,7 @@ namespace EmailService.Deliver;
 
 /// <summary>Carries one recipient's message to the hosts of its lane, in order of preference, until one has answered.</summary>
 public sealed partial class Deliverer(
-    Router router, Ledger ledger, VerpKeys verp, HostMemory memory, DeliverOptions options, OutboxOptions outbox,
+    Router router, TlsPolicyFinder tls, Ledger ledger, VerpKeys verp, HostMemory memory, DeliverOptions options, OutboxOptions outbox,
     ReplyRules rules, TimeProvider time, ILogger<Deliverer> logger)
 {
     /// <summary>One attempt. On return its outcome is committed. The outcome is also returned, for the lane's pace.</summary>
@@ -29,12 +29,16 @@ public sealed partial class Deliverer(
         }
 
         var envelope = new SmtpEnvelope(
-            verp.Address.For(work.Claim.Id, content.ReturnPath), [work.Claim.Address], NeedsSmtpUtf8: content.Is8Bit, Is8Bit: content.Is8Bit);
+            verp.Address.For(work.Claim.Id, content.ReturnPath), [work.Claim.Address], NeedsSmtpUtf8: content.Is8Bit, Is8Bit: content.Is8Bit,
+            RequireTls: work.InHand.Message.Content.RequireTls && work.Plan.Origin != HostsOrigin.Inbox);
+
+        var wish = WishOf(work.InHand.Message);
 
         // 2. Each host in order, until one has answered for this recipient.
         stopping.ThrowIfCancellationRequested();
         var steps = new List<AttemptStep>(1);
         var connections = 0;
+        var domain = work.Claim.Address[(work.Claim.Address.LastIndexOf('@') + 1)..].ToLowerInvariant();
         Outcome? outcome = null;
         await foreach (var (host, endPoint, unresolved) in InOrderAsync(work.Plan, connection.EndPoint, stopping))
         {
@@ -45,10 +49,22 @@ public sealed partial class Deliverer(
             }
             else
             {
-                connections++;
-                (outcome, var step) = await connection.TryAsync(host, endPoint, envelope, content, stopping);
-                steps.Add(step);
-                Remember(endPoint, outcome);
+                // What was tried already must be recorded, so from then on a stop does not end this look-up; it has deadlines of its own.
+                var decision = await tls.FindAsync(
+                    domain, host, work.Plan.Origin, wish, steps.Count == 0 ? stopping : CancellationToken.None);
+                if (decision is TlsDecision.Use use)
+                {
+                    connections++;
+                    (outcome, var step) = await connection.TryAsync(host, endPoint, use, envelope, content, stopping);
+                    steps.Add(step);
+                    Remember(endPoint, outcome);
+                }
+                else
+                {
+                    var refusal = (TlsDecision.Refuse)decision;
+                    outcome = Verdict.Of(refusal);
+                    steps.Add(NotTried(host, outcome) with { TlsVerdict = TlsVerdict.Of(refusal) });
+                }
             }
 
             if (outcome.Scope is not FailureScope.Host || connections >= options.StepsPerAttempt || stopping.IsCancellationRequested)
@@ -57,14 +73,27 @@ public sealed partial class Deliverer(
             }
         }
 
-        // 3. When the last host failed too, all that goes there waits.
-        outcome = outcome is { Scope: FailureScope.Host } ? outcome with { Scope = FailureScope.Lane } : outcome!;
+        // 3. When the last host failed too, all that goes there waits; but a message that asks for more than any host gives is alone in that.
+        outcome = outcome switch
+        {
+            { Scope: FailureScope.Host, Disposition: Disposition.Bounced } => outcome with { Scope = FailureScope.Message },
+            { Scope: FailureScope.Host } => outcome with { Scope = FailureScope.Lane },
+            _ => outcome!,
+        };
 
         // No token from here: the host has answered, and an answer that we forget is a second copy
         // in somebody's inbox. RFC 5321 §4.5.3.2.6 warns of the same for a hasty timeout.
         await SettleAsync(work, outcome, steps, content.At);
         return outcome;
     }
+
+    // RFC 8689 §5: the sender says that the recipient's policy does not matter for this message; REQUIRETLS overrides that.
+    private static TlsWish WishOf(Message message) =>
+        message.Content.RequireTls ? TlsWish.Require
+        : message.Content.Headers.Concat(message.Personalization.Headers).Any(h =>
+            h.Key.Equals("TLS-Required", StringComparison.OrdinalIgnoreCase) && h.Value.Trim().Equals("No", StringComparison.OrdinalIgnoreCase))
+            ? TlsWish.Relax
+        : TlsWish.None;
 
     private async Task<(SignedMessage? Content, SmtpReply? Problem)> ComposeAsync(Work work)
     {

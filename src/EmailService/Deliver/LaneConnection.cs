@@ -13,6 +13,7 @@ namespace EmailService.Deliver;
 public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions options, TimeProvider time) : IAsyncDisposable
 {
     private SmtpClientSession? session;
+    private string? clearBecause;
 
     /// <summary>A session is open that may carry one more message.</summary>
     public bool IsOpen => session is { IsUsable: true } && session.MessagesSent < options.MessagesPerConnection;
@@ -20,22 +21,25 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
     /// <summary>Where the open session goes, or null.</summary>
     public IPEndPoint? EndPoint => IsOpen ? session!.EndPoint : null;
 
-    /// <summary>Tries one address of one host for one recipient.</summary>
+    /// <summary>Tries one address of one host for one recipient, under the TLS policy that was found for both.</summary>
     public async Task<(Outcome Outcome, AttemptStep Step)> TryAsync(
-        MailHost host, IPEndPoint endPoint, SmtpEnvelope envelope, SignedMessage content, CancellationToken stopping)
+        MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, SmtpEnvelope envelope, SignedMessage content, CancellationToken stopping)
     {
         var startedAt = time.GetUtcNow();
         var started = time.GetTimestamp();
         string? connecting = null;
+        string? verdict = null;
+        var domain = envelope.ForwardPaths[0][(envelope.ForwardPaths[0].LastIndexOf('@') + 1)..];
         while (true)
         {
             // 1. A session, unless the one at hand will do.
             var isFresh = false;
-            if (!IsOpen || !session!.EndPoint.Equals(endPoint))
+            if (!IsOpen || !session!.EndPoint.Equals(endPoint) || !session.Satisfies(policy.Policy) || !session.MayCarry(domain))
             {
-                (var connected, connecting) = await ConnectAsync(host, endPoint, stopping);
+                (var connected, connecting, clearBecause) = await ConnectAsync(host, endPoint, policy, stopping);
                 if (connected.Session is null)
                 {
+                    verdict = TlsVerdict.Of(policy, connected.Failure!);
                     return Ended(Verdict.Of(connected.Failure!), null, null, connecting);
                 }
 
@@ -45,6 +49,7 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
 
             // 2. The transaction. From the end of the data on it takes no notice of the token.
             var tls = session!.Tls?.ToString();
+            verdict = TlsVerdict.Of(policy, session.Tls, clearBecause);
             var source = session.LocalEndPoint?.Address.ToString();
             var result = await session.SendAsync(envelope, content.Segments, stopping);
             if (!result.SessionUsable)
@@ -74,24 +79,27 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
             Reply = outcome.Reply.ToString(),
             ReplyIsOurs = outcome.Reply.IsLocal,
             Tls = tls,
+            TlsVerdict = verdict,
             Transcript = transcript,
         });
     }
 
-    // Opportunistic: encrypted if the host can, in the clear rather than not at all. RFC 7435
-    private async Task<(SmtpConnectResult Result, string Transcript)> ConnectAsync(MailHost host, IPEndPoint endPoint, CancellationToken stopping)
+    // Opportunistic: encrypted if the host can, in the clear rather than not at all (RFC 7435). A policy that asks for more allows no such thing.
+    private async Task<(SmtpConnectResult Result, string Transcript, string? ClearBecause)> ConnectAsync(
+        MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, CancellationToken stopping)
     {
         await CloseAsync();
-        var result = await SmtpClientSession.ConnectAsync(endPoint, host.Name, SmtpTlsMode.Opportunistic, smtp, time, stopping);
+        var settings = policy.Credentials is null ? smtp : smtp with { Credentials = policy.Credentials };
+        var result = await SmtpClientSession.ConnectAsync(endPoint, host.Name, policy.Policy, settings, time, stopping);
 
         // Whatever went wrong there: a host that offers STARTTLS and refuses it, or closes, is no better than one that fails the handshake.
-        if (result.Failure is not { Stage: SmtpStage.StartTls, Kind: not SmtpFailureKind.Aborted })
+        if (policy.Policy.IsMandatory || result.Failure is not { Stage: SmtpStage.StartTls, Kind: not SmtpFailureKind.Aborted } failure)
         {
-            return (result, result.Transcript.ToString());
+            return (result, result.Transcript.ToString(), null);
         }
 
-        var clear = await SmtpClientSession.ConnectAsync(endPoint, host.Name, SmtpTlsMode.None, smtp, time, stopping);
-        return (clear, $"{result.Transcript}\n{clear.Transcript}");
+        var clear = await SmtpClientSession.ConnectAsync(endPoint, host.Name, SmtpTlsPolicy.ClearAfterFailure, settings, time, stopping);
+        return (clear, $"{result.Transcript}\n{clear.Transcript}", $"TLS failed: {failure.Reply?.ToString() ?? failure.Detail ?? failure.Kind.ToString()}");
     }
 
     /// <summary>Says QUIT if there is somebody to say it to.</summary>

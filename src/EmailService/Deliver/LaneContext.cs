@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Platform;
+using EmailService.Route;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
 
@@ -10,7 +11,7 @@ namespace EmailService.Deliver;
 /// <summary>What the lanes share: limits, the way to the deliverer, and the way back for what was not delivered.</summary>
 public sealed partial class LaneContext(
     Deliverer deliverer, OutboxStore outbox, Hand hand, StoreHealth health, NodeRegistry node, DeliverOptions options, OutboxOptions outboxOptions,
-    PlatformOptions platform, TimeProvider time, ILogger<LaneContext> logger) : IDisposable
+    PlatformOptions platform, TlsTrust trust, TimeProvider time, ILogger<LaneContext> logger) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource aborting = new();
@@ -28,6 +29,7 @@ public sealed partial class LaneContext(
         RcptTimeout = options.CommandTimeout,
         DataTimeout = options.CommandTimeout,
         FinalReplyTimeout = options.FinalReplyTimeout,
+        TrustedRoots = trust.Roots,
     };
 
     public Deliverer Deliverer => deliverer;

@@ -1,4 +1,5 @@
 using EmailService.Messages;
+using EmailService.Route;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
 
@@ -17,6 +18,9 @@ public static class Verdict
     {
         // 421 closes the channel whatever was asked. RFC 5321 §3.8
         (_, { Code: 421 }) => (Disposition.Deferred, FailureScope.Host),
+
+        // Our own answer when a host can't promise what the message requires; another may. RFC 8689 §4.2.1
+        (_, { IsLocal: true, Enhanced: { Class: 5, Subject: 7, Detail: 30 } }) => (Disposition.Bounced, FailureScope.Host),
 
         // 552 after RCPT is the old spelling of 452, too many recipients. RFC 5321 §4.5.3.1.10
         (SmtpStage.RcptTo, { Code: 552, Enhanced: null }) => (Disposition.Deferred, FailureScope.Recipient),
@@ -57,6 +61,9 @@ public static class Verdict
         ? Refused(failure.Stage, reply)
         : new Outcome(Disposition.Deferred, FailureScope.Host, failure.Stage, Describe(failure.Stage, failure.Kind, failure.Detail));
 
+    /// <summary>What it means that a host's TLS policy can't be met: this host must not be used, now or for this message.</summary>
+    public static Outcome Of(TlsDecision.Refuse refusal) => Refused(SmtpStage.Connect, refusal.Reply);
+
     private static Outcome Refused(SmtpStage stage, SmtpReply reply)
     {
         var (disposition, scope) = Of(stage, reply);
@@ -88,6 +95,7 @@ public static class StageNames
         SmtpStage.Greeting => "greeting",
         SmtpStage.Hello => "ehlo",
         SmtpStage.StartTls => "starttls",
+        SmtpStage.Authenticate => "auth",
         SmtpStage.Reset => "rset",
         SmtpStage.MailFrom => "mail",
         SmtpStage.RcptTo => "rcpt",

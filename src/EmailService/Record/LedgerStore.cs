@@ -37,11 +37,13 @@ public sealed class LedgerStore(NpgsqlDataSource db)
             SELECT message_id, n, account_id, address, state, at, attempts, reply FROM done WHERE state IS NOT NULL),
         tried AS (
             INSERT INTO attempts (message_id, n, attempt, step, started_at, duration_ms, disposition, scope, stage,
-                                  mail_host, remote, reply, reply_is_ours, tls, transcript)
-            SELECT s.* FROM unnest($12::uuid[], $13::smallint[], $14::int[], $15::smallint[], $16::timestamptz[], $17::int[], $18::text[],
-                                   $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::boolean[], $25::text[], $26::text[])
+                                  mail_host, remote, reply, reply_is_ours, tls, transcript, tls_verdict)
+            SELECT s.message_id, s.n, s.attempt, s.step, s.started_at, s.duration_ms, s.disposition, s.scope, s.stage,
+                   s.mail_host, s.remote, s.reply, s.reply_is_ours, s.tls, s.transcript, s.tls_verdict::jsonb
+              FROM unnest($12::uuid[], $13::smallint[], $14::int[], $15::smallint[], $16::timestamptz[], $17::int[], $18::text[],
+                                   $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::boolean[], $25::text[], $26::text[], $27::text[])
                 AS s(message_id, n, attempt, step, started_at, duration_ms, disposition, scope, stage,
-                     mail_host, remote, reply, reply_is_ours, tls, transcript)
+                     mail_host, remote, reply, reply_is_ours, tls, transcript, tls_verdict)
               JOIN done ON done.message_id = s.message_id AND done.n = s.n AND done.attempts = s.attempt),
         told AS (
             INSERT INTO events (message_id, n, account_id, kind, at, address, attempt, detail)
@@ -88,6 +90,7 @@ public sealed class LedgerStore(NpgsqlDataSource db)
         p.Add(steps.Column(s => s.Step.ReplyIsOurs));
         p.Add(steps.TextColumn(s => s.Step.Tls));
         p.Add(steps.TextColumn(s => s.Step.Transcript));
+        p.Add(steps.TextColumn(s => s.Step.TlsVerdict));
         return (int)(long)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 }

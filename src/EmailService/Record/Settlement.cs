@@ -54,5 +54,8 @@ public sealed record AttemptStep
 
     /// <summary>Protocol and cipher suite; null in the clear.</summary>
     public string? Tls { get; init; }
+
+    /// <summary>What TLS came to, and why that was enough or not, as JSON.</summary>
+    public string? TlsVerdict { get; init; }
     public string? Transcript { get; init; }
 }

@@ -65,6 +65,9 @@ public sealed record AttemptReport
 
     /// <summary>Protocol and cipher suite; null when in the clear.</summary>
     public string? Tls { get; init; }
+
+    /// <summary>Which TLS policy held, what came of it and why.</summary>
+    public System.Text.Json.JsonElement? TlsVerdict { get; init; }
     public string? Transcript { get; init; }
 }
 

@@ -75,6 +75,7 @@ internal static class MessageReportRows
         ReplyIsOurs = row.GetBoolean(11),
         Tls = Text(row, 12),
         Transcript = Text(row, 13),
+        TlsVerdict = ReportJson.Parse(Text(row, 14)),
     });
 
     private static string? Text(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);

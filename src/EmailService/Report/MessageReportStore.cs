@@ -49,7 +49,8 @@ public sealed class MessageReportStore(NpgsqlDataSource database, TimeProvider t
         SELECT n, attempt, step, started_at, duration_ms, mail_host, remote, stage, disposition, scope, reply,
                reply_is_ours, tls,
                CASE WHEN $3::smallint IS NOT NULL OR (SELECT recipient_count FROM messages WHERE id = $1) <= 20
-                    THEN transcript END
+                    THEN transcript END,
+               tls_verdict
           FROM attempts
          WHERE message_id = $1 AND ($3::smallint IS NULL OR n = $3)
            AND EXISTS (SELECT FROM messages WHERE id = $1 AND account_id = $2)

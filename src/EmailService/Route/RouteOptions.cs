@@ -3,6 +3,15 @@ using EmailService.Platform;
 
 namespace EmailService.Route;
 
+/// <summary>What an operator asks of TLS.</summary>
+public enum TlsDemand
+{
+    None,
+    Opportunistic,
+    Required,
+    Verified,
+}
+
 /// <summary>Settings under <c>EmailService:Route</c>.</summary>
 public sealed record RouteOptions : ICheckedOptions
 {
@@ -16,6 +25,15 @@ public sealed record RouteOptions : ICheckedOptions
     /// <summary>A host that takes all mail instead of the MX hosts, as <c>host</c> or <c>host:port</c> (a "smart host").</summary>
     public string? Relay { get; init; }
 
+    /// <summary>TLS towards the relay. On port 465 it begins with the connection, and is required.</summary>
+    public TlsDemand RelayTls { get; init; } = TlsDemand.Opportunistic;
+
+    /// <summary>The user name at the relay; null to send without. Goes over TLS only.</summary>
+    public string? RelayUser { get; init; }
+
+    /// <summary>The password at the relay.</summary>
+    public string? RelayPassword { get; init; }
+
     /// <summary>Domains with a host of their own instead of their MX: domain → <c>host</c> or <c>host:port</c>.</summary>
     public IReadOnlyDictionary<string, string> Static { get; init; } = new Dictionary<string, string>();
 
@@ -24,6 +42,16 @@ public sealed record RouteOptions : ICheckedOptions
 
     /// <summary>DNS servers as <c>address</c> or <c>address:port</c>; none means those of <c>/etc/resolv.conf</c>.</summary>
     public IReadOnlyList<string> DnsServers { get; init; } = [];
+
+    /// <summary>The DNS servers validate DNSSEC, and nobody can tamper with what they say on its way to us: in practice, a validating resolver on
+    /// this machine. Only then DANE is used. RFC 7672 §1.3 and RFC 6698 §8.3.</summary>
+    public bool TrustedResolver { get; init; }
+
+    /// <summary>Obey the MTA-STS policies of recipients' domains. RFC 8461.</summary>
+    public bool MtaSts { get; init; } = true;
+
+    /// <summary>Domains for which TLS is as said here, whatever they publish themselves.</summary>
+    public IReadOnlyDictionary<string, TlsDemand> Tls { get; init; } = new Dictionary<string, TlsDemand>();
 
     public IEnumerable<(string Key, string Problem)> Check()
     {
@@ -35,6 +63,16 @@ public sealed record RouteOptions : ICheckedOptions
         if (Relay is not null && MailHost.TryParse(Relay, 25) is null)
         {
             yield return (nameof(Relay), $"found \"{Relay}\", expected host or host:port");
+        }
+
+        if (RelayUser is null != RelayPassword is null)
+        {
+            yield return (nameof(RelayUser), "found one of RelayUser and RelayPassword, expected both or none");
+        }
+
+        if (RelayUser is not null && RelayTls == TlsDemand.None)
+        {
+            yield return (nameof(RelayTls), "found \"none\" together with RelayUser, expected TLS: a password is not sent in clear");
         }
 
         foreach (var (domain, host) in Static)

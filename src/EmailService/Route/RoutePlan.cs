@@ -33,6 +33,22 @@ public sealed record MailHost(string Name, int Port)
     public override string ToString() => $"{Name}:{Port}";
 }
 
+/// <summary>Who named the mail hosts.</summary>
+public enum HostsOrigin
+{
+    /// <summary>The domain itself, in DNS.</summary>
+    Mx,
+
+    /// <summary>An operator, for this domain.</summary>
+    Static,
+
+    /// <summary>An operator, for all domains.</summary>
+    Relay,
+
+    /// <summary>Nobody: live delivery is off.</summary>
+    Inbox,
+}
+
 /// <summary>Where a domain's mail goes.</summary>
 public abstract record RoutePlan
 {
@@ -42,7 +58,11 @@ public abstract record RoutePlan
 
     /// <summary>To these hosts, in this order.</summary>
     /// <param name="Lane">The lane: the set of hosts, so that all domains that one provider hosts share it.</param>
-    public sealed record Hosts(string Lane, IReadOnlyList<MailHost> InOrder) : RoutePlan;
+    public sealed record Hosts(string Lane, IReadOnlyList<MailHost> InOrder) : RoutePlan
+    {
+        /// <summary>Who named the hosts.</summary>
+        public HostsOrigin Origin { get; init; } = HostsOrigin.Mx;
+    }
 
     /// <summary>Nowhere, and the answer is final: no such domain, or a null MX. The reply is ours.</summary>
     public sealed record Nowhere(SmtpReply Reply) : RoutePlan;

@@ -11,6 +11,13 @@ public static class RouteServices
         var options = builder.AddOptions<RouteOptions>("Route");
         builder.Services.AddSingleton(new DeliveryMode(options.Live));
         builder.Services.AddSingleton<Router>();
+        builder.Services.AddSingleton<DaneLookup>();
+        builder.Services.TryAddSingleton<MtaStsFetchSettings>();
+        builder.Services.TryAddSingleton(new TlsTrust());
+        builder.Services.AddSingleton<MtaStsFetcher>();
+        builder.Services.AddSingleton<MtaStsStore>();
+        builder.Services.AddSingleton<MtaStsPolicies>();
+        builder.Services.AddSingleton<TlsPolicyFinder>();
         builder.Services.TryAddSingleton<CatchAllEndPoint>();
         builder.Services.TryAddSingleton<IDnsResolver>(s => new DnsResolver(
             new DnsResolverOptions { Servers = s.GetRequiredService<RouteOptions>().DnsEndPoints() },

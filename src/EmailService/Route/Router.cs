@@ -21,26 +21,26 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
         if (!options.Live)
         {
             return inbox.EndPoint is { } endPoint
-                ? One("inbox", new MailHost(endPoint.Address.ToString(), endPoint.Port))
+                ? One("inbox", new MailHost(endPoint.Address.ToString(), endPoint.Port), HostsOrigin.Inbox)
                 : new RoutePlan.NotNow(SmtpReply.Local(451, new EnhancedStatusCode(4, 3, 2), "live delivery is off and no inbox runs on this node"));
         }
 
         if (options.Static.TryGetValue(domain, out var own))
         {
             var host = MailHost.TryParse(own, options.Port)!;
-            return One($"static:{host}", host);
+            return One($"static:{host}", host, HostsOrigin.Static);
         }
 
         if (options.Relay is not null)
         {
             var host = MailHost.TryParse(options.Relay, 25)!;
-            return One($"relay:{host}", host);
+            return One($"relay:{host}", host, HostsOrigin.Relay);
         }
 
         return FromMx(domain, await dns.QueryAsync(domain, DnsType.Mx, cancellationToken));
     }
 
-    private static RoutePlan.Hosts One(string lane, MailHost host) => new(lane, [host]);
+    private static RoutePlan.Hosts One(string lane, MailHost host, HostsOrigin origin) => new(lane, [host]) { Origin = origin };
 
     private RoutePlan FromMx(string domain, DnsAnswer answer) => answer.Status switch
     {

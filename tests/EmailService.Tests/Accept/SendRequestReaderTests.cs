@@ -184,6 +184,7 @@ public sealed class SendRequestReaderTests
             { Reading.Good(more: "\"mail_settings\":{\"footer\":{\"enable\":true}}"), "mail_settings.footer.enable", "footer is not supported yet" },
             { Reading.Good(more: "\"mail_settings\":{\"sandbox_mode\":{\"enable\":\"yes\"}}"), "mail_settings.sandbox_mode.enable", "The sandbox mode enable param should be a boolean value." },
             { Reading.Good(more: "\"tracking_settings\":{\"open_tracking\":{\"enable\":true}}"), "tracking_settings.open_tracking.enable", "open_tracking is not supported yet" },
+            { Reading.Good(more: "\"require_tls\":\"yes\""), "require_tls", "require_tls must be" },
             { Reading.Good(more: "\"on_unknown_outcome\":\"maybe\""), "on_unknown_outcome", "on_unknown_outcome must be" },
             { """{"from":"a@b.example","cc":"c@b.example","subject":"S","text":"T"}""", "to", "The to array is required" },
             { """{"from":"a@b.example","to":["c@b.example","C@b.example"],"subject":"S","text":"T"}""", "to", "Each email address should be unique" },

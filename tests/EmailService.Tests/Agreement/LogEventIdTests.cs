@@ -10,7 +10,8 @@ public sealed partial class LogEventIdTests
     {
         ["Accept"] = (1000, 1999),
         ["Outbox"] = (2000, 2499),
-        ["Compose"] = (2500, 2999),
+        ["Compose"] = (2500, 2699),
+        ["Route"] = (2700, 2999),
         ["Deliver"] = (3000, 3999),
         ["Record"] = (4000, 4999),
         ["Receive"] = (5000, 5999),

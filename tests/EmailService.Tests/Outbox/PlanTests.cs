@@ -60,7 +60,7 @@ public sealed class PlanTests
             none.Column(s => s.Recipient.Message.Value), none.Column(s => s.Recipient.N), none.Column(s => s.Attempt), none.Column(s => s.Recipient.N),
             none.Column(s => s.At.UtcDateTime), none.Column(s => s.Attempt), none.TextColumn(_ => null), none.TextColumn(_ => null),
             none.TextColumn(_ => null), none.TextColumn(_ => null), none.TextColumn(_ => null), none.TextColumn(_ => null),
-            none.Column(s => true), none.TextColumn(_ => null), none.TextColumn(_ => null),
+            none.Column(s => true), none.TextColumn(_ => null), none.TextColumn(_ => null), none.TextColumn(_ => null),
         ];
     }
 

@@ -21,7 +21,7 @@ internal static class SmtpTestSession
         {
             SmtpStage.Connect => Options with { ConnectTimeout = hasty },
             SmtpStage.Greeting => Options with { GreetingTimeout = hasty },
-            SmtpStage.Hello => Options with { HelloTimeout = hasty },
+            SmtpStage.Hello or SmtpStage.Authenticate => Options with { HelloTimeout = hasty },
             SmtpStage.StartTls => Options with { TlsTimeout = hasty },
             SmtpStage.Reset or SmtpStage.MailFrom => Options with { MailTimeout = hasty },
             SmtpStage.RcptTo => Options with { RcptTimeout = hasty },

@@ -1,0 +1,88 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+using EmailService.Route;
+using EmailService.Smtp;
+using EmailService.Smtp.Client;
+
+namespace EmailService.Deliver;
+
+/// <summary>What is kept on an attempt about TLS: which policy held and why, what was agreed, whom the host proved to be, and why that was enough or not.
+/// The JSON of <c>attempts.tls_verdict</c>.</summary>
+public static class TlsVerdict
+{
+    /// <summary>Of a session.</summary>
+    /// <param name="clearBecause">Why the session is in clear though the host offered TLS, or null.</param>
+    public static string Of(TlsDecision.Use decision, SmtpTlsInfo? tls, string? clearBecause) => Write(
+        decision.Policy.Name, decision.Why, passed: true, tls, SmtpTlsFault.None,
+        tls is not null ? null : clearBecause ?? (decision.Policy.Mode == SmtpTlsMode.None ? null : "the host does not offer TLS"));
+
+    /// <summary>Of a host that gave no session.</summary>
+    public static string? Of(TlsDecision.Use decision, SmtpConnectFailure failure) =>
+        failure.Tls is null && failure.TlsFault == SmtpTlsFault.None
+            ? null
+            : Write(decision.Policy.Name, decision.Why, passed: false, failure.Tls, failure.TlsFault, failure.Detail);
+
+    /// <summary>Of a host that was not asked, because its policy can't be met.</summary>
+    public static string Of(TlsDecision.Refuse refusal) => Write(refusal.Policy, null, passed: false, null, SmtpTlsFault.None, refusal.Reply.Text);
+
+    private static string Write(string policy, string? why, bool passed, SmtpTlsInfo? tls, SmtpTlsFault fault, string? problem)
+    {
+        var buffer = new ArrayBufferWriter<byte>(256);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteString("policy", policy);
+            Optional(json, "why", why);
+            json.WriteBoolean("passed", passed);
+            json.WriteBoolean("encrypted", passed && tls is not null);
+            if (tls is not null)
+            {
+                json.WriteString("version", tls.Version);
+                json.WriteString("cipher", tls.CipherSuite.ToString());
+                json.WriteBoolean("verified", tls.IsVerified);
+                Optional(json, "verified_by", tls.VerifiedBy);
+                Optional(json, "certificate", tls.CertificateSubject);
+                json.WriteStartArray("names");
+                foreach (var name in tls.CertificateNames)
+                {
+                    json.WriteStringValue(Clean(name));
+                }
+
+                json.WriteEndArray();
+                fault = tls.Fault;
+                problem ??= tls.WhyNotVerified;
+            }
+
+            Optional(json, "fault", NameOf(fault));
+            Optional(json, "problem", problem);
+            json.WriteEndObject();
+        }
+
+        return Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    private static void Optional(Utf8JsonWriter json, string name, string? value)
+    {
+        if (value is not null)
+        {
+            json.WriteString(name, Clean(value));
+        }
+    }
+
+    // PostgreSQL's jsonb takes no NUL, and a certificate may hold anything.
+    private static string Clean(string text) => text.Replace('\0', ' ');
+
+    // The result types of TLS reports. RFC 8460 §4.3
+    private static string? NameOf(SmtpTlsFault fault) => fault switch
+    {
+        SmtpTlsFault.None => null,
+        SmtpTlsFault.NotOffered => "starttls-not-supported",
+        SmtpTlsFault.HandshakeFailed => "validation-failure",
+        SmtpTlsFault.NotTrusted => "certificate-not-trusted",
+        SmtpTlsFault.Expired => "certificate-expired",
+        SmtpTlsFault.WrongName => "certificate-host-mismatch",
+        SmtpTlsFault.TlsaMismatch => "validation-failure",
+        SmtpTlsFault.TlsaUnusable => "tlsa-invalid",
+    };
+}

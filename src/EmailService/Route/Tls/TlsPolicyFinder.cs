@@ -1,0 +1,148 @@
+using System.Net;
+using EmailService.Smtp;
+using EmailService.Smtp.Client;
+
+namespace EmailService.Route;
+
+/// <summary>What a message asks of TLS, beyond what hosts and operators ask. RFC 8689.</summary>
+public enum TlsWish
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>Only to hosts that prove who they are, under TLS, all the way: REQUIRETLS.</summary>
+    Require,
+
+    /// <summary>Whether or not the recipient's policy is met: the header field <c>TLS-Required: No</c>. RFC 8689 §5.</summary>
+    Relax,
+}
+
+/// <summary>What must hold before a message goes to a host.</summary>
+public abstract record TlsDecision
+{
+    private TlsDecision()
+    {
+    }
+
+    /// <summary>Connect under this policy.</summary>
+    /// <param name="Why">Where the policy comes from, on one line.</param>
+    public sealed record Use(SmtpTlsPolicy Policy, string Why) : TlsDecision
+    {
+        /// <summary>Who we are to this host, or null.</summary>
+        public SmtpCredentials? Credentials { get; init; }
+    }
+
+    /// <summary>Don't connect to this host. The reply is ours.</summary>
+    public sealed record Refuse(string Policy, SmtpReply Reply) : TlsDecision;
+}
+
+/// <summary>Domain and mail host → TLS policy. What an operator has set for the domain comes first, then DANE, then MTA-STS (RFC 8461 §2),
+/// then encryption where it is offered (RFC 7435).</summary>
+public sealed class TlsPolicyFinder(DaneLookup dane, MtaStsPolicies sts, RouteOptions options)
+{
+    /// <summary>Completes at once while DNS is cached and the domain's MTA-STS policy known.</summary>
+    public async ValueTask<TlsDecision> FindAsync(
+        string domain, MailHost host, HostsOrigin origin, TlsWish wish, CancellationToken cancellationToken)
+    {
+        var decision = origin switch
+        {
+            HostsOrigin.Inbox => Opportunistic("the catch-all host"),
+            HostsOrigin.Relay => Ours(options.RelayTls, host, "relay"),
+            HostsOrigin.Static => Ours(options.Tls.GetValueOrDefault(domain, TlsDemand.Opportunistic), host, "override"),
+            HostsOrigin.Mx when options.Tls.TryGetValue(domain, out var demand) => Ours(demand, host, "override"),
+            HostsOrigin.Mx when wish == TlsWish.Relax => Opportunistic("TLS-Required: No"),
+            HostsOrigin.Mx => await FromDomainAsync(domain, host, cancellationToken),
+        };
+
+        // RFC 8689 §4.2.1: REQUIRETLS holds only towards hosts whose name DNSSEC, MTA-STS or an operator vouches for.
+        return wish == TlsWish.Require && origin != HostsOrigin.Inbox && decision is TlsDecision.Use { Policy.Mode: not (SmtpTlsMode.Verified or SmtpTlsMode.Dane) } use
+            ? Refuse("requiretls", new EnhancedStatusCode(5, 7, 30), $"the message requires TLS, and nothing proves that {host.Name} is a mail host of {domain} ({use.Why})")
+            : decision;
+    }
+
+    private async ValueTask<TlsDecision> FromDomainAsync(string domain, MailHost host, CancellationToken cancellationToken)
+    {
+        if (IPAddress.TryParse(host.Name, out _))
+        {
+            return Opportunistic("an address, not a name");
+        }
+
+        // 1. DANE, if the resolver's word on DNSSEC can be trusted.
+        var why = "the resolver is not trusted with DNSSEC";
+        TlsDecision? unauthenticated = null;
+        if (options.TrustedResolver)
+        {
+            switch (await dane.FindAsync(domain, host, cancellationToken))
+            {
+                case DaneAnswer.NotNow notNow:
+                    return Refuse("dane", new EnhancedStatusCode(4, 7, 5), notNow.Why);
+                case DaneAnswer.Records { Tlsa: var records, Base: var name }:
+                    var usable = SmtpTlsa.Usable(records);
+
+                    // Names count for trust anchors alone (RFC 7672 §3.2.2); without them, domains that share a host share its sessions.
+                    var names = usable.Any(r => r.Usage == SmtpTlsa.TrustAnchor) ? Names(name, domain) : [];
+                    var policy = new TlsDecision.Use(SmtpTlsPolicy.Dane(records, names, name), $"TLSA records of {name}");
+                    if (usable.Count > 0)
+                    {
+                        return policy;
+                    }
+
+                    unauthenticated = policy;
+                    break;
+                case DaneAnswer.None none:
+                    why = none.Why;
+                    break;
+            }
+        }
+
+        // 2. MTA-STS.
+        if (options.MtaSts && await sts.FindAsync(domain, cancellationToken) is { Policy: var found } cached)
+        {
+            var listed = found.Lists(host.Name);
+            switch (found.Mode)
+            {
+                case MtaStsMode.Enforce when listed:
+                    return new TlsDecision.Use(SmtpTlsPolicy.Verified("mta-sts", host.Name), $"MTA-STS of {domain}, id {cached.Id}");
+                case MtaStsMode.Enforce:
+                    return Refuse("mta-sts", new EnhancedStatusCode(4, 7, 5), $"the MTA-STS policy of {domain} does not list {host.Name}");
+                case MtaStsMode.Testing when unauthenticated is null:
+                    return new TlsDecision.Use(
+                        new SmtpTlsPolicy(SmtpTlsMode.Opportunistic, "mta-sts-testing"),
+                        listed ? $"MTA-STS of {domain}, testing" : $"MTA-STS of {domain}, testing; it does not list {host.Name}");
+                case MtaStsMode.Testing:
+                case MtaStsMode.None:
+                    break;
+            }
+        }
+
+        return unauthenticated ?? Opportunistic(why);
+    }
+
+    private static string[] Names(string name, string domain) => name == domain ? [name] : [name, domain];
+
+    private TlsDecision Ours(TlsDemand demand, MailHost host, string name)
+    {
+        var mode = demand switch
+        {
+            TlsDemand.None => SmtpTlsMode.None,
+            TlsDemand.Opportunistic => SmtpTlsMode.Opportunistic,
+            TlsDemand.Required => SmtpTlsMode.Required,
+            TlsDemand.Verified => SmtpTlsMode.Verified,
+        };
+
+        // RFC 8314 §3.3: on 465 TLS begins with the connection.
+        var isImplicit = name == "relay" && host.Port == 465 && mode != SmtpTlsMode.None;
+        return new TlsDecision.Use(
+            new SmtpTlsPolicy(isImplicit && mode == SmtpTlsMode.Opportunistic ? SmtpTlsMode.Required : mode, name) { IsImplicit = isImplicit },
+            $"set by the operator: {demand}")
+        {
+            Credentials = name == "relay" && options.RelayUser is not null ? new SmtpCredentials(options.RelayUser, options.RelayPassword!) : null,
+        };
+    }
+
+    private static TlsDecision.Use Opportunistic(string why) => new(SmtpTlsPolicy.Opportunistic, why);
+
+    // RFC 3463 §3.8: X.7.5, cryptographic failure. RFC 8689 §8 for X.7.30.
+    private static TlsDecision.Refuse Refuse(string policy, EnhancedStatusCode status, string text) =>
+        new(policy, SmtpReply.Local(status.Class == 5 ? 550 : 451, status, text));
+}
