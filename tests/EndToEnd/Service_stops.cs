@@ -25,6 +25,21 @@ public sealed class Service_stops
     }
 
     [Fact]
+    public async Task What_waits_for_its_final_reply_too_long_is_recorded_as_unknown_before_the_process_leaves()
+    {
+        await using var service = await TestService.StartAsync(settings: "Deliver:StopPatience=500ms");
+        await using var mx = service.AddMx("shop.test");
+        mx.HoldFinalReplies();
+        var id = await service.AcceptAsync("a@shop.test");
+        await mx.WaitForMessagesAsync(1);
+
+        await service.StopAsync();
+
+        Assert.Equal("unknown", (await service.EventsAsync(id))[^1]);
+        Assert.Equal(1, await service.ScalarAsync<long>("SELECT count(*) FROM outbox WHERE state = 'queued' AND due_at > now() + interval '20 minutes'"));
+    }
+
+    [Fact]
     public async Task Another_node_takes_on_what_one_gave_back()
     {
         await using var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(TestService.MigrateAsync);

@@ -188,6 +188,10 @@ public sealed class SmtpClientSession : IAsyncDisposable
         };
     }
 
+    /// <summary>Ends the connection under a transaction that is under way, from any thread. Its outcome is what it would be if the
+    /// host had closed: unknown, if the content may have arrived.</summary>
+    public void Break() => _connection.Break();
+
     /// <summary>Says QUIT, waits a short while for the reply, and closes. Never throws for what the host did. RFC 5321 §4.1.1.10.</summary>
     /// <param name="cancellationToken">Closes without waiting.</param>
     /// <returns>When closed.</returns>

@@ -55,6 +55,19 @@ internal sealed class SmtpConnection : IAsyncDisposable
     public bool HasUnreadInput => _end > _start || _parser.IsInsideReply;
 
     /// <summary>Lets <paramref name="token"/> abort whatever is going on, until the result is disposed.</summary>
+    /// <summary>Ends the connection under whoever waits on it, from any thread: they see it closed.</summary>
+    public void Break()
+    {
+        try
+        {
+            _socket.Shutdown(SocketShutdown.Both);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // It has ended already.
+        }
+    }
+
     public CancellationTokenRegistration AbortOn(CancellationToken token) => token.UnsafeRegister(
         static state =>
         {

@@ -29,6 +29,10 @@ public sealed record DeliverOptions : ICheckedOptions
     /// <summary>Time for the reply to the end of the data. RFC 5321 §4.5.3.2.6 asks for 10 minutes; less makes second copies.</summary>
     public TimeSpan FinalReplyTimeout { get; init; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>How long a stop waits for deliveries under way. What then still waits for the reply to its final dot is recorded as
+    /// unknown. The process is given 30 seconds in all.</summary>
+    public TimeSpan StopPatience { get; init; } = TimeSpan.FromSeconds(20);
+
     /// <summary>Failures to get a session with any host of a lane, one after the other, after which the lane rests.</summary>
     public int FailuresBeforeRest { get; init; } = 5;
 
@@ -74,7 +78,7 @@ public sealed record DeliverOptions : ICheckedOptions
         {
             (nameof(ConnectTimeout), ConnectTimeout), (nameof(CommandTimeout), CommandTimeout),
             (nameof(FinalReplyTimeout), FinalReplyTimeout), (nameof(IdleTimeout), IdleTimeout),
-            (nameof(FirstRest), FirstRest), (nameof(LongestRest), LongestRest),
+            (nameof(StopPatience), StopPatience), (nameof(FirstRest), FirstRest), (nameof(LongestRest), LongestRest),
         })
         {
             if (value <= TimeSpan.Zero)

@@ -15,8 +15,6 @@ public sealed partial class Dispatcher(
     LaneContext context, Deliverer deliverer, StoreHealth health, NodeRegistry node, OutboxOptions options, TimeProvider time,
     ILogger<Dispatcher> logger) : BackgroundService
 {
-    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(20);
-
     /// <summary>How soon a lane that is full is looked at again: it empties faster than the table is polled.</summary>
     private static readonly TimeSpan FullPause = TimeSpan.FromMilliseconds(50);
 
@@ -55,7 +53,7 @@ public sealed partial class Dispatcher(
             Accept(message);
         }
 
-        await context.StopAsync(lanes.All(), StopPatience);
+        await context.StopAsync(lanes.All());
     }
 
     private async Task TakeHandedAsync(CancellationToken stopping)

@@ -10,7 +10,7 @@ namespace EmailService.Deliver;
 
 /// <summary>The one connection that a worker of a lane keeps: opened when needed, used for message after message,
 /// replaced when another host is wanted or the host has ended it.</summary>
-public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions options, TimeProvider time) : IAsyncDisposable
+public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions options, TimeProvider time, Action<LaneConnection> ended) : IAsyncDisposable
 {
     private SmtpClientSession? session;
     private string? clearBecause;
@@ -124,5 +124,12 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
         }
     }
 
-    public ValueTask DisposeAsync() => CloseAsync();
+    /// <summary>Ends what is under way, from any thread, as if the host had closed.</summary>
+    public void Break() => session?.Break();
+
+    public ValueTask DisposeAsync()
+    {
+        ended(this);
+        return CloseAsync();
+    }
 }

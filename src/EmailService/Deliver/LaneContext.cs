@@ -18,6 +18,7 @@ public sealed partial class LaneContext(
     private readonly SemaphoreSlim connections = new(options.Connections);
     private int wanting;
     private readonly ConcurrentDictionary<Task, byte> running = new();
+    private readonly ConcurrentDictionary<LaneConnection, byte> open = new();
     private readonly ConcurrentQueue<Work> returned = new();
     private readonly SmtpClientOptions smtp = new()
     {
@@ -66,7 +67,12 @@ public sealed partial class LaneContext(
 
     public void ReleaseConnection() => connections.Release();
 
-    public LaneConnection NewConnection() => new(smtp, options, time);
+    public LaneConnection NewConnection()
+    {
+        var connection = new LaneConnection(smtp, options, time, c => open.TryRemove(c, out _));
+        open[connection] = 0;
+        return connection;
+    }
 
     public void Track(Task worker)
     {
@@ -169,13 +175,22 @@ public sealed partial class LaneContext(
     }
 
     /// <summary>Lets the workers finish what they carry, breaks off what takes too long, and gives the rest back.</summary>
-    public async Task StopAsync(IEnumerable<Lane> lanes, TimeSpan patience)
+    public async Task StopAsync(IEnumerable<Lane> lanes)
     {
         await stopping.CancelAsync();
         var done = Task.WhenAll(running.Keys);
-        if (await Task.WhenAny(done, Task.Delay(patience, CancellationToken.None)) != done)
+        if (await Task.WhenAny(done, Task.Delay(options.StopPatience, CancellationToken.None)) != done)
         {
             await aborting.CancelAsync();
+            await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None));
+
+            // What is left waits for the reply to its final dot. Nobody will be here to hear it: the outcome is unknown, and is
+            // recorded as that, or another process would send the message again as soon as we are gone.
+            foreach (var connection in open.Keys)
+            {
+                connection.Break();
+            }
+
             await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(3), CancellationToken.None));
         }
 
