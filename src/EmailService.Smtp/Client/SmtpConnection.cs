@@ -54,7 +54,6 @@ internal sealed class SmtpConnection : IAsyncDisposable
     /// <summary>True if bytes were received that belong to no reply read so far.</summary>
     public bool HasUnreadInput => _end > _start || _parser.IsInsideReply;
 
-    /// <summary>Lets <paramref name="token"/> abort whatever is going on, until the result is disposed.</summary>
     /// <summary>Ends the connection under whoever waits on it, from any thread: they see it closed.</summary>
     public void Break()
     {
@@ -68,6 +67,7 @@ internal sealed class SmtpConnection : IAsyncDisposable
         }
     }
 
+    /// <summary>Lets <paramref name="token"/> abort whatever is going on, until the result is disposed.</summary>
     public CancellationTokenRegistration AbortOn(CancellationToken token) => token.UnsafeRegister(
         static state =>
         {
