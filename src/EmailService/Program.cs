@@ -2,6 +2,7 @@ using System.CommandLine;
 using EmailService;
 using EmailService.Accounts;
 using EmailService.Platform;
+using EmailService.Platform.Jobs;
 using EmailService.Report.Cli;
 
 var (commands, configuration) = HostArguments.Split(args);
@@ -13,6 +14,7 @@ var root = new RootCommand("EmailService: takes mail over HTTP, signs it and del
     ServeCommand.Create(context),
     KeysCommand.Create(context),
     DomainsCommand.Create(context),
+    JobsCommand.Create(context),
     SendCommand.Create(context),
     DoctorCommand.Create(context),
 };
