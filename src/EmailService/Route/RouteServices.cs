@@ -1,5 +1,6 @@
 using EmailService.Dns;
 using EmailService.Platform;
+using EmailService.Platform.Jobs;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EmailService.Route;
@@ -11,6 +12,8 @@ public static class RouteServices
         var options = builder.AddOptions<RouteOptions>("Route");
         builder.Services.AddSingleton(new DeliveryMode(options.Live));
         builder.Services.AddSingleton<Router>();
+        builder.AddOptions<SourcesOptions>("Sources");
+        builder.Services.AddJob<SourceCheck>("sources", "0 31 */6 * * ?");
         builder.Services.TryAddSingleton<CatchAllEndPoint>();
         builder.Services.TryAddSingleton<IDnsResolver>(s => new DnsResolver(
             new DnsResolverOptions { Servers = s.GetRequiredService<RouteOptions>().DnsEndPoints() },
