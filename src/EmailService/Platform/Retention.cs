@@ -47,7 +47,7 @@ public sealed class Retention(NpgsqlDataSource database, RetentionOptions option
     }
 
     // Shorter than deadlock_timeout (1 s): it is always we who give up, never a sender's transaction.
-    private const string LockSql = "SET LOCAL lock_timeout = '500ms'; LOCK TABLE messages, settled, attempts, events IN ACCESS EXCLUSIVE MODE";
+    private const string LockSql = "SET LOCAL lock_timeout = '500ms'; LOCK TABLE ONLY messages, ONLY settled, ONLY attempts, ONLY events IN ACCESS EXCLUSIVE MODE";
 
     /// <summary>Null when the day is gone, else why it is kept.</summary>
     private async Task<string?> DropAsync(string day, CancellationToken cancellation)
