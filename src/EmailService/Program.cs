@@ -3,6 +3,7 @@ using EmailService;
 using EmailService.Accounts;
 using EmailService.Platform;
 using EmailService.Record;
+using EmailService.Platform.Jobs;
 using EmailService.Report.Cli;
 
 var (commands, configuration) = HostArguments.Split(args);
@@ -14,6 +15,7 @@ var root = new RootCommand("EmailService: takes mail over HTTP, signs it and del
     ServeCommand.Create(context),
     KeysCommand.Create(context),
     DomainsCommand.Create(context),
+    JobsCommand.Create(context),
     SendCommand.Create(context),
     DoctorCommand.Create(context),
     ClassifyCommand.Create(context),

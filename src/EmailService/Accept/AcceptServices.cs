@@ -1,4 +1,5 @@
 using EmailService.Platform;
+using EmailService.Platform.Jobs;
 
 namespace EmailService.Accept;
 
@@ -11,10 +12,10 @@ public static class AcceptServices
         builder.Services.AddSingleton<AcceptMetrics>();
         builder.Services.AddSingleton<AcceptStore>();
         builder.Services.AddSingleton<AcceptWorker>();
+        builder.Services.AddJob<IdempotencySweeper>("idempotency-keys", "0 23 * * * ?");
         if (builder.Has(Role.Api))
         {
             builder.Services.AddHostedService(s => s.GetRequiredService<AcceptWorker>());
-            builder.Services.AddHostedService<IdempotencySweeper>();
         }
     }
 

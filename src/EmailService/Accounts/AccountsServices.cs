@@ -1,4 +1,5 @@
 using EmailService.Platform;
+using EmailService.Platform.Jobs;
 
 namespace EmailService.Accounts;
 
@@ -13,6 +14,7 @@ public static class AccountsServices
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<SendingDomains>();
         services.AddSingleton<DomainVerifier>();
+        services.AddJob<DomainRecheck>("sender-domains", "0 17 5 * * ?");
         services.AddSingleton<Quickstart>();
         services.AddHostedService(provider => provider.GetRequiredService<Quickstart>());
     }

@@ -8,7 +8,7 @@ namespace EmailService.Accounts;
 internal sealed class DomainStore(NpgsqlDataSource database, DeliveryMode mode)
 {
     private const string Columns =
-        "id, account_id, name, state, dkim_selector, dkim_private_key, return_path, created_at, verified_at, checked_at, check_result::text";
+        "id, account_id, name, state, dkim_selector, dkim_private_key, return_path, created_at, verified_at, checked_at, check_result::text, failed_checks, failing_since";
 
     private readonly SigningKeys keys = new();
 
@@ -70,6 +70,8 @@ internal sealed class DomainStore(NpgsqlDataSource database, DeliveryMode mode)
         UPDATE domains
            SET checked_at = $3, check_result = $4,
                state = coalesce($5, state),
+               failed_checks = CASE WHEN $5 = 'verified' THEN 0 ELSE failed_checks END,
+               failing_since = CASE WHEN $5 = 'verified' THEN NULL ELSE failing_since END,
                verified_at = CASE WHEN $5 = 'verified' THEN coalesce(verified_at, $3) ELSE verified_at END
          WHERE account_id = $1 AND id = $2
         RETURNING {Columns}
@@ -91,6 +93,45 @@ internal sealed class DomainStore(NpgsqlDataSource database, DeliveryMode mode)
         });
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         return await reader.ReadAsync(cancellation) ? Read(reader) : null;
+    }
+
+    private const string ListVerifiedSql = $"SELECT {Columns} FROM domains WHERE state = 'verified' AND name <> $1 ORDER BY checked_at NULLS FIRST LIMIT 100000";
+
+    /// <summary>Those of all accounts, but for one name; the one whose check is longest ago first.</summary>
+    public async Task<IReadOnlyList<SendingDomain>> ListVerifiedAsync(string without, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(ListVerifiedSql);
+        command.Parameters.Add(new() { Value = without });
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var domains = new List<SendingDomain>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            domains.Add(Read(reader));
+        }
+
+        return domains;
+    }
+
+    // Not if somebody has had it checked since we looked: that is newer.
+    private const string RecheckedSql = """
+        UPDATE domains
+           SET checked_at = $3, check_result = $4, failed_checks = $5, failing_since = $6, state = CASE WHEN $7 THEN 'verified' ELSE 'pending' END
+         WHERE id = $1 AND state = 'verified' AND checked_at IS NOT DISTINCT FROM $2
+        """;
+
+    /// <summary>Writes down what a daily check found of a verified domain.</summary>
+    public async Task SetRecheckedAsync(
+        SendingDomain domain, int failedChecks, DateTimeOffset? failingSince, bool verified, string result, DateTimeOffset now, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(RecheckedSql);
+        command.Parameters.Add(new() { Value = domain.Id });
+        command.Parameters.Add(new() { Value = (object?)domain.CheckedAt?.UtcDateTime ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        command.Parameters.Add(new() { Value = now.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        command.Parameters.Add(new() { Value = result, NpgsqlDbType = NpgsqlDbType.Jsonb });
+        command.Parameters.Add(new() { Value = failedChecks });
+        command.Parameters.Add(new() { Value = (object?)failingSince?.UtcDateTime ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        command.Parameters.Add(new() { Value = verified });
+        await command.ExecuteNonQueryAsync(cancellation);
     }
 
     private const string RemoveSql = "DELETE FROM domains WHERE account_id = $1 AND name = $2";
@@ -122,6 +163,8 @@ internal sealed class DomainStore(NpgsqlDataSource database, DeliveryMode mode)
             VerifiedAt = Time(8),
             CheckedAt = Time(9),
             CheckResult = row.IsDBNull(10) ? null : row.GetString(10),
+            FailedChecks = row.GetInt32(11),
+            FailingSince = Time(12),
         };
 
         DateTimeOffset? Time(int column) => row.IsDBNull(column) ? null : row.GetFieldValue<DateTimeOffset>(column);

@@ -27,6 +27,16 @@ public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, Pla
         return new DomainCheck(now?.Verified ?? false, now?.CheckedAt, records);
     }
 
+    /// <summary>Only looks: whether DNS answered for every required record, what is wrong with those that are, and all of it as stored.</summary>
+    internal async Task<(bool Answered, IReadOnlyList<string> Broken, string Result)> LookAsync(SendingDomain domain, CancellationToken cancellation)
+    {
+        var records = await Task.WhenAll(DomainRecords.For(domain, platform.HostName).Select(record => CheckAsync(domain, record, cancellation)));
+        var required = records.Where(record => record.Required).ToArray();
+        return (required.All(record => record.Ok is not null),
+            [.. required.Where(record => record.Ok == false).Select(record => $"{record.Name}: {record.WhatToDo}")],
+            JsonSerializer.Serialize(records, ApiJson.Options));
+    }
+
     /// <summary>The records with what the last check found.</summary>
     public IReadOnlyList<DomainRecord> LastCheck(SendingDomain domain)
     {

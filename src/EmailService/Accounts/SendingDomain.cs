@@ -29,6 +29,12 @@ public sealed record SendingDomain
     public DateTimeOffset? VerifiedAt { get; init; }
     public DateTimeOffset? CheckedAt { get; init; }
 
+    /// <summary>Checks in a row that found a required record missing or wrong.</summary>
+    public int FailedChecks { get; init; }
+
+    /// <summary>When the first of them was; null when the last check was good.</summary>
+    public DateTimeOffset? FailingSince { get; init; }
+
     /// <summary>What the last check found, as JSON; null before the first.</summary>
     public string? CheckResult { get; init; }
 }

@@ -72,6 +72,19 @@ public sealed class SendingDomains
         return now;
     }
 
+    /// <summary>The verified domains of all accounts, those that are in DNS.</summary>
+    internal Task<IReadOnlyList<SendingDomain>> ListVerifiedAsync(CancellationToken cancellation) => store.ListVerifiedAsync(DemoName, cancellation);
+
+    internal async Task SetRecheckedAsync(
+        SendingDomain domain, int failedChecks, DateTimeOffset? failingSince, bool verified, string result, CancellationToken cancellation)
+    {
+        await store.SetRecheckedAsync(domain, failedChecks, failingSince, verified, result, time.GetUtcNow(), cancellation);
+        if (!verified)
+        {
+            known.Clear();
+        }
+    }
+
     /// <summary>A domain as a person writes it, in the form that we keep.</summary>
     public static bool TryNormalize(string text, [NotNullWhen(true)] out string? name, [NotNullWhen(false)] out string? problem)
     {

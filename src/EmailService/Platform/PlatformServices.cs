@@ -1,4 +1,5 @@
 using System.Globalization;
+using EmailService.Platform.Jobs;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging.Console;
 using Npgsql;
@@ -34,7 +35,12 @@ public static class PlatformServices
         services.AddSingleton<DatabaseStartup>();
         services.AddHostedService(provider => provider.GetRequiredService<DatabaseStartup>());
         services.AddHostedService(provider => provider.GetRequiredService<NodeRegistry>());
-        services.AddHostedService<DailyPartitions>();
+        services.AddSingleton<DailyPartitions>();
+        services.AddHostedService(provider => provider.GetRequiredService<DailyPartitions>());
+        services.AddJob<DailyPartitions>("partitions", "0 7 * * * ?");
+        builder.AddOptions<RetentionOptions>("Retention");
+        services.AddJob<Retention>("retention", "0 41 3 * * ?");
+        services.AddJobs();
         services.AddSingleton<EventSignal>();
         return builder;
     }
@@ -110,7 +116,7 @@ public static class PlatformServices
         logging.Services.AddSingleton<Microsoft.Extensions.Options.IConfigureOptions<LoggerFilterOptions>>(
             new Microsoft.Extensions.Options.ConfigureOptions<LoggerFilterOptions>(filter =>
             {
-                foreach (var category in (ReadOnlySpan<string>)["Npgsql", "Microsoft.AspNetCore", "Microsoft.Hosting", "Microsoft.Extensions"])
+                foreach (var category in (ReadOnlySpan<string>)["Npgsql", "Microsoft.AspNetCore", "Microsoft.Hosting", "Microsoft.Extensions", "Quartz"])
                 {
                     if (!filter.Rules.Any(rule => rule.CategoryName == category))
                     {

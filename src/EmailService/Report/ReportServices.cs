@@ -18,5 +18,6 @@ public static class ReportServices
         app.MapGet("/v1/messages/{id}", MessageEndpoints.FindAsync).RequireApiKey();
         app.MapGet("/v1/messages", MessageEndpoints.SearchAsync).RequireApiKey();
         app.MapGet("/v1/events", EventEndpoints.ReadAsync).RequireApiKey();
+        app.MapGet("/v1/jobs", JobEndpoints.ListAsync).RequireApiKey();
     }
 }

@@ -1,0 +1,11 @@
+using EmailService.Platform.Http;
+using EmailService.Platform.Jobs;
+
+namespace EmailService.Report;
+
+/// <summary><c>GET /v1/jobs</c>: what recurs, how it went, and when it comes again.</summary>
+internal static class JobEndpoints
+{
+    public static async Task<IResult> ListAsync(JobStore jobs, CancellationToken cancellation) =>
+        ApiJson.Result(new { Jobs = await jobs.ListAsync(cancellation) });
+}
