@@ -1,6 +1,7 @@
 using System.CommandLine;
 using EmailService;
 using EmailService.Accounts;
+using EmailService.Deliver;
 using EmailService.Platform;
 using EmailService.Report.Cli;
 
@@ -15,6 +16,7 @@ var root = new RootCommand("EmailService: takes mail over HTTP, signs it and del
     DomainsCommand.Create(context),
     SendCommand.Create(context),
     DoctorCommand.Create(context),
+    ShapingCommand.Create(context),
 };
 root.SetAction((_, _) => ServeCommand.RunAsync(context));
 

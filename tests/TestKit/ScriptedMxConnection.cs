@@ -39,11 +39,24 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
         }
 
         _stream = new NetworkStream(socket, ownsSocket: false);
-        var goesOn = await AnswerAsync(SmtpStage.Greeting, $"220 {mx.HostName} ESMTP");
-        while (goesOn && await ReadLineAsync() is { } line)
+        if (!mx.EnterSession())
         {
-            mx.Log(line);
-            goesOn = await ObeyAsync(line);
+            await WriteReplyAsync("421 4.7.0 Too many connections from your address");
+            return;
+        }
+
+        try
+        {
+            var goesOn = await AnswerAsync(SmtpStage.Greeting, $"220 {mx.HostName} ESMTP");
+            while (goesOn && await ReadLineAsync() is { } line)
+            {
+                mx.Log(line);
+                goesOn = await ObeyAsync(line);
+            }
+        }
+        finally
+        {
+            mx.LeaveSession();
         }
     }
 

@@ -237,9 +237,9 @@ public sealed partial class Dispatcher(
             case RoutePlan.Hosts hosts:
                 hand.NoteSite(recipient.Lane, hosts.Lane);
                 var work = new Work(recipient, message, hosts);
-                if (!lanes.TryEnqueue(work))
+                if (!lanes.TryEnqueue(work, out var later))
                 {
-                    context.Track(context.GiveBackAsync([(work, time.GetUtcNow())]));
+                    context.Track(context.GiveBackAsync([(work, time.GetUtcNow() + later)]));
                 }
 
                 break;

@@ -2,6 +2,7 @@ using System.Net;
 using EmailService.Messages;
 using EmailService.Record;
 using EmailService.Route;
+using EmailService.Shaping;
 using EmailService.Sign;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
@@ -10,12 +11,19 @@ namespace EmailService.Deliver;
 
 /// <summary>The one connection that a worker of a lane keeps: opened when needed, used for message after message,
 /// replaced when another host is wanted or the host has ended it.</summary>
-public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions options, TimeProvider time) : IAsyncDisposable
+public sealed class LaneConnection(SmtpClientOptions smtp, LaneLimits limits, TimeProvider time) : IAsyncDisposable
 {
     private SmtpClientSession? session;
+    private bool inUse;
 
     /// <summary>A session is open that may carry one more message.</summary>
-    public bool IsOpen => session is { IsUsable: true } && session.MessagesSent < options.MessagesPerConnection;
+    public bool IsOpen => session is { IsUsable: true } && session.MessagesSent < limits.MessagesPerConnection.Value;
+
+    /// <summary>A session is open or is being opened. Other threads may ask.</summary>
+    public bool IsInUse => Volatile.Read(ref inUse);
+
+    /// <summary>How long it is kept without work.</summary>
+    public TimeSpan IdleTimeout => limits.IdleTimeout.Value;
 
     /// <summary>Where the open session goes, or null.</summary>
     public IPEndPoint? EndPoint => IsOpen ? session!.EndPoint : null;
@@ -36,6 +44,7 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
                 (var connected, connecting) = await ConnectAsync(host, endPoint, stopping);
                 if (connected.Session is null)
                 {
+                    Volatile.Write(ref inUse, false);
                     return Ended(Verdict.Of(connected.Failure!), null, null, connecting);
                 }
 
@@ -82,6 +91,7 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
     private async Task<(SmtpConnectResult Result, string Transcript)> ConnectAsync(MailHost host, IPEndPoint endPoint, CancellationToken stopping)
     {
         await CloseAsync();
+        Volatile.Write(ref inUse, true);
         var result = await SmtpClientSession.ConnectAsync(endPoint, host.Name, SmtpTlsMode.Opportunistic, smtp, time, stopping);
 
         // Whatever went wrong there: a host that offers STARTTLS and refuses it, or closes, is no better than one that fails the handshake.
@@ -106,6 +116,7 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
             }
 
             await old.DisposeAsync();
+            Volatile.Write(ref inUse, false);
         }
     }
 

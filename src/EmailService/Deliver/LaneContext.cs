@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Platform;
+using EmailService.Shaping;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
 
@@ -45,7 +46,10 @@ public sealed partial class LaneContext(
 
     public SemaphoreSlim Connections { get; } = new(options.Connections);
 
-    public LaneConnection NewConnection() => new(smtp, options, time);
+    public LaneConnection NewConnection(LaneLimits limits) => new(smtp, limits, time);
+
+    /// <summary>This node's part of the limits.</summary>
+    public NodeShare Share => node.Share;
 
     public void Track(Task worker)
     {

@@ -7,18 +7,22 @@ public sealed class LaneDirectory(LaneContext context)
     private readonly Dictionary<string, Lane> lanes = [];
 
     /// <summary>Puts a recipient into its lane, unless the lane holds all that it may.</summary>
-    public bool TryEnqueue(Work work)
+    /// <param name="later">How long a recipient without room is better left in the table: a lane with a rate is full for long.</param>
+    public bool TryEnqueue(Work work, out TimeSpan later)
     {
         lock (gate)
         {
             if (!lanes.TryGetValue(work.Plan.Lane, out var lane))
             {
-                lanes[work.Plan.Lane] = lane = new Lane(work.Plan.Lane, context);
+                lanes[work.Plan.Lane] = lane = new Lane(work.Plan.Lane, work.Plan.Limits, context);
             }
 
             // The hand shares its room by lanes as far as it knows them; a thousand new domains of one site it does not.
-            if (lane.Waiting >= context.MostWaiting)
+            var most = lane.MostWaiting;
+            later = TimeSpan.Zero;
+            if (lane.Waiting >= most)
             {
+                later = most < context.MostWaiting ? LanePace.Reach / 2 : TimeSpan.Zero;
                 return false;
             }
 
