@@ -41,6 +41,22 @@ public sealed class LaneDirectory(LaneContext context)
         }
     }
 
+    /// <summary>How many more a lane may take into memory; no limit of its own if it has no rate. Zero until half of it is gone: a claim
+    /// for every place that falls free would cost more than it brings.</summary>
+    public int RoomOf(string key)
+    {
+        lock (gate)
+        {
+            if (!lanes.TryGetValue(key, out var lane) || lane.MostWaiting is var most && most >= context.MostWaiting)
+            {
+                return int.MaxValue;
+            }
+
+            var room = most - lane.Waiting;
+            return room * 2 >= most ? room : 0;
+        }
+    }
+
     public IReadOnlyList<Lane> All()
     {
         lock (gate)

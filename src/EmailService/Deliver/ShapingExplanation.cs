@@ -60,6 +60,11 @@ public static class ShapingExplanation
             return "default, because all mail goes to a relay (Route:Relay)";
         }
 
+        if (hosts.Lane.StartsWith("static:", StringComparison.Ordinal))
+        {
+            return "default, because the domain has a mail host of its own (Route:Static)";
+        }
+
         var provider = shaped.Block is { } block ? $"{block}, because every mail host has a suffix of it" : "default, because not all of its mail hosts belong to one block";
         return shaped.Lane?.StartsWith("domain:", StringComparison.Ordinal) == true ? $"{provider}; and the domain has limits and a lane of its own" : provider;
     }
