@@ -1,6 +1,7 @@
 using System.CommandLine;
 using EmailService;
 using EmailService.Accounts;
+using EmailService.Deliver;
 using EmailService.Platform;
 using EmailService.Record;
 using EmailService.Platform.Jobs;
@@ -19,6 +20,7 @@ var root = new RootCommand("EmailService: takes mail over HTTP, signs it and del
     SendCommand.Create(context),
     DoctorCommand.Create(context),
     ClassifyCommand.Create(context),
+    ShapingCommand.Create(context),
 };
 root.SetAction((_, _) => ServeCommand.RunAsync(context));
 

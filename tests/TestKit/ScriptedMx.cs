@@ -63,6 +63,9 @@ public sealed class ScriptedMx : IAsyncDisposable
     private Socket? _listener;
     private int _connectionCount;
     private int _contents;
+    private int _sessions;
+    private int _peakSessions;
+    private int _refusedSessions;
 
     private ScriptedMx(IPEndPoint endPoint)
     {
@@ -118,6 +121,15 @@ public sealed class ScriptedMx : IAsyncDisposable
 
     /// <summary>Between CR and LF, or LF alone.</summary>
     public string LineEnd { get; set; } = "\r\n";
+
+    /// <summary>Sessions that it takes at once; one more is greeted with 421. None is the default: any number.</summary>
+    public int? MostSessions { get; set; }
+
+    /// <summary>Sessions that were open at once at most, those that were refused not counted.</summary>
+    public int PeakSessions => Volatile.Read(ref _peakSessions);
+
+    /// <summary>Sessions that <see cref="MostSessions"/> refused.</summary>
+    public int RefusedSessions => Volatile.Read(ref _refusedSessions);
 
     /// <summary>Messages that were answered 2yz, or not at all after their content had come.</summary>
     public IReadOnlyList<MxMessage> Messages
@@ -345,6 +357,31 @@ public sealed class ScriptedMx : IAsyncDisposable
         lock (_lock)
         {
             return forwardPaths.Select(path => _contentsFor.TryGetValue(path, out var steps) ? Take(steps) : null).FirstOrDefault(step => step is not null);
+        }
+    }
+
+    /// <summary>Whether there is room for one more session; each that is let in is let out with <see cref="LeaveSession"/>.</summary>
+    internal bool EnterSession()
+    {
+        lock (_lock)
+        {
+            if (_sessions >= MostSessions)
+            {
+                _refusedSessions++;
+                return false;
+            }
+
+            _sessions++;
+            _peakSessions = Math.Max(_peakSessions, _sessions);
+            return true;
+        }
+    }
+
+    internal void LeaveSession()
+    {
+        lock (_lock)
+        {
+            _sessions--;
         }
     }
 

@@ -40,16 +40,29 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
         }
 
         _stream = new NetworkStream(socket, ownsSocket: false);
-        if (mx.TlsFromTheStart)
+        if (!mx.EnterSession())
         {
-            await HandshakeAsync();
+            await WriteReplyAsync("421 4.7.0 Too many connections from your address");
+            return;
         }
 
-        var goesOn = await AnswerAsync(SmtpStage.Greeting, $"220 {mx.HostName} ESMTP");
-        while (goesOn && await ReadLineAsync() is { } line)
+        try
         {
-            mx.Log(line);
-            goesOn = await ObeyAsync(line);
+            if (mx.TlsFromTheStart)
+            {
+                await HandshakeAsync();
+            }
+
+            var goesOn = await AnswerAsync(SmtpStage.Greeting, $"220 {mx.HostName} ESMTP");
+            while (goesOn && await ReadLineAsync() is { } line)
+            {
+                mx.Log(line);
+                goesOn = await ObeyAsync(line);
+            }
+        }
+        finally
+        {
+            mx.LeaveSession();
         }
     }
 

@@ -1,21 +1,25 @@
 using EmailService.Platform;
+using EmailService.Shaping;
 
 namespace EmailService.Deliver;
 
 /// <summary>Settings under <c>EmailService:Deliver</c>.</summary>
 public sealed record DeliverOptions : ICheckedOptions
 {
-    /// <summary>Connections to the hosts of one lane at most.</summary>
-    public int ConnectionsPerLane { get; init; } = 20;
+    /// <summary>A file whose limits win over the shipped ones, key by key. The form is that of <c>deploy/shaping.json</c>.</summary>
+    public string? ShapingFile { get; init; }
 
-    /// <summary>Connections in all at most.</summary>
+    /// <summary>Connections to the hosts of one lane at most, in place of what the shaping's default block says.</summary>
+    public int? ConnectionsPerLane { get; init; }
+
+    /// <summary>Connections of this process in all at most.</summary>
     public int Connections { get; init; } = 500;
 
-    /// <summary>Messages that one connection carries at most.</summary>
-    public int MessagesPerConnection { get; init; } = 500;
+    /// <summary>Messages that one connection carries at most, in place of what the shaping's default block says.</summary>
+    public int? MessagesPerConnection { get; init; }
 
-    /// <summary>How long a connection is kept without work.</summary>
-    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(5);
+    /// <summary>How long a connection is kept without work, in place of what the shaping's default block says.</summary>
+    public TimeSpan? IdleTimeout { get; init; }
 
     /// <summary>Connections tried in one attempt at most, over all hosts and addresses.</summary>
     public int StepsPerAttempt { get; init; } = 8;
@@ -42,6 +46,14 @@ public sealed record DeliverOptions : ICheckedOptions
     /// <summary>The longest rest of a lane.</summary>
     public TimeSpan LongestRest { get; init; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>What of the shaping's default block these settings replace.</summary>
+    public ShapingBlock InPlaceOfDefault() => new()
+    {
+        Connections = ConnectionsPerLane is { } connections ? new(connections, $"Deliver:{nameof(ConnectionsPerLane)}") : null,
+        MessagesPerConnection = MessagesPerConnection is { } messages ? new(messages, $"Deliver:{nameof(MessagesPerConnection)}") : null,
+        IdleTimeout = IdleTimeout is { } idle ? new(idle, $"Deliver:{nameof(IdleTimeout)}") : null,
+    };
+
     public IEnumerable<(string Key, string Problem)> Check()
     {
         if (ConnectionsPerLane is < 1 or > 10_000)
@@ -49,9 +61,9 @@ public sealed record DeliverOptions : ICheckedOptions
             yield return (nameof(ConnectionsPerLane), $"found {ConnectionsPerLane}, expected 1 to 10000");
         }
 
-        if (Connections < ConnectionsPerLane)
+        if (Connections < Math.Max(1, ConnectionsPerLane ?? 1))
         {
-            yield return (nameof(Connections), $"found {Connections}, expected at least ConnectionsPerLane ({ConnectionsPerLane})");
+            yield return (nameof(Connections), $"found {Connections}, expected at least {(ConnectionsPerLane is { } lane ? $"ConnectionsPerLane ({lane})" : "1")}");
         }
 
         if (MessagesPerConnection < 1)
@@ -77,7 +89,7 @@ public sealed record DeliverOptions : ICheckedOptions
         foreach (var (key, value) in new[]
         {
             (nameof(ConnectTimeout), ConnectTimeout), (nameof(CommandTimeout), CommandTimeout),
-            (nameof(FinalReplyTimeout), FinalReplyTimeout), (nameof(IdleTimeout), IdleTimeout),
+            (nameof(FinalReplyTimeout), FinalReplyTimeout), (nameof(IdleTimeout), IdleTimeout ?? TimeSpan.MaxValue),
             (nameof(StopPatience), StopPatience), (nameof(FirstRest), FirstRest), (nameof(LongestRest), LongestRest),
         })
         {

@@ -1,4 +1,5 @@
 using EmailService.Platform;
+using EmailService.Shaping;
 
 namespace EmailService.Deliver;
 
@@ -6,7 +7,8 @@ public static class DeliverServices
 {
     public static WebApplicationBuilder AddDeliver(this WebApplicationBuilder builder)
     {
-        builder.AddOptions<DeliverOptions>("Deliver");
+        var options = builder.AddOptions<DeliverOptions>("Deliver");
+        builder.Services.AddSingleton(ShapingTable.Load(options.ShapingFile, options.InPlaceOfDefault()));
         builder.Services.AddSingleton<HostMemory>();
         builder.Services.AddSingleton<Deliverer>();
         builder.Services.AddSingleton<LaneContext>();

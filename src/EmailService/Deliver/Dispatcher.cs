@@ -133,7 +133,7 @@ public sealed partial class Dispatcher(
         }
 
         var now = time.GetUtcNow();
-        var due = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now && !lanes.IsResting(hand.SiteOf(l.Lane))).ToList();
+        var due = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now && !lanes.IsResting(hand.SiteOf(l.Lane)) && lanes.RoomOf(hand.SiteOf(l.Lane)) > 0).ToList();
         var wanted = Share(due, room);
         if (wanted.Count == 0)
         {
@@ -223,7 +223,7 @@ public sealed partial class Dispatcher(
 
             // Not for every place that falls free: a claim of ten costs nearly what a claim of a thousand costs.
             var roomOfLane = hand.RoomFor(lane);
-            var count = roomOfLane < leastRoom ? 0 : Math.Min(Math.Min(roomOfLane, part), room);
+            var count = roomOfLane < leastRoom ? 0 : Math.Min(Math.Min(Math.Min(roomOfLane, lanes.RoomOf(hand.SiteOf(lane))), part), room);
             if (count > 0)
             {
                 wanted.Add((lane, count));
@@ -268,9 +268,9 @@ public sealed partial class Dispatcher(
             case RoutePlan.Hosts hosts:
                 hand.NoteSite(recipient.Lane, hosts.Lane);
                 var work = new Work(recipient, message, hosts);
-                if (!lanes.TryEnqueue(work))
+                if (!lanes.TryEnqueue(work, out var later))
                 {
-                    context.Track(context.GiveBackAsync([(work, time.GetUtcNow())]));
+                    context.Track(context.GiveBackAsync([(work, time.GetUtcNow() + later)]));
                 }
 
                 break;

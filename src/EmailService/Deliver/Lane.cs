@@ -1,17 +1,21 @@
 using System.Threading.Channels;
 using EmailService.Messages;
+using EmailService.Shaping;
 using EmailService.Smtp;
 
 namespace EmailService.Deliver;
 
 /// <summary>What waits in memory for one set of mail hosts, and the workers that carry it there.
-/// <para>A worker is one connection: it starts when work waits and none is idle, up to the lane's limit, and ends
-/// when it had no work for a while. A lane whose hosts give no session several times running rests: what it
+/// <para>A worker is one connection: it starts when work waits and none is idle, as far as the lane's pace allows, and ends
+/// when it had no work for a while or the pace allows it no more. A lane whose hosts give no session several times running rests: what it
 /// holds goes back to the table, due when the rest is over.</para></summary>
-public sealed class Lane(string key, LaneContext context)
+public sealed class Lane(string key, LaneLimits limits, LaneContext context)
 {
     private readonly Channel<Work> ready = Channel.CreateUnbounded<Work>();
     private readonly Lock gate = new();
+    private readonly LanePace pace = new() { Limits = limits };
+    private readonly List<LaneConnection> connections = [];
+    private int paced;
     private int workers;
     private int idle;
     private int failures;
@@ -23,6 +27,30 @@ public sealed class Lane(string key, LaneContext context)
     public int Waiting => ready.Reader.Count;
 
     public int Workers => Volatile.Read(ref workers);
+
+    /// <summary>How many recipients may wait in memory.</summary>
+    public int MostWaiting
+    {
+        get
+        {
+            lock (gate)
+            {
+                return Math.Min(context.MostWaiting, pace.MostWaiting(context.Share) ?? int.MaxValue);
+            }
+        }
+    }
+
+    /// <summary>Connections that the pace allows now.</summary>
+    public int Allowed
+    {
+        get
+        {
+            lock (gate)
+            {
+                return pace.Connections(context.Share);
+            }
+        }
+    }
 
     /// <summary>The end of the rest, or null while the lane is served.</summary>
     public DateTimeOffset? RestsUntil
@@ -37,15 +65,32 @@ public sealed class Lane(string key, LaneContext context)
     }
 
     /// <summary>Nobody would miss it.</summary>
-    public bool IsForgettable => Workers == 0 && Waiting == 0 && RestsUntil is null;
+    public bool IsForgettable
+    {
+        get
+        {
+            lock (gate)
+            {
+                return workers == 0 && Waiting == 0 && RestsUntil is null && pace.IsForgettable(context.Time.GetUtcNow());
+            }
+        }
+    }
 
     public void Enqueue(Work work)
     {
         ready.Writer.TryWrite(work);
+        StartWorker(work.Plan.Limits);
+    }
+
+    private void StartWorker(LaneLimits? current = null)
+    {
         lock (gate)
         {
-            // An idle worker takes one, and whoever it takes may hold it for long: more than that needs more workers.
-            if (Waiting <= idle || workers >= context.Options.ConnectionsPerLane)
+            pace.Limits = current ?? pace.Limits;
+
+            // An idle worker takes one, and whoever it takes may hold it for long: more than that needs more workers. Where two wait for
+            // their turn already, a third would only wait behind them.
+            if (Waiting <= idle || paced >= 2 || workers >= pace.Connections(context.Share))
             {
                 return;
             }
@@ -83,10 +128,21 @@ public sealed class Lane(string key, LaneContext context)
 
         try
         {
-            await using var connection = context.NewConnection();
+            await using var connection = context.NewConnection(pace.Limits);
+            lock (gate)
+            {
+                connections.Add(connection);
+            }
+
             while (await NextAsync(connection) is { } work)
             {
                 await CarryAsync(work, connection);
+                StartWorker();
+            }
+
+            lock (gate)
+            {
+                connections.Remove(connection);
             }
         }
         finally
@@ -100,6 +156,15 @@ public sealed class Lane(string key, LaneContext context)
     {
         while (!context.Stopping.IsCancellationRequested)
         {
+            lock (gate)
+            {
+                if (workers > pace.Connections(context.Share))
+                {
+                    workers--;
+                    return null;
+                }
+            }
+
             if (ready.Reader.TryRead(out var work))
             {
                 return work;
@@ -115,7 +180,7 @@ public sealed class Lane(string key, LaneContext context)
             {
                 // Not a timer that calls Cancel: one that fires while we dispose would throw on a thread of the pool, and end the process.
                 using var idled = new CancellationTokenSource(
-                    context.IsConnectionWanted ? TimeSpan.Zero : context.Options.IdleTimeout, context.Time);
+                    context.IsConnectionWanted ? TimeSpan.Zero : connection.IdleTimeout, context.Time);
                 using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping, idled.Token);
                 more = await ready.Reader.WaitToReadAsync(patience.Token);
             }
@@ -145,14 +210,19 @@ public sealed class Lane(string key, LaneContext context)
 
     private async Task CarryAsync(Work work, LaneConnection connection)
     {
-        if (RestsUntil is { } until)
-        {
-            await context.RestAsync(work, until);
-            return;
-        }
-
         try
         {
+            if (RestsUntil is null)
+            {
+                await WaitForTurnAsync(connection);
+            }
+
+            if (RestsUntil is { } until)
+            {
+                await context.RestAsync(work, until);
+                return;
+            }
+
             // Nothing new may start while outcomes can't be stored, or while others may have taken what we hold.
             await context.WaitUntilAllowedAsync();
             if (!await context.StillHoldsAsync(work))
@@ -163,7 +233,7 @@ public sealed class Lane(string key, LaneContext context)
             // A host that takes its time with every line must not outlast the lease: another node would deliver beside us.
             using var limit = new CancellationTokenSource(context.AttemptLimit, context.Time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(context.Aborting, limit.Token);
-            Observe(await context.Deliverer.DeliverAsync(work, connection, either.Token));
+            Observe(await context.Deliverer.DeliverAsync(work, connection, either.Token), connection);
             work.InHand.LetGo();
         }
         catch (OperationCanceledException) when (context.Stopping.IsCancellationRequested)
@@ -178,11 +248,50 @@ public sealed class Lane(string key, LaneContext context)
         }
     }
 
-    private void Observe(Outcome outcome)
+    private async ValueTask WaitForTurnAsync(LaneConnection connection)
+    {
+        TimeSpan wait;
+        lock (gate)
+        {
+            wait = pace.Take(context.Time.GetUtcNow(), context.Share);
+            if (wait == TimeSpan.Zero)
+            {
+                return;
+            }
+
+            paced++;
+        }
+
+        try
+        {
+            if (wait > connection.IdleTimeout)
+            {
+                await connection.CloseAsync();
+            }
+
+            await Task.Delay(wait, context.Time, context.Stopping);
+        }
+        finally
+        {
+            lock (gate)
+            {
+                paced--;
+            }
+        }
+
+        StartWorker();
+    }
+
+    private void Observe(Outcome outcome, LaneConnection connection)
     {
         lock (gate)
         {
-            if (outcome is not { Disposition: Disposition.Deferred, Scope: FailureScope.Lane, Stage: <= SmtpStage.Hello })
+            var signal = PaceSignals.Of(outcome);
+            var others = signal == PaceSignal.Refused ? connections.Count(c => c != connection && c.IsInUse) : 0;
+            pace.Observe(signal, workers, others, context.Time.GetUtcNow(), context.Share);
+
+            // A site that holds other sessions of ours and refuses one more is busy, not dead.
+            if (others > 0 || outcome is not { Disposition: Disposition.Deferred, Scope: FailureScope.Lane, Stage: <= SmtpStage.Hello })
             {
                 failures = 0;
                 return;

@@ -2,6 +2,7 @@ using System.Net;
 using EmailService.Messages;
 using EmailService.Record;
 using EmailService.Route;
+using EmailService.Shaping;
 using EmailService.Sign;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
@@ -10,13 +11,20 @@ namespace EmailService.Deliver;
 
 /// <summary>The one connection that a worker of a lane keeps: opened when needed, used for message after message,
 /// replaced when another host is wanted or the host has ended it.</summary>
-public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions options, TimeProvider time, Action<LaneConnection> ended) : IAsyncDisposable
+public sealed class LaneConnection(SmtpClientOptions smtp, LaneLimits limits, TimeProvider time, Action<LaneConnection> ended) : IAsyncDisposable
 {
     private SmtpClientSession? session;
     private string? clearBecause;
+    private bool inUse;
 
     /// <summary>A session is open that may carry one more message.</summary>
-    public bool IsOpen => session is { IsUsable: true } && session.MessagesSent < options.MessagesPerConnection;
+    public bool IsOpen => session is { IsUsable: true } && session.MessagesSent < limits.MessagesPerConnection.Value;
+
+    /// <summary>A session is open or is being opened. Other threads may ask.</summary>
+    public bool IsInUse => Volatile.Read(ref inUse);
+
+    /// <summary>How long it is kept without work.</summary>
+    public TimeSpan IdleTimeout => limits.IdleTimeout.Value;
 
     /// <summary>Where the open session goes, or null.</summary>
     public IPEndPoint? EndPoint => IsOpen ? session!.EndPoint : null;
@@ -40,6 +48,7 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
                 if (connected.Session is null)
                 {
                     verdict = TlsVerdict.Of(policy, connected.Failure!);
+                    Volatile.Write(ref inUse, false);
                     return Ended(Verdict.Of(connected.Failure!), null, null, connecting);
                 }
 
@@ -89,6 +98,7 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
         MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, CancellationToken stopping)
     {
         await CloseAsync();
+        Volatile.Write(ref inUse, true);
         var settings = policy.Credentials is null ? smtp : smtp with { Credentials = policy.Credentials };
         var result = await SmtpClientSession.ConnectAsync(endPoint, host.Name, policy.Policy, settings, time, stopping);
 
@@ -121,6 +131,7 @@ public sealed class LaneConnection(SmtpClientOptions smtp, DeliverOptions option
             }
 
             await old.DisposeAsync();
+            Volatile.Write(ref inUse, false);
         }
     }
 

@@ -3,6 +3,7 @@ using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Platform;
 using EmailService.Route;
+using EmailService.Shaping;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
 
@@ -67,12 +68,15 @@ public sealed partial class LaneContext(
 
     public void ReleaseConnection() => connections.Release();
 
-    public LaneConnection NewConnection()
+    public LaneConnection NewConnection(LaneLimits limits)
     {
-        var connection = new LaneConnection(smtp, options, time, c => open.TryRemove(c, out _));
+        var connection = new LaneConnection(smtp, limits, time, c => open.TryRemove(c, out _));
         open[connection] = 0;
         return connection;
     }
+
+    /// <summary>This node's part of the limits.</summary>
+    public NodeShare Share => node.Share;
 
     public void Track(Task worker)
     {

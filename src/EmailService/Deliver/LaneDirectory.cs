@@ -7,18 +7,22 @@ public sealed class LaneDirectory(LaneContext context)
     private readonly Dictionary<string, Lane> lanes = [];
 
     /// <summary>Puts a recipient into its lane, unless the lane holds all that it may.</summary>
-    public bool TryEnqueue(Work work)
+    /// <param name="later">How long a recipient without room is better left in the table: a lane with a rate is full for long.</param>
+    public bool TryEnqueue(Work work, out TimeSpan later)
     {
         lock (gate)
         {
             if (!lanes.TryGetValue(work.Plan.Lane, out var lane))
             {
-                lanes[work.Plan.Lane] = lane = new Lane(work.Plan.Lane, context);
+                lanes[work.Plan.Lane] = lane = new Lane(work.Plan.Lane, work.Plan.Limits, context);
             }
 
             // The hand shares its room by lanes as far as it knows them; a thousand new domains of one site it does not.
-            if (lane.Waiting >= context.MostWaiting)
+            var most = lane.MostWaiting;
+            later = TimeSpan.Zero;
+            if (lane.Waiting >= most)
             {
+                later = most < context.MostWaiting ? LanePace.Reach / 2 : TimeSpan.Zero;
                 return false;
             }
 
@@ -34,6 +38,22 @@ public sealed class LaneDirectory(LaneContext context)
         lock (gate)
         {
             return lanes.TryGetValue(key, out var lane) && lane.RestsUntil is not null;
+        }
+    }
+
+    /// <summary>How many more a lane may take into memory; no limit of its own if it has no rate. Zero until half of it is gone: a claim
+    /// for every place that falls free would cost more than it brings.</summary>
+    public int RoomOf(string key)
+    {
+        lock (gate)
+        {
+            if (!lanes.TryGetValue(key, out var lane) || lane.MostWaiting is var most && most >= context.MostWaiting)
+            {
+                return int.MaxValue;
+            }
+
+            var room = most - lane.Waiting;
+            return room * 2 >= most ? room : 0;
         }
     }
 

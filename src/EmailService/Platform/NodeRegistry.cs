@@ -15,7 +15,15 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
 
     private const string HeartbeatSql = """
         WITH beat AS (UPDATE nodes SET heartbeat_at = now() WHERE id = $1)
-        SELECT count(*)::int FROM live_nodes($2) WHERE id <> $1
+        SELECT count(*)::int,
+               count(*) FILTER (WHERE 'deliver' = ANY (n.roles))::int,
+               count(*) FILTER (WHERE 'deliver' = ANY (n.roles) AND n.id < $1)::int
+          FROM live_nodes($2) AS l JOIN nodes AS n ON n.id = l.id
+         WHERE n.id <> $1
+        """;
+
+    private const string CountDeliverersSql = """
+        SELECT count(*)::int FROM live_nodes($1) AS l JOIN nodes AS n ON n.id = l.id WHERE 'deliver' = ANY (n.roles)
         """;
 
     private const string FindPredecessorsSql = "SELECT id, process_id FROM nodes WHERE stopped_at IS NULL AND host = $1";
@@ -29,6 +37,8 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
 
     private readonly CancellationTokenSource stopping = new();
     private Task beating = Task.CompletedTask;
+    private readonly Lock gate = new();
+    private NodeShare share = NodeShare.Whole;
     private bool disposed;
     private long lastBeat;
     private long era;
@@ -40,6 +50,18 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
 
     /// <summary>How many nodes share the work, this one included.</summary>
     public int LiveNodes { get; private set; } = 1;
+
+    /// <summary>This node's part of what all that deliver may do together. Others learn of a change with their next heartbeat.</summary>
+    public NodeShare Share
+    {
+        get
+        {
+            lock (gate)
+            {
+                return share;
+            }
+        }
+    }
 
     /// <summary>How long a silent node keeps what it holds.</summary>
     public TimeSpan TimeToLive => options.LeaseTimeToLive;
@@ -113,6 +135,14 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
         stopping.Dispose();
     }
 
+    /// <summary>How many live processes deliver; for one that has not signed on itself.</summary>
+    public async Task<int> CountDeliverersAsync(CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(CountDeliverersSql);
+        command.Parameters.Add(new() { Value = TimeToLive });
+        return (int)(await command.ExecuteScalarAsync(cancellation))!;
+    }
+
     /// <summary>A private server is on the machine of those who use it, so a process that is gone can be seen to be: its work
     /// need not wait until its silence is noticed.</summary>
     private async Task BuryPredecessorsAsync(CancellationToken cancellation)
@@ -182,7 +212,16 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
         command.CommandTimeout = Math.Max(1, (int)TimeToLive.TotalSeconds / 2);
         command.Parameters.Add(new() { Value = NodeId });
         command.Parameters.Add(new() { Value = TimeToLive });
-        LiveNodes = 1 + (int)(await command.ExecuteScalarAsync(cancellation))!;
+        await using (var reader = await command.ExecuteReaderAsync(cancellation))
+        {
+            await reader.ReadAsync(cancellation);
+            LiveNodes = 1 + reader.GetInt32(0);
+            lock (gate)
+            {
+                share = new NodeShare(reader.GetInt32(2), 1 + reader.GetInt32(1));
+            }
+        }
+
         if (Stopwatch.GetElapsedTime(Volatile.Read(ref lastBeat)) >= TimeToLive)
         {
             // Before we count as alive again, so that nobody starts with what was leased before.

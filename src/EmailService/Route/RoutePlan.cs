@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using EmailService.Shaping;
 using EmailService.Smtp;
 
 namespace EmailService.Route;
@@ -57,8 +58,9 @@ public abstract record RoutePlan
     }
 
     /// <summary>To these hosts, in this order.</summary>
-    /// <param name="Lane">The lane: the set of hosts, so that all domains that one provider hosts share it.</param>
-    public sealed record Hosts(string Lane, IReadOnlyList<MailHost> InOrder) : RoutePlan
+    /// <param name="Lane">The lane: the provider, or else the set of hosts, so that all domains that one provider hosts share it.</param>
+    /// <param name="Limits">What the lane keeps to.</param>
+    public sealed record Hosts(string Lane, IReadOnlyList<MailHost> InOrder, LaneLimits Limits) : RoutePlan
     {
         /// <summary>Who named the hosts.</summary>
         public HostsOrigin Origin { get; init; } = HostsOrigin.Mx;

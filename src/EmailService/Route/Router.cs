@@ -3,12 +3,13 @@ using System.Security.Cryptography;
 using System.Text;
 using EmailService.Dns;
 using EmailService.Platform;
+using EmailService.Shaping;
 using EmailService.Smtp;
 
 namespace EmailService.Route;
 
 /// <summary>domain → mail hosts in order, and host → addresses. RFC 5321 §5.</summary>
-public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPoint inbox)
+public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPoint inbox, ShapingTable shaping)
 {
     /// <summary>Hosts of one domain that are looked at; a domain may publish hundreds.</summary>
     private const int MaxHosts = 16;
@@ -25,10 +26,17 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
                 : new RoutePlan.NotNow(SmtpReply.Local(451, new EnhancedStatusCode(4, 3, 2), "live delivery is off and no inbox runs on this node"));
         }
 
+        return await PlanLiveAsync(domain, cancellationToken);
+    }
+
+    /// <summary>The same as if live delivery were on.</summary>
+    public async ValueTask<RoutePlan> PlanLiveAsync(string domain, CancellationToken cancellationToken)
+    {
         if (options.Static.TryGetValue(domain, out var own))
         {
             var host = MailHost.TryParse(own, options.Port)!;
-            return One($"static:{host}", host, HostsOrigin.Static);
+            var shaped = shaping.For(domain, []);
+            return new RoutePlan.Hosts(shaped.Lane ?? $"static:{host}", [host], shaped.Limits) { Origin = HostsOrigin.Static };
         }
 
         if (options.Relay is not null)
@@ -40,17 +48,17 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
         return FromMx(domain, await dns.QueryAsync(domain, DnsType.Mx, cancellationToken));
     }
 
-    private static RoutePlan.Hosts One(string lane, MailHost host, HostsOrigin origin) => new(lane, [host]) { Origin = origin };
+    private RoutePlan.Hosts One(string lane, MailHost host, HostsOrigin origin) => new(lane, [host], shaping.Default) { Origin = origin };
 
     private RoutePlan FromMx(string domain, DnsAnswer answer) => answer.Status switch
     {
         // RFC 7505 §3, and §4.1 for the codes: the domain says that it takes no mail.
         // Several null MX are malformed, and say the same.
         DnsStatus.Found when answer.IsNullMx || !answer.Records.OfType<MxRecord>().Any(r => r.Exchange.Length > 0) => Nowhere(new EnhancedStatusCode(5, 1, 10), $"{domain} accepts no mail: it has a null MX"),
-        DnsStatus.Found => ToHosts(answer.Records.OfType<MxRecord>().Where(r => r.Exchange.Length > 0).ToList()),
+        DnsStatus.Found => ToHosts(domain, answer.Records.OfType<MxRecord>().Where(r => r.Exchange.Length > 0).ToList()),
 
         // The implicit MX. RFC 5321 §5.1
-        DnsStatus.NoData => ToHosts([new MxRecord(domain, TimeSpan.Zero, 0, domain)]),
+        DnsStatus.NoData => ToHosts(domain, [new MxRecord(domain, TimeSpan.Zero, 0, domain)]),
         DnsStatus.NoSuchDomain => Nowhere(new EnhancedStatusCode(5, 1, 2), $"the domain {domain} does not exist"),
         DnsStatus.ServerFailed => NotNow(domain, $"the name servers of {domain} fail: {answer.Detail}"),
         DnsStatus.NoAnswer => NotNow(domain, $"no answer from DNS about {domain}: {answer.Detail}"),
@@ -66,7 +74,7 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
         return new(SmtpReply.Local(451, new EnhancedStatusCode(4, 4, 3), text));
     }
 
-    private RoutePlan.Hosts ToHosts(List<MxRecord> records)
+    private RoutePlan.Hosts ToHosts(string domain, List<MxRecord> records)
     {
         // Hosts of equal preference in random order, so that they share the load. RFC 5321 §5.1
         var order = records.ToArray();
@@ -74,7 +82,8 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
         var hosts = order.OrderBy(r => r.Preference)
             .Select(r => r.Exchange.ToLowerInvariant()).Distinct().Take(MaxHosts)
             .Select(name => new MailHost(name, options.Port)).ToList();
-        return new RoutePlan.Hosts(LaneOf(records), hosts);
+        var shaped = shaping.For(domain, records.Select(r => r.Exchange));
+        return new RoutePlan.Hosts(shaped.Lane ?? LaneOf(records), hosts, shaped.Limits);
     }
 
     private static string LaneOf(List<MxRecord> records)

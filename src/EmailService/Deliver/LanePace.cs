@@ -1,0 +1,60 @@
+using EmailService.Platform;
+using EmailService.Shaping;
+
+namespace EmailService.Deliver;
+
+/// <summary>The pace of one lane on this node: its limits, what it learned about its site, and the tokens. It paces and never parks: whoever
+/// may not go yet is told how long to wait. Not thread-safe; the lane has the lock.</summary>
+public sealed class LanePace
+{
+    /// <summary>A lane with a rate holds no more in memory than leaves it within this time: far less than a lease lasts.</summary>
+    public static readonly TimeSpan Reach = TimeSpan.FromMinutes(10);
+
+    /// <summary>What was learned by being refused outlives the work for so long.</summary>
+    public static readonly TimeSpan Memory = TimeSpan.FromMinutes(30);
+
+    private readonly RateBucket bucket = new();
+    private DateTimeOffset keptUntil = DateTimeOffset.MinValue;
+
+    public required LaneLimits Limits { get; set; }
+
+    public ConcurrencyWindow Window { get; } = new();
+
+    /// <summary>Connections that this node may have now.</summary>
+    public int Connections(NodeShare share) => Math.Min(Window.Size, share.Of(Limits.Connections.Value));
+
+    /// <summary>Recipients that may wait in memory for this lane; null if its rate does not limit them.</summary>
+    public int? MostWaiting(NodeShare share) => Limits.MessagesPerSecond.Value > 0
+        ? (int)Math.Clamp(share.Of(Limits.MessagesPerSecond.Value) * Reach.TotalSeconds, 1, int.MaxValue)
+        : null;
+
+    /// <summary>How long the message that this call stands for must wait.</summary>
+    public TimeSpan Take(DateTimeOffset now, NodeShare share) => bucket.Take(now, share.Of(Limits.MessagesPerSecond.Value));
+
+    /// <param name="workers">Workers of the lane, the observing one included.</param>
+    /// <param name="others">Sessions that other workers have, or are opening.</param>
+    public void Observe(PaceSignal signal, int workers, int others, DateTimeOffset now, NodeShare share)
+    {
+        switch (signal)
+        {
+            case PaceSignal.Answered:
+                Window.Answered(isFull: workers >= Window.Size, share.Of(Limits.Connections.Value));
+                break;
+
+            case PaceSignal.Failed:
+                Window.Failed(isFull: workers >= Window.Size);
+                break;
+
+            case PaceSignal.Refused:
+                Window.Refused(others);
+                keptUntil = now + Memory;
+                break;
+
+            case PaceSignal.None:
+                break;
+        }
+    }
+
+    /// <summary>Nothing would be lost with it.</summary>
+    public bool IsForgettable(DateTimeOffset now) => keptUntil <= now;
+}

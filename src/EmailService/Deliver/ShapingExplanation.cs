@@ -1,0 +1,78 @@
+using System.Globalization;
+using System.Text;
+using EmailService.Platform;
+using EmailService.Route;
+using EmailService.Shaping;
+
+namespace EmailService.Deliver;
+
+/// <summary>What holds for mail to a domain and why, in words. Pure.</summary>
+public static class ShapingExplanation
+{
+    /// <param name="nodes">Live processes that deliver.</param>
+    public static string Of(string domain, RoutePlan plan, ShapingTable table, int nodes, bool isLive)
+    {
+        if (plan is not RoutePlan.Hosts hosts)
+        {
+            var reply = plan is RoutePlan.Nowhere nowhere ? nowhere.Reply : ((RoutePlan.NotNow)plan).Reply;
+            return $"{domain} has no mail hosts: {reply}\n";
+        }
+
+        var text = new StringBuilder();
+        Line(text, "domain", domain);
+        Line(text, "lane", hosts.Lane);
+        var shaped = table.For(domain, hosts.InOrder.Select(h => h.Name));
+        Line(text, "block", Why(shaped, hosts));
+        foreach (var host in hosts.InOrder)
+        {
+            Line(text, "mail host", host.Name + (table.SuffixOf(host.Name) is { } match ? $"   by suffix {match.Suffix}: {match.Provider}" : "   no block"));
+        }
+
+        text.Append('\n');
+        var (limits, share) = (hosts.Limits, new NodeShare(0, Math.Max(1, nodes)));
+        Limit(text, "connections", limits.Connections.Value.ToString(CultureInfo.InvariantCulture), limits.Connections.Origin);
+        Limit(text, "messages_per_connection", limits.MessagesPerConnection.Value.ToString(CultureInfo.InvariantCulture), limits.MessagesPerConnection.Origin);
+        Limit(text, "messages_per_second", Rate(limits.MessagesPerSecond.Value), limits.MessagesPerSecond.Origin);
+        Limit(text, "idle_timeout", limits.IdleTimeout.Value.ToString("c", CultureInfo.InvariantCulture), limits.IdleTimeout.Origin);
+
+        text.Append('\n');
+        Line(text, "share", nodes switch
+        {
+            0 => "no process delivers now; one alone has all of it",
+            1 => "one process delivers and has all of it",
+            _ => string.Create(CultureInfo.InvariantCulture,
+                $"{nodes} processes deliver; the first has {share.Of(limits.Connections.Value)} connections, the last {new NodeShare(nodes - 1, nodes).Of(limits.Connections.Value)}, each {Rate(share.Of(limits.MessagesPerSecond.Value))} messages per second"),
+        });
+        Line(text, "pace", $"a lane starts with {ConcurrencyWindow.Initial} connections and finds out how many of them the site takes");
+        Line(text, "figures", $"revision {table.Revision ?? "unknown"}");
+        if (!isLive)
+        {
+            Line(text, "note", "live delivery is off: mail goes to the inbox (EmailService:Route:Live)");
+        }
+
+        return text.ToString();
+    }
+
+    private static string Why(ShapedSite shaped, RoutePlan.Hosts hosts)
+    {
+        if (hosts.Lane.StartsWith("relay:", StringComparison.Ordinal))
+        {
+            return "default, because all mail goes to a relay (Route:Relay)";
+        }
+
+        if (hosts.Lane.StartsWith("static:", StringComparison.Ordinal))
+        {
+            return "default, because the domain has a mail host of its own (Route:Static)";
+        }
+
+        var provider = shaped.Block is { } block ? $"{block}, because every mail host has a suffix of it" : "default, because not all of its mail hosts belong to one block";
+        return shaped.Lane?.StartsWith("domain:", StringComparison.Ordinal) == true ? $"{provider}; and the domain has limits and a lane of its own" : provider;
+    }
+
+    private static string Rate(double perSecond) => perSecond == 0 ? "no limit" : perSecond.ToString("0.###", CultureInfo.InvariantCulture);
+
+    private static void Line(StringBuilder text, string name, string value) => text.Append(CultureInfo.InvariantCulture, $"{name,-10} {value}\n");
+
+    private static void Limit(StringBuilder text, string name, string value, string origin) =>
+        text.Append(CultureInfo.InvariantCulture, $"{name,-24} {value,-10} {origin}\n");
+}
