@@ -213,16 +213,19 @@ public sealed class Client_session
     [Fact]
     public async Task Cancelling_before_the_end_of_data_fails_and_after_it_waits_for_the_reply()
     {
+        await using var hanging = ScriptedMx.Start();
         await using var mx = ScriptedMx.Start();
-        await using var early = await OpenAsync(mx);
+        await using var early = await OpenAsync(hanging);
         await using var late = await OpenAsync(mx);
         using var stopping = new CancellationTokenSource();
 
-        mx.Hang(SmtpStage.RcptTo, times: 1);
+        // A host each: of two sessions with one host, either may be the one that the script lets hang.
+        hanging.Hang(SmtpStage.RcptTo);
         var sending = early.SendAsync(To("a@x.test"), token: stopping.Token);
         mx.HoldFinalReplies();
         var finishing = late.SendAsync(To("b@x.test"), token: stopping.Token);
-        while (!mx.Commands.Contains("RCPT TO:<a@x.test>") || mx.Messages.Count == 0)
+        await mx.WaitForMessagesAsync(1);
+        while (!hanging.Commands.Contains("RCPT TO:<a@x.test>"))
         {
             await Task.Yield();
         }
