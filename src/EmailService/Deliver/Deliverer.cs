@@ -38,7 +38,7 @@ public sealed partial class Deliverer(
         stopping.ThrowIfCancellationRequested();
         var steps = new List<AttemptStep>(1);
         var connections = 0;
-        var domain = work.Claim.Address[(work.Claim.Address.LastIndexOf('@') + 1)..].ToLowerInvariant();
+        var domain = work.Claim.Domain;
         Outcome? outcome = null;
         await foreach (var (host, endPoint, unresolved) in InOrderAsync(work.Plan, connection.EndPoint, stopping))
         {
@@ -55,7 +55,7 @@ public sealed partial class Deliverer(
                 if (decision is TlsDecision.Use use)
                 {
                     connections++;
-                    (outcome, var step) = await connection.TryAsync(host, endPoint, use, envelope, content, stopping);
+                    (outcome, var step) = await connection.TryAsync(host, endPoint, use, domain, envelope, content, stopping);
                     steps.Add(step);
                     Remember(endPoint, outcome);
                 }

@@ -62,19 +62,7 @@ public sealed partial class Dispatcher(
         {
             await foreach (var message in hand.Handed.ReadAllAsync(stopping))
             {
-                try
-                {
-                    Accept(message);
-                }
-                catch (Exception exception)
-                {
-                    // A bug, or no memory: this message goes back by the sweep, and the next one is still taken.
-                    LogNotTaken(exception, message.Message.Id.ToString());
-                    foreach (var recipient in message.Recipients)
-                    {
-                        hand.LetGo(recipient.Id, recipient.Attempt);
-                    }
-                }
+                Accept(message);
             }
         }
         catch (OperationCanceledException)
@@ -236,25 +224,23 @@ public sealed partial class Dispatcher(
 
     private void Dispatch(ClaimedRecipient recipient, MessageInHand message)
     {
-        var planning = router.PlanAsync(recipient.Address[(recipient.Address.LastIndexOf('@') + 1)..], CancellationToken.None);
-        if (planning.IsCompletedSuccessfully)
+        // Completes at once while DNS is cached; else it goes on by itself, and delays nobody.
+        var dispatching = DispatchAsync(recipient, message);
+        if (!dispatching.IsCompleted)
         {
-            Place(recipient, message, planning.Result);
-        }
-        else
-        {
-            context.Track(PlaceWhenPlannedAsync(recipient, message, planning.AsTask()));
+            context.Track(dispatching);
         }
     }
 
-    private async Task PlaceWhenPlannedAsync(ClaimedRecipient recipient, MessageInHand message, Task<RoutePlan> planning)
+    private async Task DispatchAsync(ClaimedRecipient recipient, MessageInHand message)
     {
         try
         {
-            Place(recipient, message, await planning);
+            Place(recipient, message, await router.PlanAsync(recipient.Domain, CancellationToken.None));
         }
         catch (Exception exception)
         {
+            // A bug, or no memory: it ends this unit of work, and is told on schedule like any other failure.
             LogNotRouted(exception, recipient.Id.ToString());
             await deliverer.SettleFaultAsync(recipient, message.Message.OnUnknown, "no route could be made, by a fault of ours; our log says why");
             message.LetGo();
@@ -296,9 +282,6 @@ public sealed partial class Dispatcher(
 
     [LoggerMessage(3021, LogLevel.Error, "The outbox names message {Message}, which is not there")]
     private partial void LogNoMessage(string message);
-
-    [LoggerMessage(3023, LogLevel.Error, "Message {Message} could not be taken up as it was accepted; its recipients go back into the queue")]
-    private partial void LogNotTaken(Exception exception, string message);
 
     [LoggerMessage(3022, LogLevel.Error, "No route could be made for {Recipient}; the recipient goes back into the queue")]
     private partial void LogNotRouted(Exception exception, string recipient);

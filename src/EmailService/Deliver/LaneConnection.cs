@@ -31,13 +31,12 @@ public sealed class LaneConnection(SmtpClientOptions smtp, LaneLimits limits, Ti
 
     /// <summary>Tries one address of one host for one recipient, under the TLS policy that was found for both.</summary>
     public async Task<(Outcome Outcome, AttemptStep Step)> TryAsync(
-        MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, SmtpEnvelope envelope, SignedMessage content, CancellationToken stopping)
+        MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, string domain, SmtpEnvelope envelope, SignedMessage content, CancellationToken stopping)
     {
         var startedAt = time.GetUtcNow();
         var started = time.GetTimestamp();
         string? connecting = null;
         string? verdict = null;
-        var domain = envelope.ForwardPaths[0][(envelope.ForwardPaths[0].LastIndexOf('@') + 1)..];
         while (true)
         {
             // 1. A session, unless the one at hand will do.

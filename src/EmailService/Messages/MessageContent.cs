@@ -50,7 +50,10 @@ public sealed record Personalization
 /// <summary>An address that passed validation (domain in ASCII), and the display name that goes with it.</summary>
 public sealed record MailAddress(string Email, string? Name = null)
 {
-    public string Domain => Email[(Email.LastIndexOf('@') + 1)..];
+    public string Domain => DomainOf(Email);
+
+    /// <summary>What stands after the last @: a quoted local part may hold one too.</summary>
+    public static string DomainOf(string email) => email[(email.LastIndexOf('@') + 1)..];
 }
 
 /// <summary>One of the alternatives, such as text/plain.</summary>

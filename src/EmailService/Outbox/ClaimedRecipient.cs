@@ -7,7 +7,11 @@ namespace EmailService.Outbox;
 /// <param name="Lane">The lane the row lies in: the domain at first, the MX site later.</param>
 /// <param name="Processed">An attempt was recorded before, so the log already says "processed".</param>
 public sealed record ClaimedRecipient(
-    RecipientId Id, int AccountId, string Address, string Lane, int Attempt, DateTimeOffset ExpiresAt, bool Processed);
+    RecipientId Id, int AccountId, string Address, string Lane, int Attempt, DateTimeOffset ExpiresAt, bool Processed)
+{
+    /// <summary>Where it goes: lower-case ASCII, as Accept stored it.</summary>
+    public string Domain => MailAddress.DomainOf(Address);
+}
 
 /// <summary>A message accepted on this node, committed as leased to it, and handed over in memory.</summary>
 public sealed record HandedMessage(Message Message, IReadOnlyList<ClaimedRecipient> Recipients, LeaseStart Leased);
