@@ -11,6 +11,7 @@ using EmailService.Record;
 using EmailService.Report;
 using EmailService.Route;
 using EmailService.Sign;
+using EmailService.Steer;
 
 namespace EmailService;
 
@@ -30,6 +31,7 @@ public static class ServiceHost
         builder.AddRecord();
         builder.AddOutbox();
         builder.AddRoute();
+        builder.AddSteer();
         builder.AddAccounts();
         builder.AddInbox();
         builder.AddReport();
@@ -49,6 +51,7 @@ public static class ServiceHost
         app.MapAccept();
         app.MapNotify();
         app.MapReport();
+        app.MapSteer();
         app.MapInbox();
         return app;
     }

@@ -8,6 +8,7 @@ public static class OutboxServices
     {
         builder.AddOptions<OutboxOptions>("Outbox");
         builder.Services.AddSingleton<OutboxStore>();
+        builder.Services.AddSingleton<HeldStore>();
         builder.Services.AddSingleton<Hand>();
         builder.Services.AddSingleton<LeaseSweeper>();
         if (builder.Has(Role.Deliver))
