@@ -21,6 +21,7 @@ var root = new RootCommand("EmailService: takes mail over HTTP, signs it and del
     SendCommand.Create(context),
     DoctorCommand.Create(context),
     ClassifyCommand.Create(context),
+    SuppressionsCommand.Create(context),
     ShapingCommand.Create(context),
 };
 foreach (var command in OverlayCommands.Create(context))

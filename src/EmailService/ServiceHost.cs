@@ -50,6 +50,7 @@ public static class ServiceHost
         app.MapAccounts();
         app.MapAccept();
         app.MapNotify();
+        app.MapRecord();
         app.MapReport();
         app.MapSteer();
         app.MapInbox();

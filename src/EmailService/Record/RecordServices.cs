@@ -9,6 +9,8 @@ public static class RecordServices
         builder.AddOptions<RecordOptions>("Record");
         builder.Services.AddSingleton(s => ReplyRulesReader.Load(s.GetRequiredService<RecordOptions>().ReplyRules));
         builder.Services.AddSingleton<LedgerStore>();
+        builder.Services.AddSingleton<SuppressionStore>();
+        builder.Services.AddSingleton<RefusalWatch>();
         builder.Services.AddSingleton<RecordMetrics>();
         builder.Services.AddSingleton<Ledger>();
         if (builder.Has(Role.Deliver))
@@ -18,4 +20,6 @@ public static class RecordServices
 
         return builder;
     }
+
+    public static void MapRecord(this WebApplication app) => app.MapSuppressions();
 }
