@@ -13,7 +13,7 @@ namespace EmailService.Deliver;
 /// <summary>Carries one recipient's message to the hosts of its lane, in order of preference, until one has answered.</summary>
 public sealed partial class Deliverer(
     Router router, TlsPolicyFinder tls, Ledger ledger, VerpKeys verp, HostMemory memory, DeliverOptions options, OutboxOptions outbox,
-    ReplyRules rules, TimeProvider time, ILogger<Deliverer> logger)
+    ReplyRules rules, TimeProvider time, Random random, ILogger<Deliverer> logger)
 {
     /// <summary>One attempt. On return its outcome is committed. The outcome is also returned, for the lane's pace.</summary>
     /// <exception cref="OperationCanceledException">We are stopping, and nothing was tried: the claim may be given back.</exception>
@@ -188,14 +188,14 @@ public sealed partial class Deliverer(
 
     private Task SettleAsync(Work work, Outcome outcome, IReadOnlyList<AttemptStep> steps, DateTimeOffset? processedAt) =>
         ledger.SettleAsync(Settling.Of(
-            work.Claim, work.InHand.Message.OnUnknown, work.Plan.Lane, outcome, steps, processedAt, time.GetUtcNow(), outbox, Random.Shared.NextDouble(), rules));
+            work.Claim, work.InHand.Message.OnUnknown, work.Plan.Lane, outcome, steps, processedAt, time.GetUtcNow(), outbox, random.NextDouble(), rules));
 
     /// <summary>Settles a recipient that has no host to go to: no such domain, null MX, or DNS failing.</summary>
     public Task SettleUnroutedAsync(ClaimedRecipient claim, OnUnknown onUnknown, Disposition disposition, SmtpReply reply)
     {
         var outcome = new Outcome(disposition, disposition == Disposition.Bounced ? FailureScope.Recipient : FailureScope.Lane, SmtpStage.Connect, reply);
         return ledger.SettleAsync(Settling.Of(
-            claim, onUnknown, null, outcome, [], null, time.GetUtcNow(), outbox, Random.Shared.NextDouble(), rules));
+            claim, onUnknown, null, outcome, [], null, time.GetUtcNow(), outbox, random.NextDouble(), rules));
     }
 
     /// <summary>Defers a recipient because of a fault of ours: with an event, on schedule, and until it expires.</summary>
@@ -204,7 +204,7 @@ public sealed partial class Deliverer(
         var outcome = new Outcome(
             Disposition.Deferred, FailureScope.Message, SmtpStage.Connect, SmtpReply.Local(451, new EnhancedStatusCode(4, 3, 0), fault));
         return ledger.SettleAsync(Settling.Of(
-            claim, onUnknown, null, outcome, [], null, time.GetUtcNow(), outbox, Random.Shared.NextDouble(), rules));
+            claim, onUnknown, null, outcome, [], null, time.GetUtcNow(), outbox, random.NextDouble(), rules));
     }
 
     [LoggerMessage(3001, LogLevel.Error, "The message of {Recipient} can't be composed, though it was accepted")]
