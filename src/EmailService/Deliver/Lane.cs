@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using EmailService.Messages;
+using EmailService.Platform;
 using EmailService.Shaping;
 using EmailService.Smtp;
 
@@ -99,7 +100,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
             workers++;
         }
 
-        context.Track(Task.Run(RunWorkerAsync));
+        context.Track(Background.Run(RunWorkerAsync));
     }
 
     /// <summary>All that waits, taken out; for a stop.</summary>
