@@ -1,5 +1,6 @@
 using EmailService.Deliver;
 using EmailService.ServiceKit;
+using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
 
@@ -14,9 +15,9 @@ public sealed class Connections_run_out
         await using var two = service.AddMx("two.test");
         one.HoldFinalReplies();
         var first = await service.AcceptAsync("a@one.test");
-        await TestService.WaitUntilAsync(() => one.Commands.Count > 0, "the only connection is taken");
+        await Wait.UntilAsync(() => one.Commands.Count > 0, "the only connection is taken");
         var second = await service.AcceptAsync("b@two.test");
-        await TestService.WaitUntilAsync(() => service.Get<LaneDirectory>().All().Any(l => l.Key.Contains("two", StringComparison.Ordinal) && l.Workers == 1), "the other lane waits");
+        await Wait.UntilAsync(() => service.Get<LaneDirectory>().All().Any(l => l.Key.Contains("two", StringComparison.Ordinal) && l.Workers == 1), "the other lane waits");
 
         one.ReleaseFinalReplies();
 

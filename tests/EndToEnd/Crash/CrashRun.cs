@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using EmailService.ServiceKit;
+using EmailService.TestKit;
 
 namespace EmailService.EndToEnd.Crash;
 
@@ -62,7 +63,7 @@ internal sealed class CrashRun(CrashSize size)
             }
 
             await Task.Delay(random.Next(20, 1500));
-            await Wait.UntilAsync(() => KillAsync(world.Data.KillPostgresAsync), () => "a PostgreSQL to kill");
+            await Wait.UntilAsync(() => KillAsync(world.Data.KillPostgresAsync), "a PostgreSQL to kill");
         }
 
         return service;
