@@ -387,7 +387,7 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
 
     private async Task HangAsync()
     {
-        // Leaves when the client does, so that a test that gave up does not hold the socket.
+        // Whatever the client does: only the end of the host ends it.
         await Task.Delay(Timeout.InfiniteTimeSpan, mx.Stopping);
     }
 

@@ -26,6 +26,7 @@ internal sealed class CrashRun(CrashSize size)
             var chance = i == 0 ? 1 : random.NextDouble();
             if (chance < 0.2)
             {
+                // By time: until it answers, nothing outside shows how far it has come.
                 startupKills++;
                 await Task.Delay(startup * random.NextDouble());
             }
@@ -34,7 +35,12 @@ internal sealed class CrashRun(CrashSize size)
                 var since = Stopwatch.GetTimestamp();
                 await service.WaitUntilReadyAsync();
                 startup = i == 0 ? startup : Stopwatch.GetElapsedTime(since);
-                await Task.Delay(chance < 0.3 ? random.Next(5000, 8000) : random.Next(20, 1200));
+                await WaitForProgressAsync(world, senders);
+                if (chance < 0.3)
+                {
+                    // By time: what the dead held is taken back when its lease of 3 s has run out, whether it held anything or not.
+                    await Task.Delay(random.Next(5000, 8000));
+                }
             }
 
             await KillAsync(async () =>
@@ -60,9 +66,14 @@ internal sealed class CrashRun(CrashSize size)
             if (random.NextDouble() < 0.75)
             {
                 await service.WaitUntilReadyAsync();
+                await WaitForProgressAsync(world, senders);
+            }
+            else
+            {
+                // By time: while it recovers nothing is accepted and nothing settled that could be counted.
+                await Task.Delay(random.Next(20, 1500));
             }
 
-            await Task.Delay(random.Next(20, 1500));
             await Wait.UntilAsync(() => KillAsync(world.Data.KillPostgresAsync), "a PostgreSQL to kill");
         }
 
@@ -126,6 +137,15 @@ internal sealed class CrashRun(CrashSize size)
         var until = plan.Count * (kill + 1) / (size.Kills + 1);
         senders.Allow(until - allowed);
         allowed = until;
+    }
+
+    /// <summary>Until a random part of the mail that may go now has moved on: each answer of 202 and each message at a host is a step.
+    /// As many steps as there are requests left to accept, at most, so that the moment comes.</summary>
+    private async Task WaitForProgressAsync(CrashWorld world, CrashSenders senders)
+    {
+        long Steps() => senders.Accepted + world.Hosts.Sum(host => host.Messages.Count);
+        var moment = Steps() + random.Next(0, allowed - senders.Accepted + 1);
+        await Wait.UntilAsync(() => Task.FromResult(Steps() >= moment), () => $"{moment} steps of the mail; there are {Steps()}", progress: Steps);
     }
 
     private async Task<bool> KillAsync(Func<Task<bool>> kill)
