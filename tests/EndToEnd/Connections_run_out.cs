@@ -19,9 +19,13 @@ public sealed class Connections_run_out
         var second = await service.AcceptAsync("b@two.test");
         await Wait.UntilAsync(() => service.Get<LaneDirectory>().All().Any(l => l.Key.Contains("two", StringComparison.Ordinal) && l.Workers == 1), "the other lane waits");
 
+        Assert.Equal((1, 0), (one.ConnectionCount, two.ConnectionCount));
+
         one.ReleaseFinalReplies();
 
-        await service.WaitForEventAsync(first, "delivered");
-        await service.WaitForEventAsync(second, "delivered");
+        // Long before the first connection is idle for too long, so it was given away.
+        Assert.Equal("delivered", (await service.WaitForEventAsync(first, "delivered"))[^1]);
+        Assert.Equal("delivered", (await service.WaitForEventAsync(second, "delivered"))[^1]);
+        Assert.Equal((1, 1), (one.ConnectionCount, two.ConnectionCount));
     }
 }
