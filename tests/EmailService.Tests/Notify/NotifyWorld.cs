@@ -54,6 +54,15 @@ internal sealed class NotifyWorld : IAsyncDisposable
     public async Task<Webhook> AddWebhookAsync(string path = "/events", string[]? kinds = null, bool enabled = true) =>
         (await Store.AddAsync(AccountId, Sink.Url(path), kinds ?? WebhookStore.DefaultKinds, enabled, CancellationToken.None))!;
 
+    /// <summary>A webhook for which one event waits.</summary>
+    public async Task<Webhook> AddDueWebhookAsync()
+    {
+        var webhook = await AddWebhookAsync();
+        await LogAsync(await AddMessageAsync(), EventKind.Delivered);
+        await ReadableAsync();
+        return webhook;
+    }
+
     /// <summary>A message with a row of its own.</summary>
     public async Task<MessageId> AddMessageAsync(string[]? categories = null, string? customArgs = null, string from = "shop@example.com")
     {
