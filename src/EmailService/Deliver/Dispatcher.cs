@@ -11,9 +11,9 @@ namespace EmailService.Deliver;
 /// <summary>Brings recipients to their lanes: those that Accept hands over in memory, and those that the table says are due.
 /// It never waits for DNS or for a mail host: a slow one delays its own recipients only.</summary>
 public sealed partial class Dispatcher(
-    Hand hand, OutboxStore outbox, MessageReader messages, MessageSigner signer, Router router, LaneDirectory lanes,
-    LaneContext context, Deliverer deliverer, StoreHealth health, NodeRegistry node, OutboxOptions options, TimeProvider time,
-    ILogger<Dispatcher> logger) : BackgroundService
+    Hand hand, IOutboxStore outbox, IMessageReader messages, IMessageSigner signer, Rerouting routes, LaneDirectory lanes,
+    LaneContext context, Deliverer deliverer, Holding holding, StoreHealth health, INode node, OutboxOptions options, TimeProvider time,
+    Random random, ILogger<Dispatcher> logger) : BackgroundService
 {
     /// <summary>How soon a lane that is full is looked at again: it empties faster than the table is polled.</summary>
     private static readonly TimeSpan FullPause = TimeSpan.FromMilliseconds(50);
@@ -41,7 +41,7 @@ public sealed partial class Dispatcher(
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(Task.Run(() => TakeHandedAsync(stoppingToken), CancellationToken.None), Task.Run(() => PollAsync(stoppingToken), CancellationToken.None));
+        Task.WhenAll(Background.Run(() => TakeHandedAsync(stoppingToken)), Background.Run(() => PollAsync(stoppingToken)));
 
     /// <summary>Finishes or returns what is in hand.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -60,9 +60,12 @@ public sealed partial class Dispatcher(
     {
         try
         {
-            await foreach (var message in hand.Handed.ReadAllAsync(stopping))
+            while (await hand.Handed.WaitToReadAsync(stopping))
             {
-                Accept(message);
+                while (!stopping.IsCancellationRequested && hand.Handed.TryRead(out var message))
+                {
+                    Accept(message);
+                }
             }
         }
         catch (OperationCanceledException)
@@ -121,7 +124,9 @@ public sealed partial class Dispatcher(
         }
 
         var now = time.GetUtcNow();
-        var due = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now)
+        var found = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now).ToLookup(l => holding.IsSuspended(hand.SiteOf(l.Lane)));
+        await holding.ExpireAsync([.. found[true].Select(l => l.Lane)]);
+        var due = found[false]
             .Select(l => (l.Lane, Room: lanes.RoomOf(hand.SiteOf(l.Lane)))).Where(l => l.Room > 0).ToList();
         var wanted = Share(due, room);
         if (wanted.Count == 0)
@@ -133,6 +138,8 @@ public sealed partial class Dispatcher(
         var leased = new LeaseStart(node.Era, now);
         var claimed = await outbox.ClaimDueAsync(wanted, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None);
         hand.Take(claimed);
+        var isWhole = claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Count);
+        claimed = await holding.SiftAsync(claimed);
 
         // 3. Read what they are about, and bring each to its lane.
         var read = await ReadAsync(claimed);
@@ -174,7 +181,7 @@ public sealed partial class Dispatcher(
             return Round.Full;
         }
 
-        return claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Count) ? Round.More
+        return isWhole ? Round.More
             : wanted.Count < due.Count ? Round.Full
             : Round.Done;
     }
@@ -205,7 +212,7 @@ public sealed partial class Dispatcher(
 
         var part = Math.Max(10, room / due.Count);
         var leastRoom = Math.Max(1, options.ReadyRecipients / 32);
-        var start = Random.Shared.Next(due.Count);
+        var start = random.Next(due.Count);
         for (var i = 0; i < due.Count && room > 0; i++)
         {
             var (lane, laneRoom) = due[(start + i) % due.Count];
@@ -237,7 +244,7 @@ public sealed partial class Dispatcher(
     {
         try
         {
-            Place(recipient, message, await router.PlanAsync(recipient.Domain, CancellationToken.None));
+            Place(recipient, message, await routes.PlanAsync(recipient, CancellationToken.None));
         }
         catch (Exception exception)
         {
@@ -253,7 +260,18 @@ public sealed partial class Dispatcher(
         switch (plan)
         {
             case RoutePlan.Hosts hosts:
-                hand.NoteSite(recipient.Lane, hosts.Lane);
+                if (hosts.Origin != HostsOrigin.Rerouted)
+                {
+                    hand.NoteSite(recipient.Lane, hosts.Lane);
+                }
+
+                if (holding.SuspensionOf(hosts.Lane, recipient) is { } suspension)
+                {
+                    message.LetGo();
+                    context.Track(holding.HoldAsync([(recipient, suspension, hosts.Lane)]));
+                    break;
+                }
+
                 var work = new Work(recipient, message, hosts);
                 if (!lanes.TryEnqueue(work, out var later))
                 {

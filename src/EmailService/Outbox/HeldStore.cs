@@ -5,13 +5,8 @@ using NpgsqlTypes;
 
 namespace EmailService.Outbox;
 
-/// <summary>A claim that an overlay keeps back.</summary>
-/// <param name="DueAt">The overlay's end.</param>
-/// <param name="Lane">The lane it waits in; null leaves it.</param>
-public readonly record struct HeldBack(ClaimedRecipient Recipient, long OverlayId, DateTimeOffset DueAt, string? Lane);
-
 /// <summary>Rows of <c>outbox</c> that an overlay keeps back: due at its end or their own, or at once when it is lifted.</summary>
-public sealed class HeldStore(NpgsqlDataSource db)
+public sealed class HeldStore(NpgsqlDataSource db) : IHeldStore
 {
     // A lift that comes now waits for our lock on the overlay's row and then finds what we held; one that has been leaves no row, and
     // the recipient is due soon. Not at once: we may not know of the lift yet, and would claim and hold it again and again.

@@ -11,6 +11,7 @@ public static class SteerServices
         builder.Services.AddSingleton<OverlayMetrics>();
         builder.Services.AddSingleton<OverlayReader>();
         builder.Services.AddSingleton<Steering>();
+        builder.Services.AddSingleton<IImposing>(s => s.GetRequiredService<Steering>());
         if (builder.Has(Role.Deliver))
         {
             builder.Services.AddHostedService<OverlayRefresher>();

@@ -1,13 +1,9 @@
 namespace EmailService.Steer;
 
 /// <summary>The only hand that changes overlays: table, this node's view, log and metrics. The other nodes follow within a second.</summary>
-public sealed partial class Steering(OverlayStore store, Overlays overlays, OverlayMetrics metrics, TimeProvider time, ILogger<Steering> logger)
+public sealed partial class Steering(OverlayStore store, Overlays overlays, OverlayMetrics metrics, TimeProvider time, ILogger<Steering> logger) : IImposing
 {
-    /// <summary>A reply rule asks for it. Null if there are too many overlays.</summary>
-    /// <param name="wish">What.</param>
-    /// <param name="rule">The rule's name.</param>
-    /// <param name="reply">The host's reply, on one line.</param>
-    /// <param name="startedAt">When the attempt began that the reply came to.</param>
+    /// <inheritdoc/>
     public async Task<Overlay?> ImposeAsync(OverlayWish wish, string rule, string reply, DateTimeOffset startedAt)
     {
         var imposed = await store.ImposeAsync(wish, rule, reply, startedAt, time.GetUtcNow(), CancellationToken.None);
