@@ -36,8 +36,8 @@ public sealed class Address_is_suppressed(Scenario scenario) : IClassFixture<Sce
         var recipient = report.GetProperty("recipients")[0];
         var detail = recipient.GetProperty("events")[1].GetProperty("detail");
         Assert.Equal(("suppressed", NoUser), (recipient.GetProperty("state").GetString(), recipient.GetProperty("reply").GetString()));
-        Assert.Equal(("unknown-user", NoUser), (detail.GetProperty("reason").GetString(), detail.GetProperty("reply").GetString()));
-        Assert.Equal(first, new MessageId(detail.GetProperty("message_id").GetGuid()));
+        Assert.Equal(("unknown-user", NoUser), (detail.GetProperty("why").GetString(), detail.GetProperty("reply").GetString()));
+        Assert.Equal("Bounced Address", detail.GetProperty("reason").GetString());
         Assert.True(detail.GetProperty("since").GetDateTimeOffset() <= TimeProvider.System.GetUtcNow());
     }
 
@@ -65,7 +65,7 @@ public sealed class Address_is_suppressed(Scenario scenario) : IClassFixture<Sce
         await service.MoveToNextAttemptAsync(later);
 
         Assert.Equal(["accepted", "suppressed"], await service.WaitForEventAsync(later, "suppressed"));
-        Assert.Equal("unknown-user", await service.DetailAsync(later, "suppressed", "reason"));
+        Assert.Equal("unknown-user", await service.DetailAsync(later, "suppressed", "why"));
         Assert.Empty(mx.Messages);
     }
 

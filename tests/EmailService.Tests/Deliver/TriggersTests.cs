@@ -42,6 +42,20 @@ public sealed class TriggersTests
         Assert.True(Hit(12, count: 1, startedAt: 11));
     }
 
+    [Theory]
+    [InlineData(ReplyActionKind.SuspendLane, false)]
+    [InlineData(ReplyActionKind.NextSource, false)]
+    [InlineData(ReplyActionKind.LowerRate, true)]
+    public void A_delivery_between_shows_that_the_lane_is_not_shut(ReplyActionKind kind, bool isDue)
+    {
+        Hit(0, kind: kind);
+        Hit(1, kind: kind);
+        triggers.Delivered("another lane");
+        triggers.Delivered("lane");
+
+        Assert.Equal(isDue, Hit(2, kind: kind));
+    }
+
     [Fact]
     public void However_many_lanes_there_are_it_stays_bounded_and_goes_on()
     {
@@ -53,7 +67,7 @@ public sealed class TriggersTests
         Assert.Equal([false, false, true], new[] { 1, 2, 3 }.Select(second => Hit(second, lane: "late")));
     }
 
-    private bool Hit(int second, int count = 3, string rule = "rule", string lane = "lane", int? startedAt = null) => triggers.Hit(
-        rule, lane, new ReplyAction(ReplyActionKind.SuspendLane, TimeSpan.FromMinutes(1), 1, count, TimeSpan.FromMinutes(1)),
+    private bool Hit(int second, int count = 3, string rule = "rule", string lane = "lane", int? startedAt = null, ReplyActionKind kind = ReplyActionKind.SuspendLane) => triggers.Hit(
+        rule, lane, new ReplyAction(kind, TimeSpan.FromMinutes(1), 1, count, TimeSpan.FromMinutes(1)),
         Now.AddSeconds(startedAt ?? second), Now.AddSeconds(second));
 }
