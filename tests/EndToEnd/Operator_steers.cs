@@ -72,6 +72,26 @@ public sealed class Operator_steers
     }
 
     [Fact]
+    public async Task What_a_relay_defers_waits_in_its_own_lane_and_goes_there_when_the_route_is_lifted()
+    {
+        await using var service = await TestService.StartAsync(manualTime: true);
+        await using var mx = service.AddMx("shop.test");
+        await using var relay = ScriptedMx.Start("127.77.250.3");
+        relay.Reply(Smtp.SmtpStage.RcptTo, "451 4.3.0 Not now");
+        var overlay = await service.Get<Steering>().ImposeAsync(
+            new OverlayWish(OverlayKind.Reroute, new OverlayScope(Domain: "shop.test"), service.Time!.GetUtcNow().AddDays(1), Route: relay.EndPoint.ToString()), CancellationToken.None);
+
+        var id = await service.AcceptAsync("anna@shop.test");
+        await service.WaitForEventAsync(id, "deferred");
+        Assert.Equal("shop.test", await service.ScalarAsync<string>("SELECT lane FROM outbox"));
+
+        await service.Get<Steering>().LiftAsync(overlay!.Id, CancellationToken.None);
+        await service.MoveToNextAttemptAsync(id);
+        await service.WaitForEventAsync(id, "delivered");
+        Assert.Single(mx.Messages);
+    }
+
+    [Fact]
     public async Task A_domain_that_dns_does_not_know_can_be_sent_elsewhere()
     {
         await using var service = await TestService.StartAsync();

@@ -108,17 +108,15 @@ public sealed class AcceptStore(NpgsqlDataSource db) : IAcceptStore
     private static async Task StoreAsync(NpgsqlBatch inserts, IReadOnlyList<AcceptEntry> entries, CancellationToken cancellationToken)
     {
         await using var reader = await inserts.ExecuteReaderAsync(cancellationToken);
-        if (!await reader.ReadAsync(cancellationToken))
+        Dictionary<Guid, AcceptedMessage>? messages = null;
+        while (await reader.ReadAsync(cancellationToken))
         {
-            return;
-        }
-
-        var messages = entries.SelectMany(e => e.Messages).ToDictionary(m => m.Message.Id.Value);
-        do
-        {
+            messages ??= entries.SelectMany(e => e.Messages).ToDictionary(m => m.Message.Id.Value);
             messages[reader.GetGuid(0)].Suppressed.Add(reader.GetInt16(1));
         }
-        while (await reader.ReadAsync(cancellationToken));
+
+        // To the very end: whether the commit went through is said last.
+        await reader.NextResultAsync(cancellationToken);
     }
 
     private static void SetAccepted(IReadOnlyList<AcceptEntry> entries)

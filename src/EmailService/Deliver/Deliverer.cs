@@ -179,7 +179,7 @@ public sealed partial class Deliverer(
     };
 
     private Task SettleAsync(Work work, Outcome outcome, IReadOnlyList<AttemptStep> steps, DateTimeOffset? processedAt, Reaction? reaction = null) =>
-        SettleAsync(work.Claim, work.InHand.Message.OnUnknown, outcome, work.Plan.Lane, steps, processedAt, reaction);
+        SettleAsync(work.Claim, work.InHand.Message.OnUnknown, outcome, work.SiteLane, steps, processedAt, reaction);
 
     /// <summary>Settles a recipient that has no host to go to: no such domain, null MX, or DNS failing.</summary>
     public Task SettleUnroutedAsync(ClaimedRecipient claim, OnUnknown onUnknown, Disposition disposition, SmtpReply reply) =>

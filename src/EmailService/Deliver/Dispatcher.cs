@@ -260,19 +260,15 @@ public sealed partial class Dispatcher(
         switch (plan)
         {
             case RoutePlan.Hosts hosts:
-                if (hosts.Origin != HostsOrigin.Rerouted)
-                {
-                    hand.NoteSite(recipient.Lane, hosts.Lane);
-                }
-
+                var work = new Work(recipient, message, hosts);
+                hand.NoteSite(recipient.Lane, work.SiteLane ?? recipient.Lane);
                 if (holding.SuspensionOf(hosts.Lane, recipient) is { } suspension)
                 {
                     message.LetGo();
-                    context.Track(holding.HoldAsync([(recipient, suspension, hosts.Lane)]));
+                    context.Track(holding.HoldAsync([(recipient, suspension, work.SiteLane)]));
                     break;
                 }
 
-                var work = new Work(recipient, message, hosts);
                 if (!lanes.TryEnqueue(work, out var later))
                 {
                     context.Track(context.GiveBackAsync([(work, time.GetUtcNow() + later)]));

@@ -138,7 +138,7 @@ public sealed partial class LaneContext(
         }
 
         work.InHand.LetGo();
-        await holding.HoldAsync([(work.Claim, suspension, work.Plan.Lane)]);
+        await holding.HoldAsync([(work.Claim, suspension, work.SiteLane)]);
         return true;
     }
 
@@ -172,7 +172,7 @@ public sealed partial class LaneContext(
 
         try
         {
-            await outbox.GiveBackAsync([.. unused.Select(u => (u.Work.Claim, u.DueAt, (string?)u.Work.Plan.Lane))], CancellationToken.None);
+            await outbox.GiveBackAsync([.. unused.Select(u => (u.Work.Claim, u.DueAt, u.Work.SiteLane))], CancellationToken.None);
         }
         catch (Exception exception)
         {
