@@ -71,48 +71,13 @@ internal sealed class SmtpContentTransfer(
         }
     }
 
-    /// <summary>Appends a content that is known to fit behind commands that wait, as a chunk that is the last.</summary>
-    public void AppendChunk()
-    {
-        output.ChunkHeader(content.Length);
-        connection.Transcript.Sent(output.Waiting.Span);
-        for (var i = 0; i < content.Segments.Count; i++)
-        {
-            output.Append(content.Segments[i].Span);
-        }
-
-        output.Append(content.LacksLineEnd ? "\r\n" : "");
-    }
-
-    /// <summary>Writes what ends the content, from where on a failure leaves the outcome unknown.</summary>
-    /// <returns>Whether it was written.</returns>
-    public ValueTask<bool> WriteEndAsync()
-    {
-        connection.Transcript.SentContent(content.Length);
-        recipients.ContentMayHaveArrived = true;
-        return connection.WriteAsync(output.Waiting, options.BlockTimeout);
-    }
-
-    /// <summary>From here on the caller's token changes nothing. False if it did already.</summary>
-    public async ValueTask<bool> StopHonouringTokenAsync(SmtpStage stage)
-    {
-        await abort.DisposeAsync().ConfigureAwait(false);
-        if (!connection.FailIfCancelled())
-        {
-            return true;
-        }
-
-        recipients.FailOpen(stage);
-        return false;
-    }
-
-    public async ValueTask ReadFinalReplyAsync() =>
-        TakeFinalReply(await connection.ReadReplyAsync(options.FinalReplyTimeout).ConfigureAwait(false));
-
     private async ValueTask FinishAsync()
     {
-        if (!await StopHonouringTokenAsync(SmtpStage.Content).ConfigureAwait(false))
+        // From here on the caller's token changes nothing.
+        await abort.DisposeAsync().ConfigureAwait(false);
+        if (connection.FailIfCancelled())
         {
+            recipients.FailOpen(SmtpStage.Content);
             return;
         }
 
@@ -132,14 +97,12 @@ internal sealed class SmtpContentTransfer(
             return;
         }
 
-        if (await WriteEndAsync().ConfigureAwait(false))
-        {
-            await ReadFinalReplyAsync().ConfigureAwait(false);
-        }
-        else
-        {
-            TakeFinalReply(await connection.ReadLastWordsAsync(options.QuitTimeout).ConfigureAwait(false));
-        }
+        connection.Transcript.SentContent(content.Length);
+        recipients.ContentMayHaveArrived = true;
+        var sent = await connection.WriteAsync(output.Waiting, options.BlockTimeout).ConfigureAwait(false);
+        TakeFinalReply(sent
+            ? await connection.ReadReplyAsync(options.FinalReplyTimeout).ConfigureAwait(false)
+            : await connection.ReadLastWordsAsync(options.QuitTimeout).ConfigureAwait(false));
     }
 
     private void TakeFinalReply(SmtpReply? reply)

@@ -7,10 +7,6 @@ internal sealed class SmtpTransaction : IDisposable
     private const int MaxGroupBytes = 16 * 1024;
     private const int MaxGroupRecipients = 100;
 
-    // Together with the longest paths, these fit into the buffer.
-    private const int MaxAtOnceBytes = 32 * 1024;
-    private const int MaxAtOnceRecipients = 20;
-
     private readonly SmtpConnection _connection;
     private readonly SmtpCapabilities _offered;
     private readonly SmtpClientOptions _options;
@@ -67,11 +63,7 @@ internal sealed class SmtpTransaction : IDisposable
         var abort = _connection.AbortOn(cancellationToken);
         await using var ending = abort.ConfigureAwait(false);
         var transfer = new SmtpContentTransfer(_connection, _options, _content, _output, _recipients, abort);
-        if (MaySendAllAtOnce())
-        {
-            await SendAllAtOnceAsync(transfer).ConfigureAwait(false);
-        }
-        else if (await SendEnvelopeAsync().ConfigureAwait(false))
+        if (await SendEnvelopeAsync().ConfigureAwait(false))
         {
             if (_chunks)
             {
@@ -191,7 +183,7 @@ internal sealed class SmtpTransaction : IDisposable
     {
         if (reply is null)
         {
-            FoundSessionDead = !_answered && _connection.Failure == SmtpFailureKind.Closed && !_recipients.ContentMayHaveArrived;
+            FoundSessionDead = !_answered && _connection.Failure == SmtpFailureKind.Closed;
             _recipients.FailOpen(stage);
             return false;
         }
@@ -282,44 +274,6 @@ internal sealed class SmtpTransaction : IDisposable
         else
         {
             MustClose = true;
-        }
-    }
-
-    // Envelope and content in one write, for one round trip. If the host refuses all recipients, it has to take
-    // the octets of the chunk and refuse that too. RFC 3030 §2 and §4.2
-
-    private bool MaySendAllAtOnce() =>
-        _options.SpeculativeContentBytes > 0 && _chunks && _pipelines && !LeavesTransactionOpen
-        && _content.Length <= Math.Min(_options.SpeculativeContentBytes, MaxAtOnceBytes) && _recipients.Count <= MaxAtOnceRecipients;
-
-    private async ValueTask SendAllAtOnceAsync(SmtpContentTransfer transfer)
-    {
-        if (_connection.Probe() == SmtpPeerState.HasClosed)
-        {
-            // An idle session that the host has ended must not become an unknown outcome.
-            _connection.Fail(SmtpFailureKind.Closed, "the host closed the connection");
-            Take(SmtpStage.MailFrom, -1, null);
-            return;
-        }
-
-        await StartEnvelopeAsync().ConfigureAwait(false);
-        for (var i = 0; i < _recipients.Count; i++)
-        {
-            if (_recipients.IsOpen(i))
-            {
-                AppendRecipient(i);
-            }
-        }
-
-        transfer.AppendChunk();
-        if (!await transfer.StopHonouringTokenAsync(SmtpStage.MailFrom).ConfigureAwait(false))
-        {
-            return;
-        }
-
-        if (await ReadExpectedAsync(await transfer.WriteEndAsync().ConfigureAwait(false)).ConfigureAwait(false))
-        {
-            await transfer.ReadFinalReplyAsync().ConfigureAwait(false);
         }
     }
 }
