@@ -16,6 +16,11 @@ internal static class SmtpOffer
                 CultureInfo.InvariantCulture, $"The message has {length} bytes, the host takes {offered.MaxSize}")));
         }
 
+        if (!offered.SmtpUtf8)
+        {
+            RefuseNonAscii(envelope, recipients);
+        }
+
         if (envelope.Is8Bit && !offered.EightBitMime)
         {
             // RFC 6152 §3; RFC 3463 X.6.3
@@ -31,10 +36,6 @@ internal static class SmtpOffer
         }
 
         ObeyLimits(offered, envelope, domains, recipients);
-        if (!offered.SmtpUtf8)
-        {
-            RefuseNonAscii(envelope, recipients);
-        }
     }
 
     // RFC 9422 §4.2 and §4.3. What is over is for another transaction, or another session; 452 4.5.3 as the host would say it.
@@ -68,19 +69,26 @@ internal static class SmtpOffer
 
     private static void RefuseNonAscii(SmtpEnvelope envelope, SmtpRecipients recipients)
     {
-        // RFC 6531 §3.5 and §4.2: X.6.7
-        var refusal = SmtpReply.Local(550, new EnhancedStatusCode(5, 6, 7), "The address or header is not ASCII, the host does not offer SMTPUTF8");
-        if (envelope.NeedsSmtpUtf8 || !SmtpPath.IsAscii(envelope.ReversePath))
-        {
-            recipients.RefuseOpen(SmtpStage.MailFrom, refusal);
-        }
-
+        // The codes that the host itself would use. RFC 6531 §3.5: 553 for a forward-path, 550 for the reverse-path; §4.2: X.6.7 for a path, X.6.9 for a header.
         for (var i = 0; i < recipients.Count; i++)
         {
             if (!SmtpPath.IsAscii(envelope.ForwardPaths[i]))
             {
-                recipients.Refuse(i, SmtpStage.RcptTo, refusal);
+                recipients.Refuse(i, SmtpStage.RcptTo, SmtpReply.Local(
+                    553, new EnhancedStatusCode(5, 6, 7), "The recipient's address is not ASCII, the host does not offer SMTPUTF8"));
             }
+        }
+
+        if (!SmtpPath.IsAscii(envelope.ReversePath))
+        {
+            recipients.RefuseOpen(SmtpStage.MailFrom, SmtpReply.Local(
+                550, new EnhancedStatusCode(5, 6, 7), "The reverse-path is not ASCII, the host does not offer SMTPUTF8"));
+        }
+
+        if (envelope.NeedsSmtpUtf8)
+        {
+            recipients.RefuseOpen(SmtpStage.MailFrom, SmtpReply.Local(
+                550, new EnhancedStatusCode(5, 6, 9), "An address in the header is not ASCII, the host does not offer SMTPUTF8"));
         }
     }
 }

@@ -168,8 +168,8 @@ public sealed class Client_session
 
         Assert.Equal("552 5.3.4", large.Recipients[0].Reply!.ToString()[..9]);
         Assert.Equal(SmtpRecipientOutcome.Accepted, unicode.Recipients[0].Outcome);
-        Assert.Equal("550 5.6.7", unicode.Recipients[1].Reply!.ToString()[..9]);
-        Assert.Equal("550 5.6.7", header.Recipients[0].Reply!.ToString()[..9]);
+        Assert.Equal("553 5.6.7", unicode.Recipients[1].Reply!.ToString()[..9]);
+        Assert.Equal("550 5.6.9", header.Recipients[0].Reply!.ToString()[..9]);
         Assert.Equal("554 5.6.3", eightBit.Recipients[0].Reply!.ToString()[..9]);
         Assert.All([large.Recipients[0], unicode.Recipients[1], header.Recipients[0], eightBit.Recipients[0]], r => Assert.True(r.Reply!.IsLocal));
         Assert.True(eightBit.SessionUsable);
