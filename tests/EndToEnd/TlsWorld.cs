@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using EmailService.Dns;
 using EmailService.Route;
 using EmailService.ServiceKit;
 using EmailService.TestKit;
@@ -20,7 +21,7 @@ public sealed record TlsDomain(string Label, string Host, string Tlsa = "", stri
 
     public string Mx => $"mx-{Label}.{Zone}";
 
-    private string Zone => Label.StartsWith("unsigned", StringComparison.Ordinal) ? TlsWorld.UnsignedZone : TlsWorld.SignedZone;
+    public string Zone => Label.StartsWith("unsigned", StringComparison.Ordinal) ? TlsWorld.UnsignedZone : TlsWorld.SignedZone;
 }
 
 /// <summary>The service among real servers that speak TLS: Postfixes that differ in their certificate, a zone that BIND signs, another BIND that
@@ -116,6 +117,12 @@ public sealed class TlsWorld : IAsyncLifetime
                 b.Services.Replace(ServiceDescriptor.Singleton(new MtaStsFetchSettings { Port = policies.Port }));
             },
             settings: [$"Route:DnsServers:0={resolver.EndPoint}", "Route:TrustedResolver=true", "Deliver:MessagesPerConnection=1"]));
+        foreach (var zone in Domains.DistinctBy(d => d.Zone))
+        {
+            await TestService.WaitUntilAsync(
+                async () => (await Service.Get<IDnsResolver>().QueryAsync(zone.Name, DnsType.Mx, CancellationToken.None)).Status == DnsStatus.Found,
+                $"the resolver knows {zone.Zone}");
+        }
     }
 
     public async ValueTask DisposeAsync()
