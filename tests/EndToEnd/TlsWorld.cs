@@ -119,7 +119,7 @@ public sealed class TlsWorld : IAsyncLifetime
             settings: [$"Route:DnsServers:0={resolver.EndPoint}", "Route:TrustedResolver=true", "Deliver:MessagesPerConnection=1"]));
         foreach (var zone in Domains.DistinctBy(d => d.Zone))
         {
-            await TestService.WaitUntilAsync(
+            await Wait.UntilAsync(
                 async () => (await Service.Get<IDnsResolver>().QueryAsync(zone.Name, DnsType.Mx, CancellationToken.None)).Status == DnsStatus.Found,
                 $"the resolver knows {zone.Zone}");
         }

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using EmailService.ServiceKit;
+using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
 
@@ -54,7 +54,7 @@ public sealed class Tls_policies_hold_against_real_servers(TlsWorld world) : ICl
         var domain = TlsWorld.Domains.Single(d => d.Label == label);
         var address = $"anna@{domain.Name}";
         var id = await world.Service.AcceptAsync(address);
-        await TestService.WaitUntilAsync(async () => (await world.Service.EventsAsync(id))[^1] is "delivered" or "deferred" or "bounced", $"the first attempt for {address} is over");
+        await Wait.UntilAsync(async () => (await world.Service.EventsAsync(id))[^1] is "delivered" or "deferred" or "bounced", $"the first attempt for {address} is over");
         var kind = (await world.Service.EventsAsync(id))[^1];
         Assert.True(kind == outcome, $"{kind}: {await world.Service.DetailAsync(id, kind, "reply")}");
 
@@ -66,7 +66,7 @@ public sealed class Tls_policies_hold_against_real_servers(TlsWorld world) : ICl
 
         if (outcome == "delivered")
         {
-            await TestService.WaitUntilAsync(() => Stored(domain, address).Count == 1, $"Postfix has stored the mail to {address}");
+            await Wait.UntilAsync(() => Stored(domain, address).Count == 1, $"Postfix has stored the mail to {address}");
             Assert.Equal(domain.Host != "clear", Stored(domain, address)[0].Received.Contains("using TLSv1.", StringComparison.Ordinal));
         }
         else
@@ -92,10 +92,10 @@ public sealed class Tls_policies_hold_against_real_servers(TlsWorld world) : ICl
             Assert.Equal((policy, verified), (verdict.RootElement.GetProperty("policy").GetString(), verdict.RootElement.GetProperty("verified").GetBoolean()));
         }
 
-        await TestService.WaitUntilAsync(() => Resumed(domain) > before, "Postfix has seen a session again");
+        await Wait.UntilAsync(() => Resumed(domain) > before, "Postfix has seen a session again");
     }
 
-    private List<TestKit.PostfixMail> Stored(TlsDomain domain, string address) => [.. world.HostOf(domain).Mails().Where(m => m.Recipient == address)];
+    private List<PostfixMail> Stored(TlsDomain domain, string address) => [.. world.HostOf(domain).Mails().Where(m => m.Recipient == address)];
 
     private int Resumed(TlsDomain domain) => world.HostOf(domain).Log.Split("Reusing old session").Length - 1;
 }

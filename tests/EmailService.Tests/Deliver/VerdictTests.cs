@@ -88,7 +88,7 @@ public sealed class VerdictTests
     [InlineData(SmtpStage.MailFrom, 550, "5.7.30")]
     public void What_a_host_does_not_offer_another_may(SmtpStage stage, int code, string status)
     {
-        EnhancedStatusCode.TryParse(status, out var enhanced);
+        Assert.True(EnhancedStatusCode.TryParse(status, out var enhanced));
 
         Assert.Equal((Disposition.Bounced, FailureScope.Host), Verdict.Of(stage, SmtpReply.Local(code, enhanced, "text")));
     }
