@@ -69,7 +69,10 @@ public sealed partial class Deliverer(
             }
 
             putOff = outcome.Disposition == Disposition.Deferred ? outcome : putOff;
-            if (outcome.Scope is not FailureScope.Host || connections >= options.StepsPerAttempt || stopping.IsCancellationRequested)
+
+            // A stop must not make an end of what the next host may take: connecting to it is broken off, and that is a deferral.
+            var isStopping = stopping.IsCancellationRequested && outcome.Disposition == Disposition.Deferred;
+            if (outcome.Scope is not FailureScope.Host || connections >= options.StepsPerAttempt || isStopping)
             {
                 break;
             }
