@@ -31,7 +31,7 @@ internal static class EventPayload
         json.WriteString("sg_message_id", MessageIdOf(logged.Recipient));
         if (logged.FromAddress is { } from)
         {
-            json.WriteString("smtp-id", MessageIdHeader.Of(logged.Recipient.Message, from[(from.LastIndexOf('@') + 1)..]));
+            json.WriteString("smtp-id", MessageIdHeader.Of(logged.Recipient.Message, MailAddress.DomainOf(from)));
         }
 
         json.WriteNumber("timestamp", logged.At.ToUnixTimeSeconds());
