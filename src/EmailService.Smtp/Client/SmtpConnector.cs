@@ -51,8 +51,9 @@ internal sealed class SmtpConnector(
             return new SmtpConnectResult(session, null, transcript);
         }
 
-        await connection.DisposeAsync().ConfigureAwait(false);
         var failure = connector._failure ?? new SmtpConnectFailure(SmtpStage.Hello, SmtpFailureKind.Aborted, null, "aborted by us");
+        failure = failure with { LocalAddress = connection.LocalEndPoint?.Address };
+        await connection.DisposeAsync().ConfigureAwait(false);
         return new SmtpConnectResult(null, failure, transcript);
     }
 

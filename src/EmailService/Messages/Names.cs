@@ -111,6 +111,29 @@ public static class Names
         OnUnknown.Stop => "stop",
     };
 
+    /// <summary>As RFC 8460 §4.2 spells it.</summary>
+    public static string ToName(this TlsPolicyType value) => value switch
+    {
+        TlsPolicyType.NoneFound => "no-policy-found",
+        TlsPolicyType.Sts => "sts",
+        TlsPolicyType.Tlsa => "tlsa",
+    };
+
+    /// <summary>As RFC 8460 §4.3 spells it.</summary>
+    public static string ToName(this TlsResultType value) => value switch
+    {
+        TlsResultType.StartTlsNotSupported => "starttls-not-supported",
+        TlsResultType.CertificateHostMismatch => "certificate-host-mismatch",
+        TlsResultType.CertificateExpired => "certificate-expired",
+        TlsResultType.CertificateNotTrusted => "certificate-not-trusted",
+        TlsResultType.ValidationFailure => "validation-failure",
+        TlsResultType.TlsaInvalid => "tlsa-invalid",
+        TlsResultType.DnssecInvalid => "dnssec-invalid",
+        TlsResultType.StsPolicyFetchError => "sts-policy-fetch-error",
+        TlsResultType.StsPolicyInvalid => "sts-policy-invalid",
+        TlsResultType.StsWebPkiInvalid => "sts-webpki-invalid",
+    };
+
     /// <summary>The event that says that a recipient came to this end.</summary>
     public static EventKind ToEvent(this RecipientState end) => end switch
     {
@@ -131,8 +154,16 @@ public static class Names
     public static bool TryParseOnUnknown(string? name, out OnUnknown value) =>
         ByName.OnUnknowns.TryGetValue(name ?? "", out value);
 
+    /// <summary>For what we have written ourselves.</summary>
+    public static TlsPolicyType ParseTlsPolicyType(string name) => ByName.TlsPolicyTypes[name];
+
+    /// <summary>For what we have written ourselves.</summary>
+    public static TlsResultType ParseTlsResultType(string name) => ByName.TlsResultTypes[name];
+
     private static class ByName
     {
+        public static readonly Dictionary<string, TlsPolicyType> TlsPolicyTypes = Enum.GetValues<TlsPolicyType>().ToDictionary(ToName);
+        public static readonly Dictionary<string, TlsResultType> TlsResultTypes = Enum.GetValues<TlsResultType>().ToDictionary(ToName);
         public static readonly Dictionary<string, EventKind> EventKinds = Enum.GetValues<EventKind>().ToDictionary(ToName);
         public static readonly Dictionary<string, RecipientState> RecipientStates = Enum.GetValues<RecipientState>().ToDictionary(ToName);
         public static readonly Dictionary<string, OnUnknown> OnUnknowns = Enum.GetValues<OnUnknown>().ToDictionary(ToName);
