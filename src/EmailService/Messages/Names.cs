@@ -53,6 +53,12 @@ public enum EventKind
     Expired,
     Suppressed,
     Cancelled,
+
+    /// <summary>About a sender's domain, not a message: its DNS records are missing or wrong, since this check.</summary>
+    DomainFailing,
+
+    /// <summary>That went on for three days: the domain is no longer verified, and its mail is refused.</summary>
+    DomainUnverified,
 }
 
 /// <summary>What to do when an outcome is unknown: rather twice than never, or rather never than twice.</summary>
@@ -103,7 +109,12 @@ public static class Names
         EventKind.Expired => "expired",
         EventKind.Suppressed => "suppressed",
         EventKind.Cancelled => "cancelled",
+        EventKind.DomainFailing => "domain_failing",
+        EventKind.DomainUnverified => "domain_unverified",
     };
+
+    /// <summary>Such an event has a sender's domain where others have a message and an address.</summary>
+    public static bool IsAboutDomain(this EventKind kind) => kind is EventKind.DomainFailing or EventKind.DomainUnverified;
 
     public static string ToName(this OnUnknown value) => value switch
     {

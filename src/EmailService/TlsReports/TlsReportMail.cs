@@ -23,7 +23,8 @@ public sealed class TlsReportMail(OwnMail mail, TlsReportsOptions options)
         return await mail.AcceptAsync(accountId, request, key, Expiry, cancellation) switch
         {
             AcceptResult.Accepted => null,
-            var other => other.ToString(),
+            AcceptResult.Unavailable unavailable => unavailable.Reason,
+            var other => $"not taken: {other}",
         };
     }
 
