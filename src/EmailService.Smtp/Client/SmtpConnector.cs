@@ -51,10 +51,9 @@ internal sealed class SmtpConnector(
             return new SmtpConnectResult(session, null, transcript);
         }
 
-        var failure = connector._failure ?? new SmtpConnectFailure(SmtpStage.Hello, SmtpFailureKind.Aborted, null, "aborted by us");
-        failure = failure with { LocalAddress = connection.LocalEndPoint?.Address };
         await connection.DisposeAsync().ConfigureAwait(false);
-        return new SmtpConnectResult(null, failure, transcript);
+        var failure = connector._failure ?? new SmtpConnectFailure(SmtpStage.Hello, SmtpFailureKind.Aborted, null, "aborted by us");
+        return new SmtpConnectResult(null, failure with { LocalAddress = connection.LocalEndPoint?.Address }, transcript);
     }
 
     private async Task<bool> RunAsync(IPEndPoint endPoint)

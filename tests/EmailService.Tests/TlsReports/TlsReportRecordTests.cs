@@ -9,7 +9,7 @@ public sealed class TlsReportRecordTests
     [InlineData("v=TLSRPTv1; rua=mailto:tls@example.com", "mailto:tls@example.com")]
     [InlineData("v=TLSRPTv1;rua=mailto:tls@example.com;", "mailto:tls@example.com")]
     [InlineData("v=TLSRPTv1 ; x=y ; rua=https://example.com/v1 , mailto:tls@example.com", "https://example.com/v1 mailto:tls@example.com")]
-    [InlineData("v=TLSRPTv1; rua=mailto:tls%40x@example.com?subject=hello", "mailto:tls%40x@example.com?subject=hello")]
+    [InlineData("v=TLSRPTv1; rua=mailto:tls%2Bx@example.com?subject=hello", "mailto:tls%2Bx@example.com?subject=hello")]
     [InlineData("v=TLSRPTv1; rua=mailto:tls@example.com,mailto:tls@example.com", "mailto:tls@example.com")]
     [InlineData("v=TLSRPTv1; rua=https://a/1,https://a/2,https://a/3,https://a/4,https://a/5,https://a/6", "https://a/1 https://a/2 https://a/3 https://a/4 https://a/5")]
     [InlineData("v=TLSRPTv1; rua=http://example.com/,ftp://example.com/,mailto:nobody,,mailto:grün@example.com", "")]
