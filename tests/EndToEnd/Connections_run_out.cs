@@ -1,5 +1,7 @@
 using EmailService.Deliver;
 using EmailService.ServiceKit;
+using EmailService.Smtp;
+using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
 
@@ -14,13 +16,41 @@ public sealed class Connections_run_out
         await using var two = service.AddMx("two.test");
         one.HoldFinalReplies();
         var first = await service.AcceptAsync("a@one.test");
-        await TestService.WaitUntilAsync(() => one.Commands.Count > 0, "the only connection is taken");
+        await Wait.UntilAsync(() => one.Commands.Count > 0, "the only connection is taken");
         var second = await service.AcceptAsync("b@two.test");
-        await TestService.WaitUntilAsync(() => service.Get<LaneDirectory>().All().Any(l => l.Key.Contains("two", StringComparison.Ordinal) && l.Workers == 1), "the other lane waits");
+        await Wait.UntilAsync(() => service.Get<LaneDirectory>().All().Any(l => l.Key.Contains("two", StringComparison.Ordinal) && l.Workers == 1), "the other lane waits");
+        Assert.Equal((1, 0), (one.ConnectionCount, two.ConnectionCount));
 
         one.ReleaseFinalReplies();
 
-        await service.WaitForEventAsync(first, "delivered");
+        // Long before the first connection is idle for too long, so it was given away.
+        Assert.Equal("delivered", (await service.WaitForEventAsync(first, "delivered"))[^1]);
+        Assert.Equal("delivered", (await service.WaitForEventAsync(second, "delivered"))[^1]);
+        Assert.Equal((1, 1), (one.ConnectionCount, two.ConnectionCount));
+    }
+
+    [Fact]
+    public async Task However_many_hosts_are_silent_one_that_answers_is_served()
+    {
+        await using var service = await TestService.StartAsync(settings: ["Deliver:Connections=8", "Deliver:ConnectionsPerLane=1"]);
+        await using var living = service.AddMx("living.test");
+        await service.WaitForEventAsync(await service.AcceptAsync("a@living.test"), "delivered");
+        var silent = Enumerable.Range(0, 12).Select(i => service.AddMx($"silent{i}.test")).ToList();
+        silent.ForEach(mx => mx.Hang(SmtpStage.Greeting));
+        for (var i = 0; i < silent.Count; i++)
+        {
+            await service.AcceptAsync($"b@silent{i}.test");
+        }
+
+        await Wait.UntilAsync(() => silent.Sum(mx => mx.ConnectionCount) == 6, "the silent hosts hold what new sites may");
+
+        var second = await service.AcceptAsync("c@living.test");
+
         await service.WaitForEventAsync(second, "delivered");
+        Assert.Equal(6, silent.Sum(mx => mx.ConnectionCount));
+        foreach (var mx in silent)
+        {
+            await mx.DisposeAsync();
+        }
     }
 }

@@ -53,8 +53,10 @@ public sealed class Tls_report_reaches_the_domain
 
         // 2. Two days go by, for the counts.
         await world.Service.Get<TlsTally>().FlushAsync(TestContext.Current.CancellationToken);
-        await using (var past = world.Service.Db.CreateCommand("UPDATE tls_sessions SET day = day - 2"))
+        var day = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime).AddDays(-2);
+        await using (var past = world.Service.Db.CreateCommand("UPDATE tls_sessions SET day = $1"))
         {
+            past.Parameters.Add(new() { Value = day });
             Assert.Equal(2, await past.ExecuteNonQueryAsync(TestContext.Current.CancellationToken));
         }
 
@@ -74,8 +76,8 @@ public sealed class Tls_report_reaches_the_domain
         Assert.Equal(("pass", "loja.test"), (Assert.Single(read.Signatures).Verdict, read.Signatures[0].Domain));
         Assert.Equal("tls-reports@loja.test", Assert.Single(read.From).Address);
         var file = read.Body.The("application/tlsrpt+gzip");
-        var day = new DateTimeOffset(TimeProvider.System.GetUtcNow().UtcDateTime.Date, TimeSpan.Zero).AddDays(-2).ToUnixTimeSeconds();
-        Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"loja.test!{Domain}!{day}!{day + 86_399}.json.gz"), file.FileName);
+        var start = new DateTimeOffset(day, TimeOnly.MinValue, TimeSpan.Zero).ToUnixTimeSeconds();
+        Assert.Equal(string.Create(CultureInfo.InvariantCulture, $"loja.test!{Domain}!{start}!{start + 86_399}.json.gz"), file.FileName);
 
         // 4. The report, the same in both.
         var posted = Assert.Single(collector.Requests);

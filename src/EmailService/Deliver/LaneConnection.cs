@@ -11,11 +11,12 @@ namespace EmailService.Deliver;
 
 /// <summary>The one connection that a worker of a lane keeps: opened when needed, used for message after message,
 /// replaced when another host is wanted or the host has ended it.</summary>
-public sealed class LaneConnection(SmtpClientOptions smtp, LaneLimits limits, TimeProvider time, Action<LaneConnection> ended) : IAsyncDisposable
+public sealed class LaneConnection(
+    ISmtpDialer dialer, SmtpClientOptions smtp, LaneLimits limits, ConnectionPermit permit, TimeProvider time, Action<LaneConnection> ended) : IAsyncDisposable
 {
-    private SmtpClientSession? session;
-    private SmtpConnectFailure? failedTls;
     private readonly HashSet<string> counted = new(StringComparer.OrdinalIgnoreCase);
+    private ISmtpSession? session;
+    private SmtpConnectFailure? failedTls;
     private bool inUse;
 
     /// <summary>A session is open that may carry one more message.</summary>
@@ -45,16 +46,15 @@ public sealed class LaneConnection(SmtpClientOptions smtp, LaneLimits limits, Ti
             var isFresh = false;
             if (!IsOpen || !session!.EndPoint.Equals(endPoint) || !session.Satisfies(policy.Policy) || !session.MayCarry(domain))
             {
-                (var connected, connecting, failedTls) = await ConnectAsync(host, endPoint, policy, stopping);
-                if (connected.Session is null)
+                (session, var failure, connecting, failedTls) = await ConnectAsync(host, endPoint, policy, stopping);
+                if (session is null)
                 {
-                    verdict = TlsVerdict.Of(policy, connected.Failure!);
-                    tlsSession = TlsSessions.Of(domain, policy, host, endPoint, failedTls ?? connected.Failure!);
+                    verdict = TlsVerdict.Of(policy, failure!);
+                    tlsSession = TlsSessions.Of(domain, policy, host, endPoint, failedTls ?? failure!);
                     Volatile.Write(ref inUse, false);
-                    return Ended(Verdict.Of(connected.Failure!), null, null, connecting);
+                    return Ended(Verdict.Of(failure!), null, null, connecting);
                 }
 
-                session = connected.Session;
                 counted.Clear();
                 isFresh = true;
             }
@@ -106,22 +106,22 @@ public sealed class LaneConnection(SmtpClientOptions smtp, LaneLimits limits, Ti
     }
 
     // Opportunistic: encrypted if the host can, in the clear rather than not at all (RFC 7435). A policy that asks for more allows no such thing.
-    private async Task<(SmtpConnectResult Result, string Transcript, SmtpConnectFailure? FailedTls)> ConnectAsync(
+    private async Task<(ISmtpSession? Session, SmtpConnectFailure? Failure, string Transcript, SmtpConnectFailure? FailedTls)> ConnectAsync(
         MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, CancellationToken stopping)
     {
         await CloseAsync();
         Volatile.Write(ref inUse, true);
         var settings = policy.Credentials is null ? smtp : smtp with { Credentials = policy.Credentials };
-        var result = await SmtpClientSession.ConnectAsync(endPoint, host.Name, policy.Policy, settings, time, stopping);
+        var (connected, failure, said) = await dialer.ConnectAsync(endPoint, host.Name, policy.Policy, settings, stopping);
 
         // Whatever went wrong there: a host that offers STARTTLS and refuses it, or closes, is no better than one that fails the handshake.
-        if (policy.Policy.IsMandatory || result.Failure is not { Stage: SmtpStage.StartTls, Kind: not SmtpFailureKind.Aborted } failure)
+        if (policy.Policy.IsMandatory || failure is not { Stage: SmtpStage.StartTls, Kind: not SmtpFailureKind.Aborted })
         {
-            return (result, result.Transcript.ToString(), null);
+            return (connected, failure, said, null);
         }
 
-        var clear = await SmtpClientSession.ConnectAsync(endPoint, host.Name, SmtpTlsPolicy.ClearAfterFailure, settings, time, stopping);
-        return (clear, $"{result.Transcript}\n{clear.Transcript}", failure);
+        var clear = await dialer.ConnectAsync(endPoint, host.Name, SmtpTlsPolicy.ClearAfterFailure, settings, stopping);
+        return (clear.Session, clear.Failure, $"{said}\n{clear.Transcript}", failure);
     }
 
     /// <summary>Says QUIT if there is somebody to say it to.</summary>
@@ -150,9 +150,19 @@ public sealed class LaneConnection(SmtpClientOptions smtp, LaneLimits limits, Ti
     /// <summary>Ends what is under way, from any thread, as if the host had closed.</summary>
     public void Break() => session?.Break();
 
-    public ValueTask DisposeAsync()
+    /// <summary>The site answers: it takes nothing any more from what silent and new ones may have.</summary>
+    public void SiteAnswers() => permit.SiteAnswers();
+
+    public async ValueTask DisposeAsync()
     {
-        ended(this);
-        return CloseAsync();
+        try
+        {
+            await CloseAsync();
+        }
+        finally
+        {
+            ended(this);
+            permit.Dispose();
+        }
     }
 }

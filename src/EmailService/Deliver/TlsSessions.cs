@@ -14,7 +14,7 @@ public static class TlsSessions
 
     /// <summary>Of a session that is open. Under no policy any encryption will do; a policy that only tests must be met all the same to count as met
     /// (RFC 8461 §5.1).</summary>
-    public static TlsSession? Of(string domain, TlsDecision.Use decision, MailHost host, IPEndPoint endPoint, SmtpClientSession session)
+    public static TlsSession? Of(string domain, TlsDecision.Use decision, MailHost host, IPEndPoint endPoint, ISmtpSession session)
     {
         if (decision.Applied is not { } applied)
         {

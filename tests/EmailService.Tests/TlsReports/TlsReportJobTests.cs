@@ -111,7 +111,7 @@ public sealed class TlsReportJobTests : IAsyncLifetime
         service.Dns.Txt("_smtp._tls.shop.test", "v=TLSRPTv1; rua=mailto:tls@shop.test");
 
         Assert.Equal("1 domains asked, 1 reports sent, 0 tries failed", await RunAsync(service));
-        await TestService.WaitUntilAsync(() => mx.Messages.Count == 1, "the report is there");
+        await Wait.UntilAsync(() => mx.Messages.Count == 1, "the report is there");
         await service.Get<TlsTally>().FlushAsync(TestContext.Current.CancellationToken);
 
         var mail = mx.Messages[0].Text;
