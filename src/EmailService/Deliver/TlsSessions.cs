@@ -1,5 +1,6 @@
 using System.Net;
 using EmailService.Messages;
+using EmailService.Platform;
 using EmailService.Route;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
@@ -13,7 +14,7 @@ public static class TlsSessions
     private const int LongestReason = 200;
 
     /// <summary>Of a session that is open. Under no policy any encryption will do; a policy that only tests must be met all the same to count as met
-    /// (RFC 8461 §5.1).</summary>
+    /// (RFC 8461 §5).</summary>
     public static TlsSession? Of(string domain, TlsDecision.Use decision, MailHost host, IPEndPoint endPoint, ISmtpSession session)
     {
         if (decision.Applied is not { } applied)
@@ -61,6 +62,5 @@ public static class TlsSessions
 
     private static TlsFailure? FailureOf((TlsResultType Type, string Reason)? found, IPAddress? source, MailHost host, IPEndPoint? endPoint) =>
         found is not var (type, reason) ? null : new TlsFailure(
-            type, source?.ToString(), host.Name, endPoint?.Address.ToString(),
-            reason.Length == 0 ? null : reason.Length <= LongestReason ? reason : reason[..LongestReason]);
+            type, source?.ToString(), host.Name, endPoint?.Address.ToString(), reason.Length == 0 ? null : OneLine.Of(reason, LongestReason));
 }

@@ -122,7 +122,7 @@ public static class Names
         OnUnknown.Stop => "stop",
     };
 
-    /// <summary>As RFC 8460 §4.2 spells it.</summary>
+    /// <summary>As RFC 8460 §4.4 spells it.</summary>
     public static string ToName(this TlsPolicyType value) => value switch
     {
         TlsPolicyType.NoneFound => "no-policy-found",

@@ -1,6 +1,6 @@
 namespace EmailService.Messages;
 
-/// <summary>Whose policy a session was held to. RFC 8460 §4.2, policy-type.</summary>
+/// <summary>Whose policy a session was held to. RFC 8460 §4.4, policy-type.</summary>
 public enum TlsPolicyType
 {
     NoneFound,

@@ -1,5 +1,6 @@
 using EmailService.Messages;
 using EmailService.Platform;
+using Npgsql;
 
 namespace EmailService.Record;
 
@@ -48,13 +49,19 @@ public sealed partial class TlsTally(TlsTallyStore store, RecordMetrics metrics,
                 {
                     await store.AddAsync([.. batch.Select(c => new TlsCount(c.Key.Day, c.Key.Session, c.Value))], cancellationToken);
                 }
-                catch (Exception exception)
+                catch (Exception exception) when (StoreHealth.IsStoreAtFault(exception) || exception is PostgresException { IsTransient: true })
                 {
                     LogNotStored(exception.Message, batch.Length);
                     foreach (var (key, count) in batch)
                     {
                         Add(key, count);
                     }
+                }
+                catch (Exception exception)
+                {
+                    // What the store refuses today it refuses tomorrow.
+                    LogRefused(exception, batch.Length);
+                    metrics.UncountedTlsSessions.Add(batch.Sum(count => count.Value));
                 }
             }
         }
@@ -106,4 +113,7 @@ public sealed partial class TlsTally(TlsTallyStore store, RecordMetrics metrics,
 
     [LoggerMessage(4010, LogLevel.Warning, "{Count} counts for reports about TLS could not be stored and are kept for the next time: {Problem}")]
     private partial void LogNotStored(string problem, int count);
+
+    [LoggerMessage(4011, LogLevel.Error, "{Count} counts for reports about TLS were refused by the database, and are lost")]
+    private partial void LogRefused(Exception exception, int count);
 }

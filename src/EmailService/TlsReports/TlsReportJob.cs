@@ -13,11 +13,11 @@ public sealed partial class TlsReportJob(
     TlsReportStore store, TlsTallyStore counts, TlsReportMail mail, TlsReportPost post, TlsReportsOptions options, AccountStore accounts, SendingDomains domains,
     IDnsResolver dns, DeliveryMode mode, RetentionOptions retention, TimeProvider time, ILogger<TlsReportJob> log) : IJob
 {
-    private const int AtOnce = 4;
-    private const int BatchRows = 500;
+    private const int AtOnce = 8;
+    private const int BatchRows = 100;
 
-    /// <summary>Of one run; the rest waits for the next.</summary>
-    private const int MostBatches = 20;
+    /// <summary>After this no batch begins; the rest waits for the next run, and other jobs have their turn.</summary>
+    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(5);
 
     // After midnight every node has stored what it counted.
     private static readonly TimeSpan StartAfter = TimeSpan.FromMinutes(30);
@@ -43,19 +43,15 @@ public sealed partial class TlsReportJob(
 
         // 3. What is due: domains to ask, then the places that they named.
         var (asked, sent, failed) = (0, 0, 0);
-        for (var batch = 0; batch < MostBatches; batch++)
+        var started = time.GetTimestamp();
+        while (time.GetElapsedTime(started) < LongestRun && await store.DueAsync(time.GetUtcNow(), BatchRows, cancellation) is { Count: > 0 } due)
         {
-            var due = await store.DueAsync(time.GetUtcNow(), BatchRows, cancellation);
             await Parallel.ForEachAsync(due, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation }, async (row, stop) =>
             {
                 var isQuestion = row.Rua.Length == 0;
                 var isDone = await TryAsync(row, account, reporter, stop);
                 _ = !isDone ? Interlocked.Increment(ref failed) : isQuestion ? Interlocked.Increment(ref asked) : Interlocked.Increment(ref sent);
             });
-            if (due.Count == 0)
-            {
-                break;
-            }
         }
 
         return $"{asked} domains asked, {sent} reports sent, {failed} tries failed";
@@ -123,6 +119,6 @@ public sealed partial class TlsReportJob(
         return problem;
     }
 
-    [LoggerMessage(6501, LogLevel.Warning, "The TLS report for {Domain} of {Day} to {Place} is given up after a day: {Problem}")]
+    [LoggerMessage(6501, LogLevel.Warning, "The TLS report for {Domain} of {Day:yyyy-MM-dd} to {Place} is given up after a day: {Problem}")]
     private partial void LogGivenUp(string domain, DateOnly day, string place, string problem);
 }

@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using EmailService.Platform;
 using EmailService.Route;
 
 namespace EmailService.TlsReports;
@@ -6,6 +7,7 @@ namespace EmailService.TlsReports;
 /// <summary>A report over HTTPS. RFC 8460 §5.4. What comes of it is a value.</summary>
 public sealed class TlsReportPost(StrangersHttps https, TlsReportsOptions options, TimeProvider time) : IDisposable
 {
+    private const int LongestProblem = 500;
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly HttpClient http = new(https.NewHandler(publicOnly: !options.AllowPrivateAddresses)) { Timeout = System.Threading.Timeout.InfiniteTimeSpan };
@@ -29,7 +31,7 @@ public sealed class TlsReportPost(StrangersHttps https, TlsReportsOptions option
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            return (e.InnerException ?? e).Message;
+            return OneLine.Of((e.InnerException ?? e).Message, LongestProblem);
         }
     }
 
