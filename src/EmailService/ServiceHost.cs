@@ -11,6 +11,7 @@ using EmailService.Record;
 using EmailService.Report;
 using EmailService.Route;
 using EmailService.Sign;
+using EmailService.TlsReports;
 
 namespace EmailService;
 
@@ -38,6 +39,7 @@ public static class ServiceHost
         builder.AddDeliver();
         builder.AddAccept();
         builder.AddNotify();
+        builder.AddTlsReports();
 
         configure?.Invoke(builder);
         builder.ThrowIfMisconfigured();

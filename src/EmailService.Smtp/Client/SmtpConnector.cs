@@ -53,7 +53,7 @@ internal sealed class SmtpConnector(
 
         await connection.DisposeAsync().ConfigureAwait(false);
         var failure = connector._failure ?? new SmtpConnectFailure(SmtpStage.Hello, SmtpFailureKind.Aborted, null, "aborted by us");
-        return new SmtpConnectResult(null, failure, transcript);
+        return new SmtpConnectResult(null, failure with { LocalAddress = connection.LocalEndPoint?.Address }, transcript);
     }
 
     private async Task<bool> RunAsync(IPEndPoint endPoint)

@@ -39,6 +39,7 @@ public static class MessageComposer
             Date = message.SendAt ?? message.CreatedAt,
             Parts = ToParts(shared.Bodies, own.Substitutions, ref room, ref work),
             Attachments = [.. shared.Attachments.Select(a => new Attachment(a.FileName, a.Type, a.Content, a.Inline, a.ContentId))],
+            ReportType = shared.ReportType,
             Headers = Merge(shared.Headers, own.Headers),
         };
     }

@@ -64,7 +64,7 @@ public sealed partial class Deliverer(
                 {
                     var refusal = (TlsDecision.Refuse)decision;
                     outcome = Verdict.Of(refusal);
-                    steps.Add(NotTried(host, outcome) with { TlsVerdict = TlsVerdict.Of(refusal) });
+                    steps.Add(NotTried(host, outcome) with { TlsVerdict = TlsVerdict.Of(refusal), TlsSession = TlsSessions.Of(domain, refusal, host) });
                 }
             }
 
