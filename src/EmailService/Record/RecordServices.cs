@@ -12,9 +12,13 @@ public static class RecordServices
         builder.Services.AddSingleton<SuppressionStore>();
         builder.Services.AddSingleton<RefusalWatch>();
         builder.Services.AddSingleton<RecordMetrics>();
+        builder.Services.AddSingleton<TlsTallyStore>();
+        builder.Services.AddSingleton<TlsTally>();
         builder.Services.AddSingleton<Ledger>();
         if (builder.Has(Role.Deliver))
         {
+            // Stops after the ledger, which counts until it has stored its last outcome.
+            builder.Services.AddHostedService(s => s.GetRequiredService<TlsTally>());
             builder.Services.AddHostedService(s => s.GetRequiredService<Ledger>());
         }
 
