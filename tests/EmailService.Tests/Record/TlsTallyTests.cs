@@ -3,6 +3,7 @@ using EmailService.Messages;
 using EmailService.Platform;
 using EmailService.Record;
 using EmailService.TestKit;
+using EmailService.Tests.Platform;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
