@@ -266,6 +266,9 @@ internal sealed class SmtpConnection : IAsyncDisposable
         return false;
     }
 
+    /// <summary>A reply, but none to what was asked: the two sides are out of step.</summary>
+    public void FailMisfit(SmtpReply reply) => Fail(SmtpFailureKind.ProtocolError, $"a reply that does not fit the command: {reply.Code}");
+
     public async ValueTask DisposeAsync()
     {
         Failure ??= SmtpFailureKind.Closed;

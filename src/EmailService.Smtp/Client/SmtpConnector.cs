@@ -149,7 +149,7 @@ internal sealed class SmtpConnector(
         var settings = options.TlsOptions?.Invoke(hostName) ?? new SslClientAuthenticationOptions();
         if (settings.EnabledSslProtocols == SslProtocols.None)
         {
-            // RFC 8996: versions before 1.2 are not to be used.
+            // RFC 8996, and RFC 8997 for a relay: versions before 1.2 are not to be used.
             settings.EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13;
         }
 
