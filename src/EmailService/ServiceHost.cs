@@ -11,6 +11,7 @@ using EmailService.Record;
 using EmailService.Report;
 using EmailService.Route;
 using EmailService.Sign;
+using EmailService.Steer;
 using EmailService.TlsReports;
 
 namespace EmailService;
@@ -31,6 +32,7 @@ public static class ServiceHost
         builder.AddRecord();
         builder.AddOutbox();
         builder.AddRoute();
+        builder.AddSteer();
         builder.AddAccounts();
         builder.AddInbox();
         builder.AddReport();
@@ -50,7 +52,9 @@ public static class ServiceHost
         app.MapAccounts();
         app.MapAccept();
         app.MapNotify();
+        app.MapRecord();
         app.MapReport();
+        app.MapSteer();
         app.MapInbox();
         return app;
     }
