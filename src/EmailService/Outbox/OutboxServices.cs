@@ -8,6 +8,8 @@ public static class OutboxServices
     {
         builder.AddOptions<OutboxOptions>("Outbox");
         builder.Services.AddSingleton<OutboxStore>();
+        builder.Services.AddSingleton<OutboxRetry>();
+        builder.Services.AddSingleton<OutboxDepth>();
         builder.Services.AddSingleton<Hand>();
         builder.Services.AddSingleton<LeaseSweeper>();
         if (builder.Has(Role.Deliver))

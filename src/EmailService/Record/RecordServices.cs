@@ -11,6 +11,7 @@ public static class RecordServices
         builder.Services.AddSingleton<LedgerStore>();
         builder.Services.AddSingleton<RecordMetrics>();
         builder.Services.AddSingleton<Ledger>();
+        builder.Services.AddSingleton<OperatorExpiry>();
         if (builder.Has(Role.Deliver))
         {
             builder.Services.AddHostedService(s => s.GetRequiredService<Ledger>());

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace EmailService.Report;
+namespace EmailService.Platform.Http;
 
 /// <summary>Reads the parameters of a query string and gathers what is wrong with them, so that one answer names it all.
 /// A parameter that was not named in a call is a mistake too: a misspelt filter that is passed over finds too much.</summary>
