@@ -11,6 +11,7 @@ using EmailService.Record;
 using EmailService.Report;
 using EmailService.Route;
 using EmailService.Sign;
+using EmailService.Steer;
 
 namespace EmailService;
 
@@ -32,6 +33,7 @@ public static class ServiceHost
         builder.AddRoute();
         builder.AddAccounts();
         builder.AddInbox();
+        builder.AddSteer();
         builder.AddReport();
         builder.AddCompose();
         builder.AddSign();
@@ -49,6 +51,7 @@ public static class ServiceHost
         app.MapAccept();
         app.MapNotify();
         app.MapReport();
+        app.MapSteer();
         app.MapInbox();
         return app;
     }

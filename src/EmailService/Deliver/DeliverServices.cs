@@ -11,12 +11,14 @@ public static class DeliverServices
         builder.Services.AddSingleton(ShapingTable.Load(options.ShapingFile, options.InPlaceOfDefault()));
         builder.Services.AddSingleton<HostMemory>();
         builder.Services.AddSingleton<Deliverer>();
+        builder.Services.AddSingleton<LaneMetrics>();
         builder.Services.AddSingleton<LaneContext>();
         builder.Services.AddSingleton<LaneDirectory>();
         builder.Services.AddSingleton<DeliverMetrics>();
         if (builder.Has(Role.Deliver))
         {
             builder.Services.AddHostedService<Dispatcher>();
+            builder.Services.AddHostedService<LaneTeller>();
             builder.Services.AddHostedService(s => s.GetRequiredService<DeliverMetrics>());
         }
 

@@ -63,7 +63,7 @@ public readonly record struct MinuteCounts(int Delivered, int Deferred, int Boun
 
 /// <param name="Id">The message.</param>
 /// <param name="N">The recipient's place in its envelope.</param>
-public readonly record struct AttemptUnderWay(string Id, short N, DateTimeOffset Since);
+public sealed record AttemptUnderWay(string Id, short N, DateTimeOffset Since);
 
 /// <summary>A mail host that did not answer lately and is tried last.</summary>
 public sealed record AvoidedHost(string Host, string Address, DateTimeOffset Until);

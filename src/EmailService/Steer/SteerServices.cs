@@ -8,7 +8,9 @@ public static class SteerServices
     public static WebApplicationBuilder AddSteer(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<LaneStatusStore>();
+        builder.Services.AddSingleton<LaneTableStore>();
         builder.Services.AddSingleton<LaneFinder>();
+        builder.Services.AddSingleton<MessageOwners>();
         builder.Services.AddSingleton<Levers>();
         return builder;
     }
