@@ -6,6 +6,7 @@ using EmailService.Platform;
 using EmailService.Record;
 using EmailService.Platform.Jobs;
 using EmailService.Report.Cli;
+using EmailService.Steer;
 
 var (commands, configuration) = HostArguments.Split(args);
 var context = new CommandContext(configuration, ServiceHost.Build);
@@ -21,6 +22,10 @@ var root = new RootCommand("EmailService: takes mail over HTTP, signs it and del
     DoctorCommand.Create(context),
     ClassifyCommand.Create(context),
     ShapingCommand.Create(context),
+    LanesCommand.Create(context),
+    LeverCommands.CreateRetry(context),
+    LeverCommands.CreateExpire(context),
+    TailCommand.Create(context),
 };
 root.SetAction((_, _) => ServeCommand.RunAsync(context));
 

@@ -19,7 +19,7 @@ public sealed class Levers(OutboxRetry retry, OperatorExpiry expiry, LaneStatusS
 
     /// <summary>Makes what is meant due now, whatever its last reply was, and ends the rests of its lanes on all nodes. What a sender wants
     /// sent later stays for later.</summary>
-    /// <param name="limit">How long it may take; the rest is left as it is.</param>
+    /// <param name="limit">How long it may take, or infinite; the rest is left as it is.</param>
     public async Task<Pulled> RetryAsync(OutboxSelection selection, TimeSpan limit, CancellationToken cancellationToken)
     {
         var lanes = new HashSet<string>(selection.Lanes ?? []);
@@ -35,7 +35,7 @@ public sealed class Levers(OutboxRetry retry, OperatorExpiry expiry, LaneStatusS
     }
 
     /// <summary>Ends what is meant as expired.</summary>
-    /// <param name="limit">How long it may take; the rest is left as it is.</param>
+    /// <param name="limit">How long it may take, or infinite; the rest is left as it is.</param>
     public Task<Pulled> ExpireAsync(OutboxSelection selection, TimeSpan limit, CancellationToken cancellationToken) =>
         PullAsync(selection, limit, expiry.ExpireAsync, _ => { }, cancellationToken);
 
@@ -55,7 +55,7 @@ public sealed class Levers(OutboxRetry retry, OperatorExpiry expiry, LaneStatusS
             see(part);
             next = part.Next;
         }
-        while (next is not null && time.GetElapsedTime(started) < limit);
+        while (next is not null && (limit == Timeout.InfiniteTimeSpan || time.GetElapsedTime(started) < limit));
         return new Pulled(changed, underWay, next is null);
     }
 }
