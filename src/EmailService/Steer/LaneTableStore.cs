@@ -6,14 +6,14 @@ namespace EmailService.Steer;
 /// <summary>Reads from the outbox what was said last for those that wait in a lane.</summary>
 public sealed class LaneTableStore(NpgsqlDataSource db)
 {
-    // Index outbox_due: the first to be due of each lane, which stand for the lane.
+    // Index outbox_due: the first rows that it has of each lane stand for the lane.
     private const string RepliesSql = """
         SELECT want.lane, said.last_attempt_at, said.last_reply
           FROM unnest($1::text[]) AS want (lane)
          CROSS JOIN LATERAL (
                SELECT first.last_attempt_at, first.last_reply
                  FROM (SELECT o.last_attempt_at, o.last_reply FROM outbox AS o
-                        WHERE o.state = 'queued' AND o.lane = want.lane ORDER BY o.due_at LIMIT 20) AS first
+                        WHERE o.state = 'queued' AND o.lane = want.lane LIMIT 20) AS first
                 WHERE first.last_reply IS NOT NULL AND first.last_attempt_at IS NOT NULL
                 ORDER BY first.last_attempt_at DESC LIMIT 5) AS said
         """;
