@@ -62,7 +62,7 @@ public sealed class ConnectionLimit(int most) : IDisposable
         Interlocked.Increment(ref wanting);
         try
         {
-            await Interlocked.Exchange(ref wanted, new()).CancelAsync();
+            Interlocked.Exchange(ref wanted, new()).Cancel();
             await taking;
         }
         finally

@@ -11,9 +11,9 @@ namespace EmailService.Deliver;
 /// <summary>Brings recipients to their lanes: those that Accept hands over in memory, and those that the table says are due.
 /// It never waits for DNS or for a mail host: a slow one delays its own recipients only.</summary>
 public sealed partial class Dispatcher(
-    Hand hand, OutboxStore outbox, MessageReader messages, MessageSigner signer, Router router, LaneDirectory lanes,
-    LaneContext context, Deliverer deliverer, StoreHealth health, NodeRegistry node, OutboxOptions options, TimeProvider time,
-    ILogger<Dispatcher> logger) : BackgroundService
+    Hand hand, IOutboxStore outbox, IMessageReader messages, IMessageSigner signer, Router router, LaneDirectory lanes,
+    LaneContext context, Deliverer deliverer, StoreHealth health, INode node, OutboxOptions options, TimeProvider time,
+    Random random, ILogger<Dispatcher> logger) : BackgroundService
 {
     /// <summary>How soon a lane that is full is looked at again: it empties faster than the table is polled.</summary>
     private static readonly TimeSpan FullPause = TimeSpan.FromMilliseconds(50);
@@ -41,7 +41,7 @@ public sealed partial class Dispatcher(
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(Task.Run(() => TakeHandedAsync(stoppingToken), CancellationToken.None), Task.Run(() => PollAsync(stoppingToken), CancellationToken.None));
+        Task.WhenAll(Background.Run(() => TakeHandedAsync(stoppingToken)), Background.Run(() => PollAsync(stoppingToken)));
 
     /// <summary>Finishes or returns what is in hand.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -60,9 +60,12 @@ public sealed partial class Dispatcher(
     {
         try
         {
-            await foreach (var message in hand.Handed.ReadAllAsync(stopping))
+            while (await hand.Handed.WaitToReadAsync(stopping))
             {
-                Accept(message);
+                while (!stopping.IsCancellationRequested && hand.Handed.TryRead(out var message))
+                {
+                    Accept(message);
+                }
             }
         }
         catch (OperationCanceledException)
@@ -205,7 +208,7 @@ public sealed partial class Dispatcher(
 
         var part = Math.Max(10, room / due.Count);
         var leastRoom = Math.Max(1, options.ReadyRecipients / 32);
-        var start = Random.Shared.Next(due.Count);
+        var start = random.Next(due.Count);
         for (var i = 0; i < due.Count && room > 0; i++)
         {
             var (lane, laneRoom) = due[(start + i) % due.Count];

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using EmailService.Messages;
+using EmailService.Platform;
 using EmailService.Shaping;
 using EmailService.Smtp;
 using EmailService.Steer;
@@ -104,7 +105,7 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
             workers++;
         }
 
-        context.Track(Task.Run(RunWorkerAsync));
+        context.Track(Background.Run(RunWorkerAsync));
     }
 
     /// <summary>All that waits, taken out; for a stop.</summary>

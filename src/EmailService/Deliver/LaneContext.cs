@@ -11,8 +11,8 @@ namespace EmailService.Deliver;
 
 /// <summary>What the lanes share: limits, the way to the deliverer, and the way back for what was not delivered.</summary>
 public sealed partial class LaneContext(
-    Deliverer deliverer, OutboxStore outbox, Hand hand, StoreHealth health, NodeRegistry node, DeliverOptions options, OutboxOptions outboxOptions,
-    PlatformOptions platform, TlsTrust trust, LaneMetrics metrics, TimeProvider time, ILogger<LaneContext> logger) : IDisposable
+    Deliverer deliverer, IOutboxStore outbox, Hand hand, StoreHealth health, INode node, ISmtpDialer dialer, DeliverOptions options,
+    OutboxOptions outboxOptions, PlatformOptions platform, TlsTrust trust, LaneMetrics metrics, TimeProvider time, Random random, ILogger<LaneContext> logger) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource aborting = new();
@@ -60,7 +60,7 @@ public sealed partial class LaneContext(
     public async Task<LaneConnection> ConnectionAsync(LaneLimits limits, SiteState site)
     {
         var permit = await connections.TakeAsync(site, Stopping);
-        var connection = new LaneConnection(smtp, limits, permit, time, c => open.TryRemove(c, out _));
+        var connection = new LaneConnection(dialer, smtp, limits, permit, time, c => open.TryRemove(c, out _));
         open[connection] = 0;
         return connection;
     }
@@ -81,7 +81,7 @@ public sealed partial class LaneContext(
         await health.WaitUntilHealthyAsync(Stopping);
         while (!node.IsAlive)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(200), Stopping);
+            await Task.Delay(TimeSpan.FromMilliseconds(200), node.Clock, Stopping);
         }
     }
 
@@ -133,7 +133,7 @@ public sealed partial class LaneContext(
         }
 
         // Spread, so that the end of the rest is not a storm.
-        var spread = TimeSpan.FromSeconds(Random.Shared.NextDouble() * Math.Min(30, options.FirstRest.TotalSeconds));
+        var spread = TimeSpan.FromSeconds(random.NextDouble() * Math.Min(30, options.FirstRest.TotalSeconds));
         await GiveBackAsync([(work, until + spread)]);
     }
 
@@ -173,10 +173,10 @@ public sealed partial class LaneContext(
     {
         await stopping.CancelAsync();
         var done = Task.WhenAll(running.Keys);
-        if (await Task.WhenAny(done, Task.Delay(options.StopPatience, CancellationToken.None)) != done)
+        if (await Task.WhenAny(done, Task.Delay(options.StopPatience, node.Clock, CancellationToken.None)) != done)
         {
             await aborting.CancelAsync();
-            await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None));
+            await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(1), node.Clock, CancellationToken.None));
 
             // What is left waits for the reply to its final dot. Nobody will be here to hear it: the outcome is unknown, and is
             // recorded as that, or another process would send the message again as soon as we are gone.
@@ -185,7 +185,7 @@ public sealed partial class LaneContext(
                 connection.Break();
             }
 
-            await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(3), CancellationToken.None));
+            await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(3), node.Clock, CancellationToken.None));
         }
 
         var now = time.GetUtcNow();

@@ -7,13 +7,13 @@ namespace EmailService.Deliver;
 /// <summary>Tells all nodes, every two seconds, what this one's lanes do, and hears which lanes somebody wants to be tried now.
 /// Beside the way of the mail: when it fails, mail goes on and the picture is old.</summary>
 public sealed partial class LaneTeller(
-    LaneDirectory lanes, Hand hand, HostMemory hosts, LaneStatusStore store, StoreHealth health, NodeRegistry node, OutboxOptions outbox,
+    LaneDirectory lanes, Hand hand, HostMemory hosts, LaneStatusStore store, StoreHealth health, INode node, OutboxOptions outbox,
     DeliverOptions options, ILogger<LaneTeller> logger) : BackgroundService
 {
     /// <summary>Of more lanes only the busiest are told.</summary>
     internal const int MostLanes = 500;
 
-    // The machine's clock, as the heartbeat has it.
+    // By the clock of the heartbeat.
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private const int RoundsBetweenTelling = 2;
     private const int RoundsBetweenForgetting = 30;
@@ -51,7 +51,7 @@ public sealed partial class LaneTeller(
                 LogNotTold(exception.Message);
             }
 
-            await Task.Delay(Interval, TimeProvider.System, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(Interval, node.Clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 

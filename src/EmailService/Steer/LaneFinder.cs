@@ -28,7 +28,7 @@ public sealed record LanePage(IReadOnlyList<LaneView> Lanes, IReadOnlyList<NodeS
 public sealed record LaneNames(string Lane, IReadOnlyList<string> InTable);
 
 /// <summary>Puts the lanes of the table and those in the memories of all processes together.</summary>
-public sealed class LaneFinder(OutboxStore outbox, OutboxDepth depth, LaneTableStore table, LaneStatusStore status, Router router, TimeProvider time)
+public sealed class LaneFinder(IOutboxStore outbox, OutboxDepth depth, LaneTableStore table, LaneStatusStore status, Router router, TimeProvider time)
 {
     /// <summary>Rows that one look at the lanes counts at most, over all of them, and in one lane.</summary>
     private const int MostCounted = 400_000;
