@@ -31,9 +31,9 @@ public static class ServiceHost
         builder.AddRecord();
         builder.AddOutbox();
         builder.AddRoute();
+        builder.AddSteer();
         builder.AddAccounts();
         builder.AddInbox();
-        builder.AddSteer();
         builder.AddReport();
         builder.AddCompose();
         builder.AddSign();
@@ -50,6 +50,7 @@ public static class ServiceHost
         app.MapAccounts();
         app.MapAccept();
         app.MapNotify();
+        app.MapRecord();
         app.MapReport();
         app.MapSteer();
         app.MapInbox();

@@ -11,8 +11,8 @@ namespace EmailService.Deliver;
 /// <summary>Brings recipients to their lanes: those that Accept hands over in memory, and those that the table says are due.
 /// It never waits for DNS or for a mail host: a slow one delays its own recipients only.</summary>
 public sealed partial class Dispatcher(
-    Hand hand, IOutboxStore outbox, IMessageReader messages, IMessageSigner signer, Router router, LaneDirectory lanes,
-    LaneContext context, Deliverer deliverer, StoreHealth health, INode node, OutboxOptions options, TimeProvider time,
+    Hand hand, IOutboxStore outbox, IMessageReader messages, IMessageSigner signer, Rerouting routes, LaneDirectory lanes,
+    LaneContext context, Deliverer deliverer, Holding holding, StoreHealth health, INode node, OutboxOptions options, TimeProvider time,
     Random random, ILogger<Dispatcher> logger) : BackgroundService
 {
     /// <summary>How soon a lane that is full is looked at again: it empties faster than the table is polled.</summary>
@@ -124,7 +124,9 @@ public sealed partial class Dispatcher(
         }
 
         var now = time.GetUtcNow();
-        var due = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now)
+        var found = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now).ToLookup(l => holding.IsSuspended(hand.SiteOf(l.Lane)));
+        await holding.ExpireAsync([.. found[true].Select(l => l.Lane)]);
+        var due = found[false]
             .Select(l => (l.Lane, Room: lanes.RoomOf(hand.SiteOf(l.Lane)))).Where(l => l.Room > 0).ToList();
         var wanted = Share(due, room);
         if (wanted.Count == 0)
@@ -136,6 +138,8 @@ public sealed partial class Dispatcher(
         var leased = new LeaseStart(node.Era, now);
         var claimed = await outbox.ClaimDueAsync(wanted, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None);
         hand.Take(claimed);
+        var isWhole = claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Count);
+        claimed = await holding.SiftAsync(claimed);
 
         // 3. Read what they are about, and bring each to its lane.
         var read = await ReadAsync(claimed);
@@ -177,7 +181,7 @@ public sealed partial class Dispatcher(
             return Round.Full;
         }
 
-        return claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Count) ? Round.More
+        return isWhole ? Round.More
             : wanted.Count < due.Count ? Round.Full
             : Round.Done;
     }
@@ -240,7 +244,7 @@ public sealed partial class Dispatcher(
     {
         try
         {
-            Place(recipient, message, await router.PlanAsync(recipient.Domain, CancellationToken.None));
+            Place(recipient, message, await routes.PlanAsync(recipient, CancellationToken.None));
         }
         catch (Exception exception)
         {
@@ -256,7 +260,18 @@ public sealed partial class Dispatcher(
         switch (plan)
         {
             case RoutePlan.Hosts hosts:
-                hand.NoteSite(recipient.Lane, hosts.Lane);
+                if (hosts.Origin != HostsOrigin.Rerouted)
+                {
+                    hand.NoteSite(recipient.Lane, hosts.Lane);
+                }
+
+                if (holding.SuspensionOf(hosts.Lane, recipient) is { } suspension)
+                {
+                    message.LetGo();
+                    context.Track(holding.HoldAsync([(recipient, suspension, hosts.Lane)]));
+                    break;
+                }
+
                 var work = new Work(recipient, message, hosts);
                 if (!lanes.TryEnqueue(work, out var later))
                 {

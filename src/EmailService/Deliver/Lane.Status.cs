@@ -58,6 +58,7 @@ public sealed partial class Lane
                 Window = pace.Window.Size,
                 Ceiling = pace.Window.Ceiling,
                 Limits = pace.Limits,
+                Rate = Paced().Rate(share) * share.Nodes,
                 IsResting = restsUntil > now,
                 Stores = stores,
                 AllConnections = context.Options.Connections,

@@ -38,7 +38,7 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
         {
             lock (gate)
             {
-                return Math.Min(context.MostWaiting, pace.MostWaiting(context.Share) ?? int.MaxValue);
+                return Math.Min(context.MostWaiting, Paced().MostWaiting(context.Share) ?? int.MaxValue);
             }
         }
     }
@@ -50,7 +50,7 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
         {
             lock (gate)
             {
-                return pace.Connections(context.Share);
+                return Paced().Connections(context.Share);
             }
         }
     }
@@ -97,7 +97,7 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
 
             // An idle worker takes one, and whoever it takes may hold it for long: more than that needs more workers. Where two wait for
             // their turn already, a third would only wait behind them.
-            if (Waiting <= idle || paced >= 2 || workers >= pace.Connections(context.Share))
+            if (Waiting <= idle || paced >= 2 || workers >= Paced().Connections(context.Share))
             {
                 return;
             }
@@ -165,7 +165,7 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
         {
             lock (gate)
             {
-                if (workers > pace.Connections(context.Share))
+                if (workers > Paced().Connections(context.Share))
                 {
                     workers--;
                     return null;
@@ -220,6 +220,11 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
     {
         try
         {
+            if (await context.GivesWayAsync(work))
+            {
+                return;
+            }
+
             if (RestsUntil is null)
             {
                 await WaitForTurnAsync(connection);
@@ -233,7 +238,7 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
 
             // Nothing new may start while outcomes can't be stored, or while others may have taken what we hold.
             await context.WaitUntilAllowedAsync();
-            if (!await context.StillHoldsAsync(work))
+            if (await context.GivesWayAsync(work) || !await context.StillHoldsAsync(work))
             {
                 return;
             }
@@ -268,7 +273,7 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
         TimeSpan wait;
         lock (gate)
         {
-            wait = pace.Take(context.Time.GetUtcNow(), context.Share);
+            wait = Paced().Take(context.Time.GetUtcNow(), context.Share);
             if (wait == TimeSpan.Zero)
             {
                 return;
@@ -296,6 +301,13 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
         }
 
         StartWorker();
+    }
+
+    /// <summary>The pace, as far as an overlay leaves it. Under the gate.</summary>
+    private LanePace Paced()
+    {
+        pace.Slow(context.FactorOf(key), context.Time.GetUtcNow());
+        return pace;
     }
 
     private void Observe(Outcome outcome, TimeSpan took, LaneConnection connection)

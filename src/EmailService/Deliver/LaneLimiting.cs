@@ -20,6 +20,9 @@ internal readonly record struct LaneSituation
     public required int Window { get; init; }
     public required int? Ceiling { get; init; }
     public required LaneLimits Limits { get; init; }
+
+    /// <summary>Messages per second over all processes as they are now: an overlay may have lowered them.</summary>
+    public required double Rate { get; init; }
     public required bool IsResting { get; init; }
 
     /// <summary>Outcomes can be stored.</summary>
@@ -38,7 +41,8 @@ internal static class LaneLimiting
         { IsResting: true } => new(LaneLimiter.Rest, null, "its hosts gave no session several times running"),
 
         // Before "nothing due": who waits for a turn has the message in hand.
-        { Paced: > 0 } => new(LaneLimiter.Rate, lane.Limits.MessagesPerSecond.Value, lane.Limits.MessagesPerSecond.Origin),
+        { Paced: > 0 } => new(
+            LaneLimiter.Rate, lane.Rate, lane.Rate == lane.Limits.MessagesPerSecond.Value ? lane.Limits.MessagesPerSecond.Origin : "lowered by an overlay"),
         { Waiting: 0 } => new(LaneLimiter.NothingDue),
         { WithoutConnection: > 0 } => new(LaneLimiter.AllConnections, lane.AllConnections, $"Deliver:{nameof(DeliverOptions.Connections)}"),
         _ when lane.Workers >= lane.Share => new(LaneLimiter.Connections, lane.Limits.Connections.Value, lane.Limits.Connections.Origin),

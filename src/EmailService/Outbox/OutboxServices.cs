@@ -10,6 +10,8 @@ public static class OutboxServices
         builder.Services.AddSingleton<IOutboxStore, OutboxStore>();
         builder.Services.AddSingleton<OutboxRetry>();
         builder.Services.AddSingleton<OutboxDepth>();
+        builder.Services.AddSingleton<HeldStore>();
+        builder.Services.AddSingleton<IHeldStore>(s => s.GetRequiredService<HeldStore>());
         builder.Services.AddSingleton<Hand>();
         builder.Services.AddSingleton<LeaseSweeper>();
         if (builder.Has(Role.Deliver))

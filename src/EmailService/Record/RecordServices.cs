@@ -9,6 +9,8 @@ public static class RecordServices
         builder.AddOptions<RecordOptions>("Record");
         builder.Services.AddSingleton(s => ReplyRulesReader.Load(s.GetRequiredService<RecordOptions>().ReplyRules));
         builder.Services.AddSingleton<ILedgerStore, LedgerStore>();
+        builder.Services.AddSingleton<SuppressionStore>();
+        builder.Services.AddSingleton<RefusalWatch>();
         builder.Services.AddSingleton<RecordMetrics>();
         builder.Services.AddSingleton<Ledger>();
         builder.Services.AddSingleton<OperatorExpiry>();
@@ -19,4 +21,6 @@ public static class RecordServices
 
         return builder;
     }
+
+    public static void MapRecord(this WebApplication app) => app.MapSuppressions();
 }

@@ -48,6 +48,12 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
         return FromMx(domain, await dns.QueryAsync(domain, DnsType.Mx, cancellationToken));
     }
 
+    /// <summary>Mail leaves for other hosts than our own inbox.</summary>
+    public bool IsLive => options.Live;
+
+    /// <summary>To a host that an operator names for a time.</summary>
+    public RoutePlan.Hosts To(MailHost host) => One($"reroute:{host}", host, HostsOrigin.Rerouted);
+
     private RoutePlan.Hosts One(string lane, MailHost host, HostsOrigin origin) => new(lane, [host], shaping.Default) { Origin = origin };
 
     private RoutePlan FromMx(string domain, DnsAnswer answer) => answer.Status switch

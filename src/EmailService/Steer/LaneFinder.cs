@@ -1,3 +1,4 @@
+using EmailService.Accounts;
 using EmailService.Outbox;
 using EmailService.Platform;
 using EmailService.Route;
@@ -28,7 +29,8 @@ public sealed record LanePage(IReadOnlyList<LaneView> Lanes, IReadOnlyList<NodeS
 public sealed record LaneNames(string Lane, IReadOnlyList<string> InTable);
 
 /// <summary>Puts the lanes of the table and those in the memories of all processes together.</summary>
-public sealed class LaneFinder(IOutboxStore outbox, OutboxDepth depth, LaneTableStore table, LaneStatusStore status, Router router, TimeProvider time)
+public sealed class LaneFinder(IOutboxStore outbox, OutboxDepth depth, LaneTableStore table, LaneStatusStore status, OverlayStore overlays, AccountStore accounts, Router router,
+    TimeProvider time)
 {
     /// <summary>Rows that one look at the lanes counts at most, over all of them, and in one lane.</summary>
     private const int MostCounted = 400_000;
@@ -148,6 +150,7 @@ public sealed class LaneFinder(IOutboxStore outbox, OutboxDepth depth, LaneTable
         var most = Math.Clamp(MostCounted / Math.Max(1, names.Count), LeastCountedOfLane, MostCountedOfLane);
         var depths = (await depth.CountAsync(names, most, cancellationToken)).ToDictionary(d => d.Lane);
         var replies = await table.RepliesAsync(names, cancellationToken);
+        var imposed = await ShownOverlay.OfAsync(await overlays.InForceAsync(time.GetUtcNow(), cancellationToken), accounts, cancellationToken);
         return [.. lanes.Select(lane =>
         {
             var ofLane = lane.InTable.Select(n => depths[n]).ToList();
@@ -156,7 +159,7 @@ public sealed class LaneFinder(IOutboxStore outbox, OutboxDepth depth, LaneTable
                 new LaneInTable(
                     ofLane.Sum(d => d.Due), ofLane.Sum(d => d.Later), ofLane.Any(d => d.Due == most || d.Later == most), lane.FirstDueAt,
                     [.. lane.InTable.SelectMany(n => replies[n])]),
-                lane.Seen, nodes);
+                lane.Seen, nodes, imposed);
         })];
     }
 }

@@ -57,6 +57,9 @@ internal static class LaneText
                 ? $"{Number(ceiling)} per minute{(lane.SecondsPerMessage is { } s ? $", at {s.ToString("0.###", CultureInfo.InvariantCulture)} s per message" : "")}" : null),
         };
         rows.AddRange(lane.AvoidedHosts.Select(h => Row("avoided", $"{h.Host} ({h.Address}) until {Time(h.Until)}: it did not answer and is tried last")));
+        rows.AddRange(lane.Overlays.Select(o => Row("overlay",
+            $"{o.Id} {o.Kind}{(o.Factor is { } factor ? FormattableString.Invariant($" to {factor:0.###}") : o.Route is { } route ? $" to {route}" : "")} until {Time(o.Until)}"
+            + $"{(o.Domain is { } domain ? $", domain {domain}" : "")}{(o.Account is { } account ? $", account {account}" : "")} ({(o.Rule is { } rule ? $"rule {rule}" : o.Origin)}); to end it: lift {o.Id}")));
         rows.AddRange(lane.Nodes.Select(n => Row("process",
             $"{n.NodeId} on {n.Host}: {n.Waiting} in memory, {n.InHands} in hands, {n.Connections} of {n.ConnectionsAllowed} connections, limited by {Limiter(n.LimitedBy, withOrigin: false)}")));
         rows.AddRange(lane.Replies.Select(r => Row("said", $"{Time(r.At)} {r.Disposition}{(r.Ours ? " (by us)" : "")}: {r.Reply}")));

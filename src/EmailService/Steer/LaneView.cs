@@ -1,5 +1,3 @@
-using EmailService.Outbox;
-
 namespace EmailService.Steer;
 
 /// <summary>One lane over all processes: what waits, what it does, and what keeps it from doing more.</summary>
@@ -31,6 +29,9 @@ public sealed record LaneView
     public DateTimeOffset? RestsUntil { get; init; }
     public required IReadOnlyList<AvoidedHost> AvoidedHosts { get; init; }
     public required IReadOnlyList<LaneReply> Replies { get; init; }
+
+    /// <summary>What is imposed on it, or on one of its domains.</summary>
+    public required IReadOnlyList<ShownOverlay> Overlays { get; init; }
     public required IReadOnlyList<LaneOfNode> Nodes { get; init; }
 
     /// <summary>Puts together what the table and the processes say. Pure.</summary>
@@ -38,8 +39,12 @@ public sealed record LaneView
     /// <param name="found">What the table has in it.</param>
     /// <param name="seen">What live processes say of it.</param>
     /// <param name="nodes">The live processes that deliver.</param>
-    public static LaneView Of(string lane, LaneInTable found, IReadOnlyList<LaneStatusOf> seen, IReadOnlyList<NodeSeen> nodes)
+    /// <param name="overlays">All that are in force.</param>
+    public static LaneView Of(
+        string lane, LaneInTable found, IReadOnlyList<LaneStatusOf> seen, IReadOnlyList<NodeSeen> nodes, IReadOnlyList<ShownOverlay> overlays)
     {
+        string[] domains = [.. seen.SelectMany(s => s.Status.Domains).Where(d => d != lane).Distinct().Order(StringComparer.Ordinal)];
+        var imposed = overlays.Where(o => o.Lane == lane || (o.Lane is null && (o.Domain == lane || domains.Contains(o.Domain)))).ToList();
         var connections = ConnectionsView.Of(seen);
         var rate = seen.Count == 0 ? null : seen[0].Status.RateLimit;
         double? seconds = seen.Any(s => s.Status.SecondsPerMessage is > 0)
@@ -48,7 +53,7 @@ public sealed record LaneView
         return new LaneView
         {
             Lane = lane,
-            Domains = [.. seen.SelectMany(s => s.Status.Domains).Where(d => d != lane).Distinct().Order(StringComparer.Ordinal)],
+            Domains = domains,
             Depth = new DepthView(found.Due, found.Later, seen.Sum(s => s.Status.Waiting), seen.Sum(s => s.Status.InHands), found.AtLeast),
             OldestDueAt = found.Due > 0 ? found.FirstDueAt : null,
             NextDueAt = found.Due > 0 ? null : found.FirstDueAt,
@@ -57,7 +62,8 @@ public sealed record LaneView
             RateLimit = rate,
             SecondsPerMessage = seconds,
             CeilingPerMinute = Ceiling(connections.Allowed, seconds, rate?.Value ?? 0),
-            LimitedBy = Limiter(found, seen, nodes),
+            LimitedBy = Suspension(lane, domains, imposed) ?? Limiter(found, seen, nodes),
+            Overlays = imposed,
             RestsUntil = seen.Max(s => s.Status.RestsUntil),
             AvoidedHosts = [.. seen.SelectMany(s => s.Status.AvoidedHosts).GroupBy(h => h.Address).Select(h => h.MaxBy(a => a.Until)!)],
             Replies = [.. seen.SelectMany(s => s.Status.Replies).Concat(found.Replies).OrderByDescending(r => r.At)
@@ -66,6 +72,13 @@ public sealed record LaneView
                 s.Node.NodeId, s.Node.Host, s.Node.ProcessId, s.Status.Waiting, s.Status.InHands, s.Status.Connections, s.Status.ConnectionsAllowed, s.Status.LimitedBy))],
         };
     }
+
+    /// <summary>A suspension of all that goes there: of the lane, or of the only domain that is known to go there.</summary>
+    private static LimitedBy? Suspension(string lane, string[] domains, List<ShownOverlay> imposed) =>
+        imposed.Find(o => o.Kind == OverlayKind.Suspend.ToName() && o.Source is null && o.Account is null
+                && (o.Domain is null || o.Domain == lane || (domains.Length == 1 && domains[0] == o.Domain))) is { } suspension
+            ? new LimitedBy(LaneLimiter.Suspended, null, $"overlay {suspension.Id}, {(suspension.Rule is { } rule ? $"rule {rule}" : suspension.Origin)}, until {suspension.Until.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}")
+            : null;
 
     private static double? Ceiling(int connections, double? seconds, double perSecond)
     {

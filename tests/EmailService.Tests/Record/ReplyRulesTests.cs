@@ -156,7 +156,7 @@ public sealed class ReplyRulesTests
     public void Bounce_has_SendGrids_type_and_class(string text, RecipientState end, string type, string group)
     {
         Assert.True(ReplyText.TryParse(text, out var reply));
-        Assert.Equal((type, group), BounceClass.Of(reply, FailureScope.Recipient, end));
+        Assert.Equal((type, group), BounceClass.Of(ReplyRules.Shipped.Classify(reply, FailureScope.Recipient), end));
     }
 
     [Fact]

@@ -71,6 +71,6 @@ internal static class ClassifyCommand
             text.Append(FormattableString.Invariant($", after {action.TriggerCount} within {action.TriggerWithin}"));
         }
 
-        return text.Append(" (known to the rules; not carried out in this version)").ToString();
+        return text.ToString();
     }
 }
