@@ -21,8 +21,8 @@ public sealed class Lanes_are_seen_and_steered : IAsyncLifetime
     {
         database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(TestService.MigrateAsync);
         string[] settings = ["HeartbeatInterval=00:00:00.1", "Deliver:ConnectionsPerLane=1", "Deliver:FailuresBeforeRest=2", "Deliver:FirstRest=00:10:00", "Outbox:PollInterval=00:00:00.05"];
-        deliverer = await TestService.StartAsync(database: database, dns: dns, settings: ["Roles:0=Deliver", .. settings]);
-        api = await TestService.StartAsync(database: database, dns: dns, mxPort: deliverer.MxPort, settings: ["Roles:0=Api", .. settings]);
+        api = await TestService.StartAsync(database: database, dns: dns, settings: ["Roles:0=Api", .. settings]);
+        deliverer = await TestService.StartAsync(database: database, dns: dns, mxPort: api.MxPort, settings: ["Roles:0=Deliver", .. settings]);
         http = await api.NewClientAsync();
     }
 
@@ -86,7 +86,7 @@ public sealed class Lanes_are_seen_and_steered : IAsyncLifetime
         }, () => "all are delivered", pause: TimeSpan.FromMilliseconds(200));
 
         Assert.Equal(12, mx.Messages.Count);
-        Assert.DoesNotContain(nodes, n => n.Get<LaneDirectory>().All().Any(l => l.RestsUntil is not null));
+        await Wait.UntilAsync(() => !nodes.Any(n => n.Get<LaneDirectory>().All().Any(l => l.RestsUntil is not null)), "no node rests any more");
     }
 
     [Fact]
