@@ -19,6 +19,9 @@ internal readonly record struct LaneSituation
     public required int Share { get; init; }
     public required int Window { get; init; }
     public required int? Ceiling { get; init; }
+
+    /// <summary>Connections that may be used now: less than share and window where an overlay says so.</summary>
+    public required int Allowed { get; init; }
     public required LaneLimits Limits { get; init; }
 
     /// <summary>Messages per second over all processes as they are now: an overlay may have lowered them.</summary>
@@ -49,6 +52,7 @@ internal static class LaneLimiting
         _ when lane.Workers >= lane.Window => new(LaneLimiter.Window, lane.Window, lane.Ceiling is { } ceiling
             ? $"learned: the site takes {ceiling}"
             : "learned: it grows while the site answers"),
+        _ when lane.Workers >= lane.Allowed => new(LaneLimiter.Connections, lane.Allowed, "lowered by an overlay"),
         _ => new(LaneLimiter.Starting),
     };
 }

@@ -17,7 +17,8 @@ public sealed class LaneRecord
     private readonly (long Number, MinuteCounts Counts)[] parts = new (long, MinuteCounts)[Parts];
     private (DateTimeOffset At, Outcome Outcome)? delivered;
 
-    /// <summary>What an attempt takes, the last ones counting most; null before the first.</summary>
+    /// <summary>What a delivery takes, the last ones counting most; null before the first. Failures take no time, or all of it, and say
+    /// nothing about how fast the lane may go.</summary>
     public double? SecondsPerMessage { get; private set; }
 
     /// <summary>Lanes of the table whose recipients came here; some of them, if they are many.</summary>
@@ -37,7 +38,6 @@ public sealed class LaneRecord
 
     public void Add(Outcome outcome, TimeSpan took, DateTimeOffset now)
     {
-        SecondsPerMessage = SecondsPerMessage is { } before ? (0.9 * before) + (0.1 * took.TotalSeconds) : took.TotalSeconds;
         var number = now.UtcTicks / Part.Ticks;
         ref var part = ref parts[number % Parts];
         part = (number, (part.Number == number ? part.Counts : default) + new MinuteCounts(
@@ -46,6 +46,7 @@ public sealed class LaneRecord
             outcome.Disposition == Disposition.Bounced ? 1 : 0));
         if (outcome.Disposition == Disposition.Delivered)
         {
+            SecondsPerMessage = SecondsPerMessage is { } before ? (0.9 * before) + (0.1 * took.TotalSeconds) : took.TotalSeconds;
             delivered = (now, outcome);
             return;
         }

@@ -14,7 +14,8 @@ internal static class LanesCommand
     {
         var name = new Argument<string?>("name") { Description = "A lane, or a domain whose mail goes into it, such as gmail.com. Without it: all lanes.", Arity = ArgumentArity.ZeroOrOne };
         var text = new Option<string?>("--text") { Description = "Only lanes with this in their name, or in that of one of their domains." };
-        var sort = new Option<LaneSort>("--sort") { Description = "depth: the longest first. oldest: the one that is due for longest first.", DefaultValueFactory = _ => LaneSort.Depth };
+        var sort = new Option<string>("--sort") { Description = "depth: the longest first. oldest: the one that is due for longest first.", DefaultValueFactory = _ => "depth" };
+        sort.AcceptOnlyFromAmong("depth", "oldest");
         var limit = new Option<int>("--limit") { Description = "How many lanes at most.", DefaultValueFactory = _ => 40 };
         limit.Validators.Add(result =>
         {
@@ -36,7 +37,7 @@ internal static class LanesCommand
                 return 0;
             }
 
-            var page = await lanes.ListAsync(new LaneQuery(parsed.GetValue(text), parsed.GetValue(sort), parsed.GetValue(limit), 0), cancellation);
+            var page = await lanes.ListAsync(new LaneQuery(parsed.GetValue(text), parsed.GetValue(sort) == "oldest" ? LaneSort.Oldest : LaneSort.Depth, parsed.GetValue(limit), 0), cancellation);
             await Console.Out.WriteAsync(parsed.GetValue(json) ? JsonSerializer.Serialize(page, Indented) + "\n" : LaneText.Table(page, now));
             return 0;
         }));

@@ -33,6 +33,7 @@ public sealed class LaneLimitingTests
         Assert.Equal(new LimitedBy(LaneLimiter.Window, 4, "learned: the site takes 4"), LaneLimiting.Of(Situation() with { Waiting = 1, Workers = 4, Ceiling = 4 }));
         Assert.Equal(new LimitedBy(LaneLimiter.Rate, 2, "domains.x in file"), LaneLimiting.Of(Situation() with { Paced = 1 }));
         Assert.Equal(new LimitedBy(LaneLimiter.Rate, 1, "lowered by an overlay"), LaneLimiting.Of(Situation() with { Paced = 1, Rate = 1 }));
+        Assert.Equal(new LimitedBy(LaneLimiter.Connections, 2, "lowered by an overlay"), LaneLimiting.Of(Situation() with { Waiting = 1, Workers = 2, Allowed = 2 }));
     }
 
     [Fact]
@@ -43,10 +44,10 @@ public sealed class LaneLimitingTests
         record.Add(Outcome(Disposition.Unknown), TimeSpan.FromSeconds(2), Now.AddSeconds(30));
         record.Add(Outcome(Disposition.Bounced), TimeSpan.FromSeconds(1), Now.AddSeconds(59));
 
+        Assert.Equal(1, record.SecondsPerMessage);
         Assert.Equal(new MinuteCounts(1, 1, 1), record.Minute(Now.AddSeconds(59)));
         Assert.Equal(new MinuteCounts(0, 1, 1), record.Minute(Now.AddSeconds(61)));
         Assert.Equal(default, record.Minute(Now.AddMinutes(5)));
-        Assert.Equal(1.09, record.SecondsPerMessage!.Value, 3);
     }
 
     [Fact]
@@ -68,7 +69,7 @@ public sealed class LaneLimitingTests
 
     private static LaneSituation Situation() => new()
     {
-        Waiting = 0, Paced = 0, Workers = 0, WithoutConnection = 0, Share = 10, Window = 4, Ceiling = null, Rate = 2, IsResting = false, Stores = true, AllConnections = 500,
+        Waiting = 0, Paced = 0, Workers = 0, WithoutConnection = 0, Share = 10, Window = 4, Allowed = 4, Ceiling = null, Rate = 2, IsResting = false, Stores = true, AllConnections = 500,
         Limits = new LaneLimits
         {
             Connections = new(20, "blocks.x in shipped"), MessagesPerConnection = new(100, "default"), MessagesPerSecond = new(2, "domains.x in file"),
