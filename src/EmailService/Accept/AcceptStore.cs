@@ -46,7 +46,7 @@ public sealed class AcceptStore(NpgsqlDataSource db) : IAcceptStore
     // outbox: it has come to its end. Primary key of suppressions; the sort puts the end behind the first word.
     private const string EnqueueSql = """
         WITH r AS MATERIALIZED (
-            SELECT t.*, s.reason, s.reply, s.since, s.message_id AS refused FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::text[], $5::text[],
+            SELECT t.*, s.reason, s.reply, s.since FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::text[], $5::text[],
                                  $6::timestamptz[], $7::boolean[], $8::timestamptz[], $9::timestamptz[])
                 AS t(message_id, n, account_id, address, lane, due_at, leased, expires_at, at)
               LEFT JOIN suppressions AS s ON s.account_id = t.account_id AND s.address = lower(t.address) AND s.since IS NOT NULL),
@@ -67,7 +67,7 @@ public sealed class AcceptStore(NpgsqlDataSource db) : IAcceptStore
               FROM (SELECT message_id, n, account_id, 'accepted' AS kind, at, address, NULL::jsonb AS detail, 0 AS place FROM r
                     UNION ALL
                     SELECT message_id, n, account_id, 'suppressed', at, address,
-                           jsonb_build_object('reason', reason, 'reply', reply, 'since', since, 'message_id', refused), 1
+                           jsonb_build_object('reason', 'Bounced Address', 'why', reason, 'reply', reply, 'since', since), 1
                       FROM r WHERE since IS NOT NULL) AS e
              ORDER BY place)
         SELECT message_id, n FROM r WHERE since IS NOT NULL

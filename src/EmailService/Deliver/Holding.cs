@@ -37,6 +37,7 @@ public sealed partial class Holding(
     {
         List<ClaimedRecipient>? left = null;
         var kept = new List<(ClaimedRecipient, Overlay, string?)>();
+        var ended = new List<Task>();
         for (var i = 0; i < claimed.Count; i++)
         {
             var claim = claimed[i];
@@ -55,11 +56,12 @@ public sealed partial class Holding(
             }
             else
             {
-                await deliverer.SettleSuppressedAsync(claim);
+                ended.Add(deliverer.SettleSuppressedAsync(claim));
             }
         }
 
         await HoldAsync(kept);
+        await Task.WhenAll(ended);
         return left ?? claimed;
     }
 

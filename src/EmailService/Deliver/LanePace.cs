@@ -25,7 +25,7 @@ public sealed class LanePace
 
     /// <summary>The part of the pace that remains, 1 for all of it: an overlay may lower it for a time. A lane with a rate keeps to that part
     /// of it. One without keeps to that part of what was leaving this node when it was lowered; and where that was less than a message per
-    /// second, too little to say anything, to that part of its connections, one at least.</summary>
+    /// second, or nobody can say, to that part of its connections, one at least.</summary>
     public void Slow(double part, DateTimeOffset now)
     {
         if (factor == 1 && part < 1)
@@ -86,5 +86,5 @@ public sealed class LanePace
     }
 
     /// <summary>Nothing would be lost with it.</summary>
-    public bool IsForgettable(DateTimeOffset now) => keptUntil <= now;
+    public bool IsForgettable(DateTimeOffset now) => keptUntil <= now && (factor == 1 || observed == 0);
 }

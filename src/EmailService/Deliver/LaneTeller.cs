@@ -109,6 +109,6 @@ public sealed partial class LaneTeller(
         }
     }
 
-    [LoggerMessage(3030, LogLevel.Debug, "What the lanes do could not be told, or what is wished of them not be heard: {Problem}")]
+    [LoggerMessage(3032, LogLevel.Debug, "What the lanes do could not be told, or what is wished of them not be heard: {Problem}")]
     private partial void LogNotTold(string problem);
 }

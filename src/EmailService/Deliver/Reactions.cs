@@ -36,7 +36,13 @@ public sealed partial class Reactions(
     /// <param name="startedAt">When the attempt began.</param>
     public Reaction? To(Outcome outcome, string lane, DateTimeOffset startedAt)
     {
-        if (outcome.Disposition is Disposition.Delivered or Disposition.Unknown || outcome.Reply.IsLocal)
+        if (outcome.Disposition == Disposition.Delivered)
+        {
+            triggers.Delivered(lane);
+            return null;
+        }
+
+        if (outcome.Disposition == Disposition.Unknown || outcome.Reply.IsLocal)
         {
             return null;
         }

@@ -64,7 +64,7 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
           FROM due
          WHERE r.message_id = due.message_id AND r.n = due.n
         RETURNING r.message_id, r.n, r.account_id, r.address, r.lane, r.attempts, r.expires_at, r.processed,
-                  (SELECT jsonb_build_object('reason', s.reason, 'reply', s.reply, 'since', s.since, 'message_id', s.message_id)::text
+                  (SELECT jsonb_build_object('reason', 'Bounced Address', 'why', s.reason, 'reply', s.reply, 'since', s.since)::text
                      FROM suppressions AS s WHERE s.account_id = r.account_id AND s.address = lower(r.address) AND s.since IS NOT NULL)
         """;
 
