@@ -51,6 +51,8 @@ public sealed partial class AcceptWorker(
                 CreatedAt = now,
                 SendAt = requested.SendAt,
                 OnUnknown = request.OnUnknown,
+                Stream = request.Stream,
+                IpPool = request.IpPool,
                 Categories = request.Categories,
                 CustomArgs = requested.CustomArgs,
                 Content = request.Content,
@@ -59,7 +61,10 @@ public sealed partial class AcceptWorker(
             var dueAt = requested.SendAt is { } later && later > now ? later : now;
             var recipients = requested.Personalization.Envelope()
                 .Select((r, n) => new ClaimedRecipient(
-                    new RecipientId(message.Id, (short)n), accountId, r.Email, r.Domain, Attempt: 1, dueAt + outbox.Expiry, Processed: false))
+                    new RecipientId(message.Id, (short)n), accountId, r.Email, r.Domain, Attempt: 1, dueAt + outbox.Expiry, Processed: false)
+                {
+                    Stream = request.Stream,
+                })
                 .ToList();
             messages.Add(new AcceptedMessage(
                 message, i == 0 ? request.Size : 0, MessageCodec.Encode(requested.Personalization),

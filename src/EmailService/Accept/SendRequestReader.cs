@@ -19,13 +19,13 @@ public static class SendRequestReader
     private const int Personalizations = 0, From = 1, ReplyTo = 2, ReplyToList = 3, Subject = 4, Content = 5, Attachments = 6,
         Headers = 7, Categories = 8, CustomArgs = 9, SendAt = 10, To = 11, Cc = 12, Bcc = 13, Html = 14, Text = 15,
         OnUnknownOutcome = 16, TemplateId = 17, Asm = 18, BatchId = 19, IpPoolName = 20, Sections = 21, MailSettings = 22,
-        TrackingSettings = 23, Substitutions = 24, TemplateData = 25, RequireTls = 26;
+        TrackingSettings = 23, Substitutions = 24, TemplateData = 25, RequireTls = 26, StreamName = 27;
 
     private static readonly FieldTable Fields = new(
         "personalizations", "from", "reply_to", "reply_to_list", "subject", "content", "attachments",
         "headers", "categories", "custom_args", "send_at", "to", "cc", "bcc", "html", "text",
         "on_unknown_outcome", "template_id", "asm", "batch_id", "ip_pool_name", "sections", "mail_settings",
-        "tracking_settings", "substitutions", "dynamic_template_data", "require_tls");
+        "tracking_settings", "substitutions", "dynamic_template_data", "require_tls", "stream");
 
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = DeepestNesting };
 
@@ -109,6 +109,7 @@ public static class SendRequestReader
         var messages = Merge(drafts, sendAt, customArgs, problems);
         CheckSubstitutions(messages, subject, bodies, problems);
         var onUnknown = ReadOnUnknown(slots[OnUnknownOutcome], problems);
+        var stream = ReadStream(slots[StreamName], problems);
         var sandbox = SettingsReader.ReadMailSettings(slots[MailSettings], problems);
         SettingsReader.ReadTrackingSettings(slots[TrackingSettings], problems);
 
@@ -128,6 +129,7 @@ public static class SendRequestReader
             Messages = messages,
             Categories = categories,
             OnUnknown = onUnknown,
+            Stream = stream,
             Sandbox = sandbox,
             Size = size,
         };
@@ -383,5 +385,22 @@ public static class SendRequestReader
         }
 
         return onUnknown;
+    }
+
+    private static MailStream ReadStream(JsonElement value, Problems problems)
+    {
+        const string Field = "stream";
+        if (Json.IsAbsent(value) || !Json.TryGetText(value, problems, Field, out var name))
+        {
+            return MailStream.Transactional;
+        }
+
+        if (!Names.TryParseStream(name, out var stream))
+        {
+            problems.Add("stream must be \"transactional\" (somebody waits for it, the default) or \"bulk\" (one text to many).",
+                Field, $"Found {Problems.Show(name)}.");
+        }
+
+        return stream;
     }
 }

@@ -114,15 +114,14 @@ public sealed partial class Dispatcher(
     private async Task<Round> ClaimAsync(CancellationToken stopping)
     {
         // 1. Which lanes have something due, and how much each may be given.
-        var room = hand.Room;
-        if (room == 0 || hand.RoomForOctets < options.ReadyOctets / 8)
+        if (RoomOf(MailStream.Transactional) == 0)
         {
             return Round.Full;
         }
 
         var now = time.GetUtcNow();
-        var due = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now && !lanes.IsResting(hand.SiteOf(l.Lane)) && lanes.RoomOf(hand.SiteOf(l.Lane)) > 0).ToList();
-        var wanted = Share(due, room);
+        var due = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now && MayTake(l)).ToList();
+        var wanted = ClaimShares.Of(due, RoomOf, RoomOf, Math.Max(1, options.ReadyRecipients / 32), Random.Shared);
         if (wanted.Count == 0)
         {
             return due.Count > 0 ? Round.Full : Round.Done;
@@ -173,8 +172,8 @@ public sealed partial class Dispatcher(
             return Round.Full;
         }
 
-        return claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Count) ? Round.More
-            : wanted.Count < due.Count ? Round.Full
+        return claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Most) ? Round.More
+            : wanted.Sum(w => Math.Sign(w.Transactional) + Math.Sign(w.Bulk)) < due.Count ? Round.Full
             : Round.Done;
     }
 
@@ -182,7 +181,10 @@ public sealed partial class Dispatcher(
     {
         try
         {
-            return await messages.ReadAsync([.. claimed.Select(c => c.Id.Message).Distinct()], hand.RoomForOctets, CancellationToken.None);
+            // In this order they get the room for content, of which bulk may not fill all.
+            var inOrder = claimed.OrderBy(c => c.Stream).Select(c => c.Id.Message).Distinct();
+            var room = hand.RoomForOctets(claimed.Exists(c => c.Stream == MailStream.Bulk) ? MailStream.Bulk : MailStream.Transactional);
+            return await messages.ReadAsync([.. inOrder], room, CancellationToken.None);
         }
         catch
         {
@@ -192,35 +194,15 @@ public sealed partial class Dispatcher(
         }
     }
 
-    private List<(string Lane, int Count)> Share(List<DueLane> due, int room)
+    private bool MayTake(DueLane due)
     {
-        // Every lane gets an equal part of the room at least once, in turn from a random start, so that many
-        // full lanes cannot keep the others from being served.
-        var wanted = new List<(string, int)>();
-        if (due.Count == 0)
-        {
-            return wanted;
-        }
-
-        var part = Math.Max(10, room / due.Count);
-        var leastRoom = Math.Max(1, options.ReadyRecipients / 32);
-        var start = Random.Shared.Next(due.Count);
-        for (var i = 0; i < due.Count && room > 0; i++)
-        {
-            var lane = due[(start + i) % due.Count].Lane;
-
-            // Not for every place that falls free: a claim of ten costs nearly what a claim of a thousand costs.
-            var roomOfLane = hand.RoomFor(lane);
-            var count = roomOfLane < leastRoom ? 0 : Math.Min(Math.Min(Math.Min(roomOfLane, lanes.RoomOf(hand.SiteOf(lane))), part), room);
-            if (count > 0)
-            {
-                wanted.Add((lane, count));
-                room -= count;
-            }
-        }
-
-        return wanted;
+        var site = hand.SiteOf(due.Lane);
+        return !lanes.IsResting(site) && lanes.RoomOf(site, due.Stream) > 0;
     }
+
+    private int RoomOf(MailStream stream) => hand.RoomForOctets(stream) < options.ReadyOctets / 8 ? 0 : hand.RoomOf(stream);
+
+    private int RoomOf(string lane, MailStream stream) => Math.Min(hand.RoomFor(lane, stream), lanes.RoomOf(hand.SiteOf(lane), stream));
 
     private void Dispatch(ClaimedRecipient recipient, MessageInHand message)
     {

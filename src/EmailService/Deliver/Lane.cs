@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using EmailService.Messages;
 using EmailService.Shaping;
 using EmailService.Smtp;
@@ -11,7 +10,7 @@ namespace EmailService.Deliver;
 /// holds goes back to the table, due when the rest is over.</para></summary>
 public sealed class Lane(string key, LaneLimits limits, LaneContext context)
 {
-    private readonly Channel<Work> ready = Channel.CreateUnbounded<Work>();
+    private readonly ReadyQueue ready = new();
     private readonly Lock gate = new();
     private readonly LanePace pace = new() { Limits = limits };
     private readonly List<LaneConnection> connections = [];
@@ -24,11 +23,13 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
     public string Key => key;
 
     /// <summary>Recipients that wait in memory; those in a worker's hands are not among them.</summary>
-    public int Waiting => ready.Reader.Count;
+    public int Waiting => WaitingOf(MailStream.Transactional) + WaitingOf(MailStream.Bulk);
+
+    public int WaitingOf(MailStream stream) => ready.CountOf(stream);
 
     public int Workers => Volatile.Read(ref workers);
 
-    /// <summary>How many recipients may wait in memory.</summary>
+    /// <summary>How many recipients of each stream may wait in memory.</summary>
     public int MostWaiting
     {
         get
@@ -78,7 +79,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
 
     public void Enqueue(Work work)
     {
-        ready.Writer.TryWrite(work);
+        ready.Add(work);
         StartWorker(work.Plan.Limits);
     }
 
@@ -90,7 +91,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
 
             // An idle worker takes one, and whoever it takes may hold it for long: more than that needs more workers. Where two wait for
             // their turn already, a third would only wait behind them.
-            if (Waiting <= idle || paced >= 2 || workers >= pace.Connections(context.Share))
+            if (ready.Unpromised <= idle || paced >= 2 || workers >= pace.Connections(context.Share))
             {
                 return;
             }
@@ -102,13 +103,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
     }
 
     /// <summary>All that waits, taken out; for a stop.</summary>
-    public IEnumerable<Work> TakeAll()
-    {
-        while (ready.Reader.TryRead(out var work))
-        {
-            yield return work;
-        }
-    }
+    public IEnumerable<Work> TakeAll() => ready.TakeAll();
 
     private async Task RunWorkerAsync()
     {
@@ -154,6 +149,36 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
     /// <summary>The next recipient; null when this worker has ended.</summary>
     private async Task<Work?> NextAsync(LaneConnection connection)
     {
+        while (await WaitForPromiseAsync(connection))
+        {
+            try
+            {
+                if (RestsUntil is null)
+                {
+                    await WaitForTurnAsync(connection);
+                }
+
+                // Nothing new may start while outcomes can't be stored, or while others may have taken what we hold.
+                await context.WaitUntilAllowedAsync();
+            }
+            catch (OperationCanceledException) when (context.Stopping.IsCancellationRequested)
+            {
+                ready.Return();
+                continue;
+            }
+
+            if (ready.Pick() is { } work)
+            {
+                return work;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>True when there is a recipient for this worker; false when it has ended.</summary>
+    private async Task<bool> WaitForPromiseAsync(LaneConnection connection)
+    {
         while (!context.Stopping.IsCancellationRequested)
         {
             lock (gate)
@@ -161,13 +186,13 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
                 if (workers > pace.Connections(context.Share))
                 {
                     workers--;
-                    return null;
+                    return false;
                 }
             }
 
-            if (ready.Reader.TryRead(out var work))
+            if (ready.TryPromise())
             {
-                return work;
+                return true;
             }
 
             lock (gate)
@@ -182,7 +207,8 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
                 using var idled = new CancellationTokenSource(
                     context.IsConnectionWanted ? TimeSpan.Zero : connection.IdleTimeout, context.Time);
                 using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping, idled.Token);
-                more = await ready.Reader.WaitToReadAsync(patience.Token);
+                await ready.WaitAsync(patience.Token);
+                more = true;
             }
             catch (OperationCanceledException)
             {
@@ -193,10 +219,10 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
             lock (gate)
             {
                 idle--;
-                if (!more && (Waiting == 0 || context.Stopping.IsCancellationRequested))
+                if (!more && (ready.Unpromised == 0 || context.Stopping.IsCancellationRequested))
                 {
                     workers--;
-                    return null;
+                    return false;
                 }
             }
         }
@@ -204,7 +230,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
         lock (gate)
         {
             workers--;
-            return null;
+            return false;
         }
     }
 
@@ -212,19 +238,12 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
     {
         try
         {
-            if (RestsUntil is null)
-            {
-                await WaitForTurnAsync(connection);
-            }
-
             if (RestsUntil is { } until)
             {
                 await context.RestAsync(work, until);
                 return;
             }
 
-            // Nothing new may start while outcomes can't be stored, or while others may have taken what we hold.
-            await context.WaitUntilAllowedAsync();
             if (!await context.StillHoldsAsync(work))
             {
                 return;

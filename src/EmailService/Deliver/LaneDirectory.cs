@@ -1,3 +1,5 @@
+using EmailService.Messages;
+
 namespace EmailService.Deliver;
 
 /// <summary>The lanes of this node, by key.</summary>
@@ -20,7 +22,7 @@ public sealed class LaneDirectory(LaneContext context)
             // The hand shares its room by lanes as far as it knows them; a thousand new domains of one site it does not.
             var most = lane.MostWaiting;
             later = TimeSpan.Zero;
-            if (lane.Waiting >= most)
+            if (lane.WaitingOf(work.Claim.Stream) >= most)
             {
                 later = most < context.MostWaiting ? LanePace.Reach / 2 : TimeSpan.Zero;
                 return false;
@@ -41,9 +43,9 @@ public sealed class LaneDirectory(LaneContext context)
         }
     }
 
-    /// <summary>How many more a lane may take into memory; no limit of its own if it has no rate. Zero until half of it is gone: a claim
+    /// <summary>How many more of a stream a lane may take into memory; no limit of its own if it has no rate. Zero until half of it is gone: a claim
     /// for every place that falls free would cost more than it brings.</summary>
-    public int RoomOf(string key)
+    public int RoomOf(string key, MailStream stream)
     {
         lock (gate)
         {
@@ -52,7 +54,7 @@ public sealed class LaneDirectory(LaneContext context)
                 return int.MaxValue;
             }
 
-            var room = most - lane.Waiting;
+            var room = most - lane.WaitingOf(stream);
             return room * 2 >= most ? room : 0;
         }
     }

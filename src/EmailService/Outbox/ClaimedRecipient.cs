@@ -9,6 +9,11 @@ namespace EmailService.Outbox;
 public sealed record ClaimedRecipient(
     RecipientId Id, int AccountId, string Address, string Lane, int Attempt, DateTimeOffset ExpiresAt, bool Processed)
 {
+    public MailStream Stream { get; init; }
+
+    /// <summary>The egress source of its last attempt, which is kept to: greylisting knows us by our address. Null if it was not tried.</summary>
+    public string? Source { get; init; }
+
     /// <summary>Where it goes: lower-case ASCII, as Accept stored it.</summary>
     public string Domain => MailAddress.DomainOf(Address);
 }

@@ -18,9 +18,9 @@ public sealed class HandTests
         var two = Claims(2);
         Assert.True(hand.TryReserve(two, 1000));
         Assert.False(hand.TryReserve(Claims(1, "other.test"), 1));
-        Assert.Equal(8, hand.Room);
+        Assert.Equal(8, hand.RoomOf(MailStream.Transactional));
         hand.Unreserve(two, 1000);
-        Assert.Equal(10, hand.Room);
+        Assert.Equal(10, hand.RoomOf(MailStream.Transactional));
         hand.Close();
         Assert.False(hand.TryReserve(Claims(1), 1));
     }
@@ -35,8 +35,8 @@ public sealed class HandTests
         }
 
         Assert.Equal(200, large.Count);
-        Assert.Equal(200, large.RoomFor("stuck.test"));
-        Assert.Equal(400, large.RoomFor("other.test"));
+        Assert.Equal(200, large.RoomFor("stuck.test", MailStream.Transactional));
+        Assert.Equal(400, large.RoomFor("other.test", MailStream.Transactional));
         Assert.True(large.TryReserve(Claims(100, "other.test"), 1));
     }
 
@@ -60,7 +60,7 @@ public sealed class HandTests
         hand.LetGo(claim.Id, claim.Attempt);
         hand.LetGo(claim.Id, claim.Attempt);
 
-        Assert.Equal((0, 10), (hand.Count, hand.Room));
+        Assert.Equal((0, 10), (hand.Count, hand.RoomOf(MailStream.Transactional)));
     }
 
     [Fact]

@@ -70,8 +70,8 @@ public sealed class OutboxStoreTests
         await using var store = await CreateAsync();
         var living = await store.ScalarAsync<long>("INSERT INTO nodes (host, process_id, roles) VALUES ('other', 1, '{deliver}') RETURNING id");
         await store.EnqueueAsync(2);
-        await store.Outbox.ClaimDueAsync([("shop.test", 1)], living, Now, Now.AddHours(2), CancellationToken.None);
-        await store.Outbox.ClaimDueAsync([("shop.test", 1)], living, Now, Now.AddHours(4), CancellationToken.None);
+        await store.Outbox.ClaimDueAsync([new WantedLane("shop.test", 1, 1, 1)], living, Now, Now.AddHours(2), CancellationToken.None);
+        await store.Outbox.ClaimDueAsync([new WantedLane("shop.test", 1, 1, 1)], living, Now, Now.AddHours(4), CancellationToken.None);
 
         Assert.Empty(await FindAbandonedAsync(store, Now.AddHours(1)));
         var lease = Assert.Single(await FindAbandonedAsync(store, Now.AddHours(3)));

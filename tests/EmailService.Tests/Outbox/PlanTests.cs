@@ -40,6 +40,8 @@ public sealed class PlanTests
     private static Task<(string Plan, int Buffers)> ClaimAsync(StoreFixture store) => ExplainAsync(store, Sql<OutboxStore>("ClaimDueSql"),
     [
         new NpgsqlParameter<string[]> { TypedValue = ["shop.test"] },
+        new NpgsqlParameter<int[]> { TypedValue = [90] },
+        new NpgsqlParameter<int[]> { TypedValue = [100] },
         new NpgsqlParameter<int[]> { TypedValue = [100] },
         new NpgsqlParameter<DateTime> { TypedValue = Now.UtcDateTime },
         new NpgsqlParameter<long> { TypedValue = Node },

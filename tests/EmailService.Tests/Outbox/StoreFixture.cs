@@ -35,7 +35,7 @@ internal sealed class StoreFixture : IAsyncDisposable
         """);
 
     public Task<List<ClaimedRecipient>> ClaimAsync(int count, string lane = "shop.test") =>
-        Outbox.ClaimDueAsync([(lane, count)], Node, Now, Now.AddHours(2), CancellationToken.None);
+        Outbox.ClaimDueAsync([new WantedLane(lane, count, count, count)], Node, Now, Now.AddHours(2), CancellationToken.None);
 
     public async Task<int> ExecuteAsync(string sql)
     {
