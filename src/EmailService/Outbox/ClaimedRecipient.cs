@@ -12,7 +12,7 @@ public sealed record ClaimedRecipient(
     public MailStream Stream { get; init; }
 
     /// <summary>The egress source of its last attempt, which is kept to: greylisting knows us by our address. Null if it was not tried.</summary>
-    public string? Source { get; init; }
+    public string? EgressSource { get; init; }
 
     /// <summary>Where it goes: lower-case ASCII, as Accept stored it.</summary>
     public string Domain => MailAddress.DomainOf(Address);

@@ -72,7 +72,7 @@ public sealed class OutboxStore(NpgsqlDataSource db)
            SET state = 'leased', node_id = $6, leased_until = $7, attempts = r.attempts + 1
           FROM due
          WHERE r.message_id = due.message_id AND r.n = due.n
-        RETURNING r.message_id, r.n, r.account_id, r.address, r.lane, r.attempts, r.expires_at, r.processed, r.priority, r.source
+        RETURNING r.message_id, r.n, r.account_id, r.address, r.lane, r.attempts, r.expires_at, r.processed, r.priority, r.egress_source
         """;
 
     /// <summary>Claims up to the wanted number of due recipients in each lane for a node.</summary>
@@ -99,7 +99,7 @@ public sealed class OutboxStore(NpgsqlDataSource db)
                 reader.GetFieldValue<DateTimeOffset>(6), reader.GetBoolean(7))
             {
                 Stream = (MailStream)reader.GetInt16(8),
-                Source = reader.IsDBNull(9) ? null : reader.GetString(9),
+                EgressSource = reader.IsDBNull(9) ? null : reader.GetString(9),
             });
         }
 

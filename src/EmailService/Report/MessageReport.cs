@@ -65,7 +65,7 @@ public sealed record AttemptReport
     public string? Remote { get; init; }
 
     /// <summary>The egress source, by name.</summary>
-    public string? Source { get; init; }
+    public string? EgressSource { get; init; }
     public required string Stage { get; init; }
     public required string Disposition { get; init; }
     public string? Scope { get; init; }

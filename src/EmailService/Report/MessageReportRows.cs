@@ -78,7 +78,7 @@ internal static class MessageReportRows
         Tls = Text(row, 12),
         Transcript = Text(row, 13),
         TlsVerdict = ReportJson.Parse(Text(row, 14)),
-        Source = Text(row, 15),
+        EgressSource = Text(row, 15),
     });
 
     private static string? Text(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);

@@ -51,7 +51,7 @@ public sealed class MessageReportStore(NpgsqlDataSource database, TimeProvider t
                reply_is_ours, tls,
                CASE WHEN $3::smallint IS NOT NULL OR (SELECT recipient_count FROM messages WHERE id = $1) <= 20
                     THEN transcript END,
-               tls_verdict, source
+               tls_verdict, egress_source
           FROM attempts
          WHERE message_id = $1 AND ($3::smallint IS NULL OR n = $3)
            AND EXISTS (SELECT FROM messages WHERE id = $1 AND account_id = $2)

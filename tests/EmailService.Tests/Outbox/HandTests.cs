@@ -41,6 +41,32 @@ public sealed class HandTests
     }
 
     [Fact]
+    public void Bulk_leaves_room_for_transactional_mail_in_its_lane_and_in_all()
+    {
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 800, ReadyOctets = 8000 });
+        large.Open();
+        large.Take(Claims(350, "one.test", MailStream.Bulk));
+        large.Take(Claims(350, "two.test", MailStream.Bulk));
+
+        Assert.Equal(0, large.RoomOf(MailStream.Bulk));
+        Assert.False(large.TryReserve(Claims(1, "one.test", MailStream.Bulk), 1));
+        Assert.Equal(100, large.RoomOf(MailStream.Transactional));
+        Assert.True(large.TryReserve(Claims(20, "one.test"), 1));
+        Assert.Equal(20, large.RoomFor("one.test", MailStream.Transactional));
+    }
+
+    [Fact]
+    public void Bulk_leaves_room_for_the_content_of_transactional_mail()
+    {
+        hand.Open();
+
+        Assert.False(hand.TryReserve(Claims(1, stream: MailStream.Bulk), 876));
+        Assert.True(hand.TryReserve(Claims(1, stream: MailStream.Bulk), 875));
+        Assert.True(hand.TryReserve(Claims(1, "b.test"), 125));
+        Assert.Equal((1000, 875), (hand.RoomForOctets(MailStream.Transactional), hand.RoomForOctets(MailStream.Bulk)));
+    }
+
+    [Fact]
     public void Domains_of_one_site_share_its_room_once_it_is_known()
     {
         hand.Open();
@@ -80,8 +106,8 @@ public sealed class HandTests
         Assert.Equal(0, hand.Count);
     }
 
-    private static List<ClaimedRecipient> Claims(int count, string lane = "shop.test") =>
-        [.. Enumerable.Range(0, count).Select(_ => Claim(1) with { Lane = lane })];
+    private static List<ClaimedRecipient> Claims(int count, string lane = "shop.test", MailStream stream = MailStream.Transactional) =>
+        [.. Enumerable.Range(0, count).Select(_ => Claim(1) with { Lane = lane, Stream = stream })];
 
     private static ClaimedRecipient Claim(int attempt) =>
         new(new RecipientId(MessageId.NewRequest(Now), 0), 1, "a@shop.test", "shop.test", attempt, Now, false);

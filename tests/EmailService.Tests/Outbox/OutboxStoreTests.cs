@@ -1,3 +1,4 @@
+using EmailService.Messages;
 using EmailService.Outbox;
 using static EmailService.Tests.Outbox.StoreFixture;
 
@@ -34,6 +35,39 @@ public sealed class OutboxStoreTests
         Assert.Equal(all.Count, all.Distinct().Count());
         all.AddRange((await store.ClaimAsync(500)).Select(c => c.Id));
         Assert.Equal(500, all.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task Transactional_mail_is_claimed_first_and_bulk_gets_its_part_and_what_is_left_over()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(200, dueInSeconds: -3600, stream: MailStream.Bulk);
+        await store.EnqueueAsync(100);
+
+        Assert.Equal((90, 10), await ClaimAsync());
+        Assert.Equal((10, 90), await ClaimAsync());
+        Assert.Equal((0, 100), await ClaimAsync());
+
+        async Task<(int, int)> ClaimAsync()
+        {
+            var claimed = await store.Outbox.ClaimDueAsync([new WantedLane("shop.test", 90, 100, 100)], Node, Now, Now.AddHours(2), CancellationToken.None);
+            return (claimed.Count(c => c.Stream == MailStream.Transactional), claimed.Count(c => c.Stream == MailStream.Bulk));
+        }
+    }
+
+    [Fact]
+    public async Task Lanes_are_found_by_stream()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(3, "a.test", stream: MailStream.Bulk);
+        await store.EnqueueAsync(1, "a.test", 60);
+        await store.EnqueueAsync(2, "b.test", stream: MailStream.Bulk);
+
+        var lanes = await store.Outbox.FindDueLanesAsync(CancellationToken.None);
+
+        Assert.Equal(
+            [("a.test", MailStream.Transactional, Now.AddMilliseconds(59_999)), ("a.test", MailStream.Bulk, Now.AddMilliseconds(-3)), ("b.test", MailStream.Bulk, Now.AddMilliseconds(-2))],
+            lanes.Select(l => (l.Lane, l.Stream, l.DueAt)));
     }
 
     [Fact]
