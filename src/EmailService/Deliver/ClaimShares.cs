@@ -16,7 +16,7 @@ public static class ClaimShares
     /// <param name="random">Every lane gets an equal part of the room at least once, in turn from a random start, so that many
     /// full lanes cannot keep the others from being served.</param>
     public static List<WantedLane> Of(
-        IReadOnlyCollection<DueLane> due, Func<MailStream, int> room, Func<string, MailStream, int> roomOf, int leastRoom, Random random)
+        IReadOnlyCollection<(string Lane, MailStream Stream)> due, Func<MailStream, int> room, Func<string, MailStream, int> roomOf, int leastRoom, Random random)
     {
         var wanted = new List<WantedLane>();
         var lanes = due.GroupBy(d => d.Lane).ToList();
@@ -49,7 +49,7 @@ public static class ClaimShares
 
         return wanted;
 
-        int RoomOf(IGrouping<string, DueLane> lane, MailStream stream, int most)
+        int RoomOf(IGrouping<string, (string Lane, MailStream Stream)> lane, MailStream stream, int most)
         {
             if (!lane.Any(d => d.Stream == stream))
             {

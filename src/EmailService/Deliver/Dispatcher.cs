@@ -120,8 +120,12 @@ public sealed partial class Dispatcher(
         }
 
         var now = time.GetUtcNow();
-        var due = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now && MayTake(l)).ToList();
-        var wanted = ClaimShares.Of(due, RoomOf, RoomOf, Math.Max(1, options.ReadyRecipients / 32), Random.Shared);
+        var rooms = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now)
+            .ToDictionary(l => (l.Lane, l.Stream), l => lanes.RoomOf(hand.SiteOf(l.Lane), l.Stream));
+        var due = rooms.Where(r => r.Value > 0).Select(r => r.Key).ToList();
+        var wanted = ClaimShares.Of(
+            due, RoomOf, (lane, stream) => Math.Min(hand.RoomFor(lane, stream), rooms[(lane, stream)]),
+            Math.Max(1, options.ReadyRecipients / 32), Random.Shared);
         if (wanted.Count == 0)
         {
             return due.Count > 0 ? Round.Full : Round.Done;
@@ -194,15 +198,7 @@ public sealed partial class Dispatcher(
         }
     }
 
-    private bool MayTake(DueLane due)
-    {
-        var site = hand.SiteOf(due.Lane);
-        return !lanes.IsResting(site) && lanes.RoomOf(site, due.Stream) > 0;
-    }
-
     private int RoomOf(MailStream stream) => hand.RoomForOctets(stream) < options.ReadyOctets / 8 ? 0 : hand.RoomOf(stream);
-
-    private int RoomOf(string lane, MailStream stream) => Math.Min(hand.RoomFor(lane, stream), lanes.RoomOf(hand.SiteOf(lane), stream));
 
     private void Dispatch(ClaimedRecipient recipient, MessageInHand message)
     {

@@ -13,9 +13,14 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
 {
     private const string RegisterSql = "INSERT INTO nodes (host, process_id, roles) VALUES ($1, $2, $3) RETURNING id";
 
+    // A row that says "stopped", or is gone, was taken for dead by somebody while we live: others may have taken what we hold.
     private const string HeartbeatSql = """
-        WITH beat AS (UPDATE nodes SET heartbeat_at = now() WHERE id = $1)
-        SELECT count(*)::int,
+        WITH was AS (SELECT id FROM nodes WHERE id = $1 AND stopped_at IS NULL),
+        beat AS (
+            INSERT INTO nodes (id, host, process_id, roles) OVERRIDING SYSTEM VALUE VALUES ($1, $3, $4, $5)
+            ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), stopped_at = NULL)
+        SELECT EXISTS (SELECT FROM was),
+               count(*)::int,
                count(*) FILTER (WHERE 'deliver' = ANY (n.roles))::int,
                count(*) FILTER (WHERE 'deliver' = ANY (n.roles) AND n.id < $1)::int
           FROM live_nodes($2) AS l JOIN nodes AS n ON n.id = l.id
@@ -88,9 +93,7 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
         // Taken before asking: the database's clock then reads later than ours, and we give up before others take over.
         var sent = Stopwatch.GetTimestamp();
         await using var register = database.CreateCommand(RegisterSql);
-        register.Parameters.Add(new() { Value = options.HostName });
-        register.Parameters.Add(new() { Value = Environment.ProcessId });
-        register.Parameters.Add(new() { Value = options.Roles.Select(role => role.ToString().ToLowerInvariant()).ToArray() });
+        AddSelf(register);
         NodeId = (long)(await register.ExecuteScalarAsync(cancellationToken))!;
         Volatile.Write(ref lastBeat, sent);
         registered = true;
@@ -133,6 +136,13 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
         await stopping.CancelAsync();
         await beating;
         stopping.Dispose();
+    }
+
+    private void AddSelf(NpgsqlCommand command)
+    {
+        command.Parameters.Add(new() { Value = options.HostName });
+        command.Parameters.Add(new() { Value = Environment.ProcessId });
+        command.Parameters.Add(new() { Value = options.Roles.Select(role => role.ToString().ToLowerInvariant()).ToArray() });
     }
 
     /// <summary>How many live processes deliver; for one that has not signed on itself.</summary>
@@ -212,17 +222,20 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
         command.CommandTimeout = Math.Max(1, (int)TimeToLive.TotalSeconds / 2);
         command.Parameters.Add(new() { Value = NodeId });
         command.Parameters.Add(new() { Value = TimeToLive });
+        AddSelf(command);
+        bool wasAlive;
         await using (var reader = await command.ExecuteReaderAsync(cancellation))
         {
             await reader.ReadAsync(cancellation);
-            LiveNodes = 1 + reader.GetInt32(0);
+            wasAlive = reader.GetBoolean(0);
+            LiveNodes = 1 + reader.GetInt32(1);
             lock (gate)
             {
-                share = new NodeShare(reader.GetInt32(2), 1 + reader.GetInt32(1));
+                share = new NodeShare(reader.GetInt32(3), 1 + reader.GetInt32(2));
             }
         }
 
-        if (Stopwatch.GetElapsedTime(Volatile.Read(ref lastBeat)) >= TimeToLive)
+        if (!wasAlive || Stopwatch.GetElapsedTime(Volatile.Read(ref lastBeat)) >= TimeToLive)
         {
             // Before we count as alive again, so that nobody starts with what was leased before.
             Interlocked.Increment(ref era);

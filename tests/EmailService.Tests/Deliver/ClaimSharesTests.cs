@@ -48,7 +48,7 @@ public sealed class ClaimSharesTests
     public void What_bulk_may_fill_in_all_holds_over_all_lanes()
     {
         var wanted = ClaimShares.Of(
-            [new DueLane("a.test", MailStream.Bulk, default), new DueLane("b.test", MailStream.Bulk, default)],
+            [("a.test", MailStream.Bulk), ("b.test", MailStream.Bulk)],
             stream => stream == MailStream.Bulk ? 30 : 100, (_, _) => Much, 1, new Random(1));
 
         Assert.Equal(30, wanted.Sum(w => w.Most));
@@ -58,6 +58,6 @@ public sealed class ClaimSharesTests
     public void A_lane_with_little_room_gets_nothing() =>
         Assert.Empty(ClaimShares.Of(Due("a.test"), _ => 100, (_, _) => 9, leastRoom: 10, new Random(1)));
 
-    private static List<DueLane> Due(string lane) =>
-        [new DueLane(lane, MailStream.Transactional, default), new DueLane(lane, MailStream.Bulk, default)];
+    private static List<(string Lane, MailStream Stream)> Due(string lane) =>
+        [(lane, MailStream.Transactional), (lane, MailStream.Bulk)];
 }
