@@ -1,5 +1,6 @@
 using EmailService.Deliver;
 using EmailService.ServiceKit;
+using EmailService.Smtp;
 
 namespace EmailService.EndToEnd;
 
@@ -22,5 +23,30 @@ public sealed class Connections_run_out
 
         await service.WaitForEventAsync(first, "delivered");
         await service.WaitForEventAsync(second, "delivered");
+    }
+
+    [Fact]
+    public async Task However_many_hosts_are_silent_one_that_answers_is_served()
+    {
+        await using var service = await TestService.StartAsync(settings: ["Deliver:Connections=8", "Deliver:ConnectionsPerLane=1"]);
+        await using var living = service.AddMx("living.test");
+        await service.WaitForEventAsync(await service.AcceptAsync("a@living.test"), "delivered");
+        var silent = Enumerable.Range(0, 12).Select(i => service.AddMx($"silent{i}.test")).ToList();
+        silent.ForEach(mx => mx.Hang(SmtpStage.Greeting));
+        for (var i = 0; i < silent.Count; i++)
+        {
+            await service.AcceptAsync($"b@silent{i}.test");
+        }
+
+        await TestService.WaitUntilAsync(() => silent.Sum(mx => mx.ConnectionCount) == 6, "the silent hosts hold what new sites may");
+
+        var second = await service.AcceptAsync("c@living.test");
+
+        await service.WaitForEventAsync(second, "delivered");
+        Assert.Equal(6, silent.Sum(mx => mx.ConnectionCount));
+        foreach (var mx in silent)
+        {
+            await mx.DisposeAsync();
+        }
     }
 }

@@ -70,7 +70,7 @@ public sealed partial class AcceptWorker(
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(Enumerable.Range(0, options.Batchers).Select(_ => Background.Run(() => RunBatcherAsync(stoppingToken))));
+        Task.WhenAll(Enumerable.Range(0, options.Batchers).Select(_ => Background.Run(RunBatcherAsync)));
 
     /// <summary>Stops taking requests in, then waits until those that wait are stored.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -80,10 +80,9 @@ public sealed partial class AcceptWorker(
         await base.StopAsync(cancellationToken);
     }
 
-    private async Task RunBatcherAsync(CancellationToken stopping)
+    // The end of the channel ends it, not a token: what waits was not answered yet.
+    private async Task RunBatcherAsync()
     {
-        // The end of the channel ends the loop, not the token: what waits was not answered yet.
-        _ = stopping;
         var batch = new List<AcceptEntry>();
         while (await waiting.Reader.WaitToReadAsync(CancellationToken.None))
         {

@@ -116,49 +116,32 @@ public sealed partial class Deliverer(
     private async IAsyncEnumerable<(MailHost Host, IPEndPoint? EndPoint, SmtpReply? Problem)> InOrderAsync(
         RoutePlan.Hosts plan, IPEndPoint? open, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stopping)
     {
-        var later = new List<(MailHost, IPEndPoint)>();
-        var all = new List<(MailHost Host, IPEndPoint? EndPoint, SmtpReply? Problem)>();
+        var others = new List<(MailHost, IPEndPoint?, SmtpReply?)>();
+        var failing = new List<(MailHost, IPEndPoint?, SmtpReply?)>();
         foreach (var host in plan.InOrder)
         {
             var (endPoints, problem) = await router.ResolveAsync(host, stopping);
-            if (problem is not null && open is null)
+            var found = endPoints.Select(e => (Host: host, EndPoint: (IPEndPoint?)e, Problem: (SmtpReply?)null));
+            foreach (var next in problem is null ? found : [(host, null, problem)])
             {
-                yield return (host, null, problem);
-            }
-            else if (problem is not null)
-            {
-                all.Add((host, null, problem));
-            }
-
-            foreach (var endPoint in endPoints)
-            {
-                if (endPoint.Equals(open))
+                if (next.EndPoint is { } known && !known.Equals(open) && memory.IsAvoided(known))
                 {
-                    yield return (host, endPoint, null);
+                    failing.Add(next);
                 }
-                else if (memory.IsAvoided(endPoint))
+                else if (open is null || open.Equals(next.EndPoint))
                 {
-                    later.Add((host, endPoint));
-                }
-                else if (open is null)
-                {
-                    yield return (host, endPoint, null);
+                    yield return next;
                 }
                 else
                 {
-                    all.Add((host, endPoint, null));
+                    others.Add(next);
                 }
             }
         }
 
-        foreach (var next in all)
+        foreach (var next in others.Concat(failing))
         {
             yield return next;
-        }
-
-        foreach (var (host, endPoint) in later)
-        {
-            yield return (host, endPoint, null);
         }
     }
 
@@ -187,25 +170,23 @@ public sealed partial class Deliverer(
     };
 
     private Task SettleAsync(Work work, Outcome outcome, IReadOnlyList<AttemptStep> steps, DateTimeOffset? processedAt) =>
-        ledger.SettleAsync(Settling.Of(
-            work.Claim, work.InHand.Message.OnUnknown, work.Plan.Lane, outcome, steps, processedAt, time.GetUtcNow(), outbox, random.NextDouble(), rules));
+        SettleAsync(work.Claim, work.InHand.Message.OnUnknown, outcome, work.Plan.Lane, steps, processedAt);
 
     /// <summary>Settles a recipient that has no host to go to: no such domain, null MX, or DNS failing.</summary>
-    public Task SettleUnroutedAsync(ClaimedRecipient claim, OnUnknown onUnknown, Disposition disposition, SmtpReply reply)
-    {
-        var outcome = new Outcome(disposition, disposition == Disposition.Bounced ? FailureScope.Recipient : FailureScope.Lane, SmtpStage.Connect, reply);
-        return ledger.SettleAsync(Settling.Of(
-            claim, onUnknown, null, outcome, [], null, time.GetUtcNow(), outbox, random.NextDouble(), rules));
-    }
+    public Task SettleUnroutedAsync(ClaimedRecipient claim, OnUnknown onUnknown, Disposition disposition, SmtpReply reply) =>
+        SettleAsync(claim, onUnknown, new Outcome(
+            disposition, disposition == Disposition.Bounced ? FailureScope.Recipient : FailureScope.Lane, SmtpStage.Connect, reply));
 
     /// <summary>Defers a recipient because of a fault of ours: with an event, on schedule, and until it expires.</summary>
-    public Task SettleFaultAsync(ClaimedRecipient claim, OnUnknown onUnknown, string fault)
-    {
-        var outcome = new Outcome(
-            Disposition.Deferred, FailureScope.Message, SmtpStage.Connect, SmtpReply.Local(451, new EnhancedStatusCode(4, 3, 0), fault));
-        return ledger.SettleAsync(Settling.Of(
-            claim, onUnknown, null, outcome, [], null, time.GetUtcNow(), outbox, random.NextDouble(), rules));
-    }
+    public Task SettleFaultAsync(ClaimedRecipient claim, OnUnknown onUnknown, string fault) =>
+        SettleAsync(claim, onUnknown, new Outcome(
+            Disposition.Deferred, FailureScope.Message, SmtpStage.Connect, SmtpReply.Local(451, new EnhancedStatusCode(4, 3, 0), fault)));
+
+    private Task SettleAsync(
+        ClaimedRecipient claim, OnUnknown onUnknown, Outcome outcome, string? lane = null, IReadOnlyList<AttemptStep>? steps = null,
+        DateTimeOffset? processedAt = null) =>
+        ledger.SettleAsync(Settling.Of(
+            claim, onUnknown, lane, outcome, steps ?? [], processedAt, time.GetUtcNow(), outbox, random.NextDouble(), rules));
 
     [LoggerMessage(3001, LogLevel.Error, "The message of {Recipient} can't be composed, though it was accepted")]
     private partial void LogNotComposed(Exception exception, string recipient);

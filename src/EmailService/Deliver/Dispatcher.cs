@@ -124,7 +124,8 @@ public sealed partial class Dispatcher(
         }
 
         var now = time.GetUtcNow();
-        var due = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now && !lanes.IsResting(hand.SiteOf(l.Lane)) && lanes.RoomOf(hand.SiteOf(l.Lane)) > 0).ToList();
+        var due = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now)
+            .Select(l => (l.Lane, Room: lanes.RoomOf(hand.SiteOf(l.Lane)))).Where(l => l.Room > 0).ToList();
         var wanted = Share(due, room);
         if (wanted.Count == 0)
         {
@@ -195,7 +196,7 @@ public sealed partial class Dispatcher(
         }
     }
 
-    private List<(string Lane, int Count)> Share(List<DueLane> due, int room)
+    private List<(string Lane, int Count)> Share(List<(string Lane, int Room)> due, int room)
     {
         // Every lane gets an equal part of the room at least once, in turn from a random start, so that many
         // full lanes cannot keep the others from being served.
@@ -210,11 +211,11 @@ public sealed partial class Dispatcher(
         var start = random.Next(due.Count);
         for (var i = 0; i < due.Count && room > 0; i++)
         {
-            var lane = due[(start + i) % due.Count].Lane;
+            var (lane, laneRoom) = due[(start + i) % due.Count];
 
             // Not for every place that falls free: a claim of ten costs nearly what a claim of a thousand costs.
             var roomOfLane = hand.RoomFor(lane);
-            var count = roomOfLane < leastRoom ? 0 : Math.Min(Math.Min(Math.Min(roomOfLane, lanes.RoomOf(hand.SiteOf(lane))), part), room);
+            var count = roomOfLane < leastRoom ? 0 : Math.Min(Math.Min(Math.Min(roomOfLane, laneRoom), part), room);
             if (count > 0)
             {
                 wanted.Add((lane, count));

@@ -20,6 +20,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
     private int workers;
     private int idle;
     private int failures;
+    private volatile SiteState site = SiteState.New;
     private DateTimeOffset restsUntil = DateTimeOffset.MinValue;
 
     public string Key => key;
@@ -113,9 +114,10 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
 
     private async Task RunWorkerAsync()
     {
+        LaneConnection connection;
         try
         {
-            await context.TakeConnectionAsync();
+            connection = await context.ConnectionAsync(pace.Limits, site);
         }
         catch (OperationCanceledException)
         {
@@ -127,28 +129,27 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
             return;
         }
 
+        lock (gate)
+        {
+            connections.Add(connection);
+        }
+
         try
         {
-            await using var connection = context.NewConnection(pace.Limits);
-            lock (gate)
-            {
-                connections.Add(connection);
-            }
-
             while (await NextAsync(connection) is { } work)
             {
                 await CarryAsync(work, connection);
                 StartWorker();
             }
-
+        }
+        finally
+        {
             lock (gate)
             {
                 connections.Remove(connection);
             }
-        }
-        finally
-        {
-            context.ReleaseConnection();
+
+            await connection.DisposeAsync();
         }
     }
 
@@ -180,9 +181,10 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
             try
             {
                 // Not a timer that calls Cancel: one that fires while we dispose would throw on a thread of the pool, and end the process.
+                var wanted = context.ConnectionWanted;
                 using var idled = new CancellationTokenSource(
                     context.IsConnectionWanted ? TimeSpan.Zero : connection.IdleTimeout, context.Time);
-                using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping, idled.Token);
+                using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping, idled.Token, wanted);
                 more = await ready.Reader.WaitToReadAsync(patience.Token);
             }
             catch (OperationCanceledException)
@@ -288,6 +290,12 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
         lock (gate)
         {
             var signal = PaceSignals.Of(outcome);
+            if (signal == PaceSignal.Answered)
+            {
+                site = SiteState.Answers;
+                connection.SiteAnswers();
+            }
+
             var others = signal == PaceSignal.Refused ? connections.Count(c => c != connection && c.IsInUse) : 0;
             pace.Observe(signal, workers, others, context.Time.GetUtcNow(), context.Share);
 
@@ -299,6 +307,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
             }
 
             failures++;
+            site = SiteState.Silent;
             var beyond = failures - context.Options.FailuresBeforeRest;
             if (beyond >= 0)
             {

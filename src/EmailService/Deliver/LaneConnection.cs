@@ -12,7 +12,8 @@ namespace EmailService.Deliver;
 /// <summary>The one connection that a worker of a lane keeps: opened when needed, used for message after message,
 /// replaced when another host is wanted or the host has ended it.</summary>
 public sealed class LaneConnection(
-    ISmtpDialer dialer, SmtpClientOptions smtp, LaneLimits limits, TimeProvider time, Action<LaneConnection> ended) : IAsyncDisposable
+    ISmtpDialer dialer, SmtpClientOptions smtp, LaneLimits limits, ConnectionPermit permit, TimeProvider time, Action<LaneConnection> ended)
+    : IAsyncDisposable
 {
     private ISmtpSession? session;
     private string? clearBecause;
@@ -137,9 +138,19 @@ public sealed class LaneConnection(
     /// <summary>Ends what is under way, from any thread, as if the host had closed.</summary>
     public void Break() => session?.Break();
 
-    public ValueTask DisposeAsync()
+    /// <summary>The site answers: it takes nothing any more from what silent and new ones may have.</summary>
+    public void SiteAnswers() => permit.SiteAnswers();
+
+    public async ValueTask DisposeAsync()
     {
-        ended(this);
-        return CloseAsync();
+        try
+        {
+            await CloseAsync();
+        }
+        finally
+        {
+            ended(this);
+            permit.Dispose();
+        }
     }
 }

@@ -16,8 +16,7 @@ public sealed partial class LaneContext(
 {
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource aborting = new();
-    private readonly SemaphoreSlim connections = new(options.Connections);
-    private int wanting;
+    private readonly ConnectionLimit connections = new(options.Connections);
     private readonly ConcurrentDictionary<Task, byte> running = new();
     private readonly ConcurrentDictionary<LaneConnection, byte> open = new();
     private readonly ConcurrentQueue<Work> returned = new();
@@ -50,27 +49,16 @@ public sealed partial class LaneContext(
     public CancellationToken Aborting => aborting.Token;
 
     /// <summary>A worker waits because all connections are taken: those without work are to end at once.</summary>
-    public bool IsConnectionWanted => Volatile.Read(ref wanting) > 0;
+    public bool IsConnectionWanted => connections.IsWanted;
 
-    /// <summary>Waits for one of the connections; <see cref="ReleaseConnection"/> gives it back.</summary>
-    public async Task TakeConnectionAsync()
+    /// <summary>Is cancelled when the next worker begins to wait for that reason.</summary>
+    public CancellationToken ConnectionWanted => connections.Wanted;
+
+    /// <summary>Waits for one of the connections of this process; disposing of it gives it back.</summary>
+    public async Task<LaneConnection> ConnectionAsync(LaneLimits limits, SiteState site)
     {
-        Interlocked.Increment(ref wanting);
-        try
-        {
-            await connections.WaitAsync(Stopping);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref wanting);
-        }
-    }
-
-    public void ReleaseConnection() => connections.Release();
-
-    public LaneConnection NewConnection(LaneLimits limits)
-    {
-        var connection = new LaneConnection(dialer, smtp, limits, time, c => open.TryRemove(c, out _));
+        var permit = await connections.TakeAsync(site, Stopping);
+        var connection = new LaneConnection(dialer, smtp, limits, permit, time, c => open.TryRemove(c, out _));
         open[connection] = 0;
         return connection;
     }
@@ -181,11 +169,11 @@ public sealed partial class LaneContext(
     /// <summary>Lets the workers finish what they carry, breaks off what takes too long, and gives the rest back.</summary>
     public async Task StopAsync(IEnumerable<Lane> lanes)
     {
-        await stopping.CancelAsync();
+        await Background.CancelAsync(stopping);
         var done = Task.WhenAll(running.Keys);
         if (await Task.WhenAny(done, Task.Delay(options.StopPatience, node.Clock, CancellationToken.None)) != done)
         {
-            await aborting.CancelAsync();
+            await Background.CancelAsync(aborting);
             await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(1), node.Clock, CancellationToken.None));
 
             // What is left waits for the reply to its final dot. Nobody will be here to hear it: the outcome is unknown, and is

@@ -32,22 +32,24 @@ public sealed class LaneDirectory(LaneContext context)
         }
     }
 
-    /// <summary>The lane gets nothing now.</summary>
-    public bool IsResting(string key)
-    {
-        lock (gate)
-        {
-            return lanes.TryGetValue(key, out var lane) && lane.RestsUntil is not null;
-        }
-    }
-
-    /// <summary>How many more a lane may take into memory; no limit of its own if it has no rate. Zero until half of it is gone: a claim
-    /// for every place that falls free would cost more than it brings.</summary>
+    /// <summary>How many more a lane may take into memory: none while it rests, and no limit of its own if it has no rate. Zero until half
+    /// of it is gone: a claim for every place that falls free would cost more than it brings.</summary>
     public int RoomOf(string key)
     {
         lock (gate)
         {
-            if (!lanes.TryGetValue(key, out var lane) || lane.MostWaiting is var most && most >= context.MostWaiting)
+            if (!lanes.TryGetValue(key, out var lane))
+            {
+                return int.MaxValue;
+            }
+
+            if (lane.RestsUntil is not null)
+            {
+                return 0;
+            }
+
+            var most = lane.MostWaiting;
+            if (most >= context.MostWaiting)
             {
                 return int.MaxValue;
             }

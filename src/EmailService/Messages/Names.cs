@@ -111,22 +111,8 @@ public static class Names
         OnUnknown.Stop => "stop",
     };
 
-    /// <summary>The event that says that a recipient came to this end.</summary>
-    public static EventKind ToEvent(this RecipientState end) => end switch
-    {
-        RecipientState.Delivered => EventKind.Delivered,
-        RecipientState.Bounced => EventKind.Bounced,
-        RecipientState.Expired => EventKind.Expired,
-        RecipientState.Suppressed => EventKind.Suppressed,
-        RecipientState.Cancelled => EventKind.Cancelled,
-        RecipientState.Queued or RecipientState.Leased => throw new ArgumentOutOfRangeException(nameof(end), end, "not an end"),
-    };
-
     public static bool TryParseEventKind(string? name, out EventKind kind) =>
         ByName.EventKinds.TryGetValue(name ?? "", out kind);
-
-    public static bool TryParseRecipientState(string? name, out RecipientState state) =>
-        ByName.RecipientStates.TryGetValue(name ?? "", out state);
 
     public static bool TryParseOnUnknown(string? name, out OnUnknown value) =>
         ByName.OnUnknowns.TryGetValue(name ?? "", out value);
@@ -134,7 +120,6 @@ public static class Names
     private static class ByName
     {
         public static readonly Dictionary<string, EventKind> EventKinds = Enum.GetValues<EventKind>().ToDictionary(ToName);
-        public static readonly Dictionary<string, RecipientState> RecipientStates = Enum.GetValues<RecipientState>().ToDictionary(ToName);
         public static readonly Dictionary<string, OnUnknown> OnUnknowns = Enum.GetValues<OnUnknown>().ToDictionary(ToName);
     }
 }

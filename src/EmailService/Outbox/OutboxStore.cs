@@ -132,7 +132,7 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
     // Index outbox_leased. What a node that no longer lives holds, or what is held too long. Our own
     // is left to the comparison with the hand: after an outage our heartbeat may look old to ourselves.
     private const string FindAbandonedSql = """
-        SELECT message_id, n, attempts, node_id
+        SELECT message_id, n, attempts, node_id, leased_until
           FROM outbox
          WHERE state = 'leased'
            AND node_id <> $4
@@ -153,7 +153,7 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
     }
 
     private const string FindHeldBySql = """
-        SELECT message_id, n, attempts, node_id
+        SELECT message_id, n, attempts, node_id, leased_until
           FROM outbox
          WHERE state = 'leased' AND node_id = $1
         """;
@@ -173,19 +173,22 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
         while (await reader.ReadAsync(cancellationToken))
         {
             rows.Add(new Abandoned(
-                new RecipientId(new MessageId(reader.GetGuid(0)), reader.GetInt16(1)), reader.GetInt32(2), reader.GetInt64(3)));
+                new RecipientId(new MessageId(reader.GetGuid(0)), reader.GetInt16(1)), reader.GetInt32(2), reader.GetInt64(3),
+                reader.GetFieldValue<DateTimeOffset>(4)));
         }
 
         return rows;
     }
 
-    // Names the lease it takes back: attempts, and the node, so that two sweepers do no harm.
+    // Names the lease it takes back: attempts, and the node, so that two sweepers do no harm; and its time, so that a holder who came
+    // back meanwhile and lengthened it keeps it.
     private const string ReclaimSql = """
         UPDATE outbox AS r
            SET state = 'queued', node_id = NULL, leased_until = NULL, due_at = b.due_at
-          FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::bigint[], $5::timestamptz[]) AS b(message_id, n, attempt, node_id, due_at)
+          FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::bigint[], $5::timestamptz[], $6::timestamptz[])
+                AS b(message_id, n, attempt, node_id, leased_until, due_at)
          WHERE r.message_id = b.message_id AND r.n = b.n AND r.attempts = b.attempt
-           AND r.node_id = b.node_id AND r.state = 'leased'
+           AND r.node_id = b.node_id AND r.leased_until = b.leased_until AND r.state = 'leased'
         """;
 
     /// <summary>Puts abandoned leases back into the queue. The attempt stays counted: it may have been made.</summary>
@@ -197,10 +200,11 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
         command.Parameters.Add(leases.Column(l => l.Lease.Id.N));
         command.Parameters.Add(leases.Column(l => l.Lease.Attempt));
         command.Parameters.Add(leases.Column(l => l.Lease.NodeId));
+        command.Parameters.Add(leases.Column(l => l.Lease.LeasedUntil.UtcDateTime));
         command.Parameters.Add(leases.Column(l => l.DueAt.UtcDateTime));
         return await command.ExecuteNonQueryAsync(cancellationToken);
     }
 }
 
 /// <summary>A lease without a holder.</summary>
-public readonly record struct Abandoned(RecipientId Id, int Attempt, long NodeId);
+public readonly record struct Abandoned(RecipientId Id, int Attempt, long NodeId, DateTimeOffset LeasedUntil);

@@ -10,7 +10,7 @@ public sealed class Liveness(TimeSpan timeToLive, TimeProvider clock)
     /// <summary>The last heartbeat that was stored is younger than the time to live.</summary>
     public bool IsAlive => isStarted && clock.GetElapsedTime(Volatile.Read(ref lastBeat)) < timeToLive;
 
-    /// <summary>Counts the silences that outlasted the time to live.</summary>
+    /// <summary>Counts the times that others may have taken what this node holds: a silence that outlasted the time to live, or a mark as stopped.</summary>
     public long Era => Volatile.Read(ref era);
 
     /// <summary>The node has signed on.</summary>
@@ -22,9 +22,11 @@ public sealed class Liveness(TimeSpan timeToLive, TimeProvider clock)
     }
 
     /// <summary>A heartbeat was stored.</summary>
-    public void Beat(long sent)
+    /// <param name="sent">Taken before asking.</param>
+    /// <param name="wasAlive">The table said so until then.</param>
+    public void Beat(long sent, bool wasAlive)
     {
-        if (clock.GetElapsedTime(Volatile.Read(ref lastBeat)) >= timeToLive)
+        if (!wasAlive || clock.GetElapsedTime(Volatile.Read(ref lastBeat)) >= timeToLive)
         {
             // Before we count as alive again, so that nobody starts with what was leased before.
             Interlocked.Increment(ref era);

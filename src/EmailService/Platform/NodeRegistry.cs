@@ -12,9 +12,14 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
 {
     private const string RegisterSql = "INSERT INTO nodes (host, process_id, roles) VALUES ($1, $2, $3) RETURNING id";
 
+    // A row that says "stopped", or is gone, was taken for dead by somebody while we live: others may have taken what we hold.
     private const string HeartbeatSql = """
-        WITH beat AS (UPDATE nodes SET heartbeat_at = now() WHERE id = $1)
-        SELECT count(*)::int,
+        WITH was AS (SELECT id FROM nodes WHERE id = $1 AND stopped_at IS NULL),
+        beat AS (
+            INSERT INTO nodes (id, host, process_id, roles) OVERRIDING SYSTEM VALUE VALUES ($1, $3, $4, $5)
+            ON CONFLICT (id) DO UPDATE SET heartbeat_at = now(), stopped_at = NULL)
+        SELECT EXISTS (SELECT FROM was),
+               count(*)::int,
                count(*) FILTER (WHERE 'deliver' = ANY (n.roles))::int,
                count(*) FILTER (WHERE 'deliver' = ANY (n.roles) AND n.id < $1)::int
           FROM live_nodes($2) AS l JOIN nodes AS n ON n.id = l.id
@@ -87,9 +92,7 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
 
         var sent = Clock.GetTimestamp();
         await using var register = database.CreateCommand(RegisterSql);
-        register.Parameters.Add(new() { Value = options.HostName });
-        register.Parameters.Add(new() { Value = Environment.ProcessId });
-        register.Parameters.Add(new() { Value = options.Roles.Select(role => role.ToString().ToLowerInvariant()).ToArray() });
+        AddSelf(register);
         NodeId = (long)(await register.ExecuteScalarAsync(cancellationToken))!;
         liveness.Start(sent);
         registered = true;
@@ -132,6 +135,13 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
         await stopping.CancelAsync();
         await beating;
         stopping.Dispose();
+    }
+
+    private void AddSelf(NpgsqlCommand command)
+    {
+        command.Parameters.Add(new() { Value = options.HostName });
+        command.Parameters.Add(new() { Value = Environment.ProcessId });
+        command.Parameters.Add(new() { Value = options.Roles.Select(role => role.ToString().ToLowerInvariant()).ToArray() });
     }
 
     /// <summary>How many live processes deliver; for one that has not signed on itself.</summary>
@@ -211,17 +221,20 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
         command.CommandTimeout = Math.Max(1, (int)TimeToLive.TotalSeconds / 2);
         command.Parameters.Add(new() { Value = NodeId });
         command.Parameters.Add(new() { Value = TimeToLive });
+        AddSelf(command);
+        bool wasAlive;
         await using (var reader = await command.ExecuteReaderAsync(cancellation))
         {
             await reader.ReadAsync(cancellation);
-            LiveNodes = 1 + reader.GetInt32(0);
+            wasAlive = reader.GetBoolean(0);
+            LiveNodes = 1 + reader.GetInt32(1);
             lock (gate)
             {
-                share = new NodeShare(reader.GetInt32(2), 1 + reader.GetInt32(1));
+                share = new NodeShare(reader.GetInt32(3), 1 + reader.GetInt32(2));
             }
         }
 
-        liveness.Beat(sent);
+        liveness.Beat(sent, wasAlive);
     }
 
     [LoggerMessage(9300, LogLevel.Information, "Node {Node} is up, one of {LiveNodes}, with the roles {Roles}")]

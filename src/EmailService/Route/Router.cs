@@ -52,27 +52,22 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
 
     private RoutePlan FromMx(string domain, DnsAnswer answer) => answer.Status switch
     {
-        // RFC 7505 §3, and §4.1 for the codes: the domain says that it takes no mail.
+        // RFC 7505 §3, and §4.1 for the codes (556: RFC 7504): the domain says that it takes no mail.
         // Several null MX are malformed, and say the same.
-        DnsStatus.Found when answer.IsNullMx || !answer.Records.OfType<MxRecord>().Any(r => r.Exchange.Length > 0) => Nowhere(new EnhancedStatusCode(5, 1, 10), $"{domain} accepts no mail: it has a null MX"),
+        DnsStatus.Found when answer.IsNullMx || !answer.Records.OfType<MxRecord>().Any(r => r.Exchange.Length > 0) =>
+            Nowhere(556, new EnhancedStatusCode(5, 1, 10), $"{domain} accepts no mail: it has a null MX"),
         DnsStatus.Found => ToHosts(domain, answer.Records.OfType<MxRecord>().Where(r => r.Exchange.Length > 0).ToList()),
 
         // The implicit MX. RFC 5321 §5.1
         DnsStatus.NoData => ToHosts(domain, [new MxRecord(domain, TimeSpan.Zero, 0, domain)]),
-        DnsStatus.NoSuchDomain => Nowhere(new EnhancedStatusCode(5, 1, 2), $"the domain {domain} does not exist"),
-        DnsStatus.ServerFailed => NotNow(domain, $"the name servers of {domain} fail: {answer.Detail}"),
-        DnsStatus.NoAnswer => NotNow(domain, $"no answer from DNS about {domain}: {answer.Detail}"),
+        DnsStatus.NoSuchDomain => Nowhere(550, new EnhancedStatusCode(5, 1, 2), $"the domain {domain} does not exist"),
+        DnsStatus.ServerFailed => NotNow($"the name servers of {domain} fail: {answer.Detail}"),
+        DnsStatus.NoAnswer => NotNow($"no answer from DNS about {domain}: {answer.Detail}"),
     };
 
-    // 556: the host does not accept mail. RFC 7504
-    private static RoutePlan.Nowhere Nowhere(EnhancedStatusCode status, string text) =>
-        new(SmtpReply.Local(status.Detail == 10 ? 556 : 550, status, text));
+    private static RoutePlan.Nowhere Nowhere(int code, EnhancedStatusCode status, string text) => new(SmtpReply.Local(code, status, text));
 
-    private static RoutePlan.NotNow NotNow(string domain, string text)
-    {
-        _ = domain;
-        return new(SmtpReply.Local(451, new EnhancedStatusCode(4, 4, 3), text));
-    }
+    private static RoutePlan.NotNow NotNow(string text) => new(SmtpReply.Local(451, new EnhancedStatusCode(4, 4, 3), text));
 
     private RoutePlan.Hosts ToHosts(string domain, List<MxRecord> records)
     {

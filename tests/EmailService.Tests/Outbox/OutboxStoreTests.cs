@@ -80,6 +80,20 @@ public sealed class OutboxStoreTests
         Assert.Equal(2, Assert.Single(await store.ClaimAsync(5)).Attempt);
     }
 
+    [Fact]
+    public async Task A_lease_that_its_holder_lengthened_after_it_was_found_abandoned_is_not_taken_back()
+    {
+        await using var store = await CreateAsync();
+        var living = await store.ScalarAsync<long>("INSERT INTO nodes (host, process_id, roles) VALUES ('other', 1, '{deliver}') RETURNING id");
+        await store.EnqueueAsync(1);
+        var claim = Assert.Single(await store.Outbox.ClaimDueAsync([("shop.test", 1)], living, Now, Now.AddHours(2), CancellationToken.None));
+        var found = Assert.Single(await FindAbandonedAsync(store, Now.AddHours(3)));
+
+        Assert.True(await store.Outbox.RenewAsync(claim, living, Now.AddHours(5), CancellationToken.None));
+
+        Assert.Equal(0, await store.Outbox.ReclaimAsync([(found, Now)], CancellationToken.None));
+    }
+
     private static Task<List<Abandoned>> FindAbandonedAsync(StoreFixture store, DateTimeOffset now) =>
         store.Outbox.FindAbandonedAsync(TimeSpan.FromSeconds(10), now, 100, Node, CancellationToken.None);
 }

@@ -96,6 +96,25 @@ public sealed class NodeRegistryTests : IAsyncLifetime
         await node.StopAsync(CancellationToken.None);
     }
 
+    [Fact]
+    public async Task Node_that_was_buried_by_mistake_lives_again_and_looks_up_what_it_holds()
+    {
+        await using var health = Health();
+        await using var node = Registry(health);
+        await node.StartAsync(CancellationToken.None);
+        var era = node.Era;
+
+        await database.ScalarAsync($"UPDATE nodes SET stopped_at = now() WHERE id = {node.NodeId}");
+        await Wait.UntilAsync(() => node.Era > era, "the node to notice that it was taken for dead");
+        Assert.Equal($"{node.NodeId}", await database.ScalarAsync("SELECT string_agg(id::text, ',') FROM live_nodes(interval '10 seconds')"));
+
+        era = node.Era;
+        await database.ScalarAsync($"DELETE FROM nodes WHERE id = {node.NodeId}");
+        await Wait.UntilAsync(() => node.Era > era, "the node to notice that its row is gone");
+        Assert.Equal($"{node.NodeId}", await database.ScalarAsync("SELECT string_agg(id::text, ',') FROM live_nodes(interval '10 seconds')"));
+        await node.StopAsync(CancellationToken.None);
+    }
+
     private static PlatformOptions Quick { get; } = new() { ConnectionString = "Host=given;Database=given", HeartbeatInterval = TimeSpan.FromMilliseconds(100), LeaseTimeToLive = TimeSpan.FromSeconds(2) };
 
     private StoreHealth Health() => new(new StoreProbe(database.DataSource), TimeProvider.System, NullLogger<StoreHealth>.Instance);
