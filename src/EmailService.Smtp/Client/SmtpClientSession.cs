@@ -8,7 +8,7 @@ namespace EmailService.Smtp.Client;
 /// States: usable, then not usable, never back. One call at a time. Whoever got the session from
 /// <c>ConnectAsync</c> owns it and disposes of it; <see cref="QuitAsync"/> before that is good manners.
 /// </remarks>
-public sealed class SmtpClientSession : IAsyncDisposable
+public sealed class SmtpClientSession : ISmtpSession
 {
     private readonly SmtpConnection _connection;
     private readonly SmtpClientOptions _options;

@@ -39,7 +39,9 @@ public sealed class SmtpTranscript
     private Entry[] _entries = new Entry[8];
     private int _count;
 
-    internal SmtpTranscript(TimeProvider time)
+    /// <summary>Nothing said yet; starts now.</summary>
+    /// <param name="time">The clock of the entries.</param>
+    public SmtpTranscript(TimeProvider time)
     {
         _time = time;
         _start = time.GetTimestamp();

@@ -10,7 +10,7 @@ public static class AcceptServices
     {
         builder.AddOptions<AcceptOptions>("Accept");
         builder.Services.AddSingleton<AcceptMetrics>();
-        builder.Services.AddSingleton<AcceptStore>();
+        builder.Services.AddSingleton<IAcceptStore, AcceptStore>();
         builder.Services.AddSingleton<AcceptWorker>();
         builder.Services.AddJob<IdempotencySweeper>("idempotency-keys", "0 23 * * * ?");
         if (builder.Has(Role.Api))

@@ -10,7 +10,7 @@ namespace EmailService.Accept;
 /// <summary>The one transaction that takes responsibility: messages, their recipients in the outbox, the
 /// events that say so, and the idempotency key, for as many requests as are waiting.
 /// A batch without keys is one round trip.</summary>
-public sealed class AcceptStore(NpgsqlDataSource db)
+public sealed class AcceptStore(NpgsqlDataSource db) : IAcceptStore
 {
     // A key older than the period is as good as none: its row is taken over. Rows come in order of key,
     // so two transactions that share several keys wait for each other in one order.

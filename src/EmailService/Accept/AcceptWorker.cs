@@ -11,7 +11,7 @@ namespace EmailService.Accept;
 /// <para>A request's task ends after the commit that stores all of it, or with the reason why nothing of it is
 /// known to be stored. 202 follows the commit; design, contract 1.</para></summary>
 public sealed partial class AcceptWorker(
-    AcceptStore store, Hand hand, NodeRegistry node, EventSignal events, AcceptOptions options, OutboxOptions outbox,
+    IAcceptStore store, Hand hand, INode node, EventSignal events, AcceptOptions options, OutboxOptions outbox,
     AcceptMetrics metrics, TimeProvider time, ILogger<AcceptWorker> logger) : BackgroundService
 {
     private readonly Channel<AcceptEntry> waiting = Channel.CreateBounded<AcceptEntry>(options.WaitingRequests);
@@ -75,7 +75,7 @@ public sealed partial class AcceptWorker(
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(Enumerable.Range(0, options.Batchers).Select(_ => Task.Run(RunBatcherAsync, CancellationToken.None)));
+        Task.WhenAll(Enumerable.Range(0, options.Batchers).Select(_ => Background.Run(RunBatcherAsync)));
 
     /// <summary>Stops taking requests in, then waits until those that wait are stored.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)

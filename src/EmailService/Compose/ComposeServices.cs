@@ -4,7 +4,7 @@ public static class ComposeServices
 {
     public static WebApplicationBuilder AddCompose(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<MessageReader>();
+        builder.Services.AddSingleton<IMessageReader, MessageReader>();
         return builder;
     }
 }

@@ -5,7 +5,7 @@ using Npgsql;
 namespace EmailService.Compose;
 
 /// <summary>Reads accepted messages back: those that were left by another node, deferred or scheduled.</summary>
-public sealed partial class MessageReader(NpgsqlDataSource db, ILogger<MessageReader> logger)
+public sealed partial class MessageReader(NpgsqlDataSource db, ILogger<MessageReader> logger) : IMessageReader
 {
     private const string ReadSql = """
         SELECT m.id, m.account_id, m.created_at, m.send_at, m.on_unknown, m.personalization, m.stream, m.ip_pool

@@ -10,6 +10,7 @@ public static class DeliverServices
         var options = builder.AddOptions<DeliverOptions>("Deliver");
         builder.Services.AddSingleton(ShapingTable.Load(options.ShapingFile, options.InPlaceOfDefault()));
         builder.Services.AddSingleton<HostMemory>();
+        builder.Services.AddSingleton<ISmtpDialer, SmtpDialer>();
         builder.Services.AddSingleton<Deliverer>();
         builder.Services.AddSingleton<LaneContext>();
         builder.Services.AddSingleton<LaneDirectory>();

@@ -13,7 +13,7 @@ namespace EmailService.Deliver;
 /// <summary>Carries one recipient's message to the hosts of its lane, in order of preference, until one has answered.</summary>
 public sealed partial class Deliverer(
     Router router, TlsPolicyFinder tls, Ledger ledger, VerpKeys verp, HostMemory memory, DeliverOptions options, OutboxOptions outbox,
-    ReplyRules rules, TimeProvider time, ILogger<Deliverer> logger)
+    ReplyRules rules, TimeProvider time, Random random, ILogger<Deliverer> logger)
 {
     /// <summary>One attempt. On return its outcome is committed. The outcome is also returned, for the lane's pace.</summary>
     /// <exception cref="OperationCanceledException">We are stopping, and nothing was tried: the claim may be given back.</exception>
@@ -186,7 +186,7 @@ public sealed partial class Deliverer(
         ClaimedRecipient claim, OnUnknown onUnknown, Outcome outcome, string? lane = null, IReadOnlyList<AttemptStep>? steps = null,
         DateTimeOffset? processedAt = null) =>
         ledger.SettleAsync(Settling.Of(
-            claim, onUnknown, lane, outcome, steps ?? [], processedAt, time.GetUtcNow(), outbox, Random.Shared.NextDouble(), rules));
+            claim, onUnknown, lane, outcome, steps ?? [], processedAt, time.GetUtcNow(), outbox, random.NextDouble(), rules));
 
     [LoggerMessage(3001, LogLevel.Error, "The message of {Recipient} can't be composed, though it was accepted")]
     private partial void LogNotComposed(Exception exception, string recipient);

@@ -11,9 +11,9 @@ namespace EmailService.Deliver;
 /// <summary>Brings recipients to their lanes: those that Accept hands over in memory, and those that the table says are due.
 /// It never waits for DNS or for a mail host: a slow one delays its own recipients only.</summary>
 public sealed partial class Dispatcher(
-    Hand hand, OutboxStore outbox, MessageReader messages, MessageSigner signer, Router router, LaneDirectory lanes,
-    LaneContext context, Deliverer deliverer, StoreHealth health, NodeRegistry node, OutboxOptions options, TimeProvider time,
-    ILogger<Dispatcher> logger) : BackgroundService
+    Hand hand, IOutboxStore outbox, IMessageReader messages, IMessageSigner signer, Router router, LaneDirectory lanes,
+    LaneContext context, Deliverer deliverer, StoreHealth health, INode node, OutboxOptions options, TimeProvider time,
+    Random random, ILogger<Dispatcher> logger) : BackgroundService
 {
     /// <summary>How soon a lane that is full is looked at again: it empties faster than the table is polled.</summary>
     private static readonly TimeSpan FullPause = TimeSpan.FromMilliseconds(50);
@@ -41,7 +41,7 @@ public sealed partial class Dispatcher(
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(Task.Run(() => TakeHandedAsync(stoppingToken), CancellationToken.None), Task.Run(() => PollAsync(stoppingToken), CancellationToken.None));
+        Task.WhenAll(Background.Run(() => TakeHandedAsync(stoppingToken)), Background.Run(() => PollAsync(stoppingToken)));
 
     /// <summary>Finishes or returns what is in hand.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -60,9 +60,12 @@ public sealed partial class Dispatcher(
     {
         try
         {
-            await foreach (var message in hand.Handed.ReadAllAsync(stopping))
+            while (await hand.Handed.WaitToReadAsync(stopping))
             {
-                Accept(message);
+                while (!stopping.IsCancellationRequested && hand.Handed.TryRead(out var message))
+                {
+                    Accept(message);
+                }
             }
         }
         catch (OperationCanceledException)
@@ -125,7 +128,7 @@ public sealed partial class Dispatcher(
         var due = rooms.Where(r => r.Value > 0).Select(r => r.Key).ToList();
         var wanted = ClaimShares.Of(
             due, RoomOf, (lane, stream) => Math.Min(hand.RoomFor(lane, stream), rooms[(lane, stream)]),
-            Math.Max(1, options.ReadyRecipients / 32), Random.Shared);
+            Math.Max(1, options.ReadyRecipients / 32), random);
         if (wanted.Count == 0)
         {
             return due.Count > 0 ? Round.Full : Round.Done;

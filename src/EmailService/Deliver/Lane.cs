@@ -1,4 +1,5 @@
 using EmailService.Messages;
+using EmailService.Platform;
 using EmailService.Shaping;
 using EmailService.Smtp;
 
@@ -100,7 +101,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
             workers++;
         }
 
-        context.Track(Task.Run(RunWorkerAsync));
+        context.Track(Background.Run(RunWorkerAsync));
     }
 
     /// <summary>All that waits, taken out; for a stop.</summary>

@@ -11,9 +11,11 @@ namespace EmailService.Deliver;
 
 /// <summary>The one connection that a worker of a lane keeps: opened when needed, used for message after message,
 /// replaced when another host is wanted or the host has ended it.</summary>
-public sealed class LaneConnection(SmtpClientOptions smtp, LaneLimits limits, ConnectionPermit permit, TimeProvider time, Action<LaneConnection> ended) : IAsyncDisposable
+public sealed class LaneConnection(
+    ISmtpDialer dialer, SmtpClientOptions smtp, LaneLimits limits, ConnectionPermit permit, TimeProvider time, Action<LaneConnection> ended)
+    : IAsyncDisposable
 {
-    private SmtpClientSession? session;
+    private ISmtpSession? session;
     private string? clearBecause;
     private bool inUse;
 
@@ -43,15 +45,14 @@ public sealed class LaneConnection(SmtpClientOptions smtp, LaneLimits limits, Co
             var isFresh = false;
             if (!IsOpen || !session!.EndPoint.Equals(endPoint) || !session.Satisfies(policy.Policy) || !session.MayCarry(domain))
             {
-                (var connected, connecting, clearBecause) = await ConnectAsync(host, endPoint, policy, stopping);
-                if (connected.Session is null)
+                (session, var failure, connecting, clearBecause) = await ConnectAsync(host, endPoint, policy, stopping);
+                if (session is null)
                 {
-                    verdict = TlsVerdict.Of(policy, connected.Failure!);
+                    verdict = TlsVerdict.Of(policy, failure!);
                     Volatile.Write(ref inUse, false);
-                    return Ended(Verdict.Of(connected.Failure!), null, null, connecting);
+                    return Ended(Verdict.Of(failure!), null, null, connecting);
                 }
 
-                session = connected.Session;
                 isFresh = true;
             }
 
@@ -93,22 +94,22 @@ public sealed class LaneConnection(SmtpClientOptions smtp, LaneLimits limits, Co
     }
 
     // Opportunistic: encrypted if the host can, in the clear rather than not at all (RFC 7435). A policy that asks for more allows no such thing.
-    private async Task<(SmtpConnectResult Result, string Transcript, string? ClearBecause)> ConnectAsync(
+    private async Task<(ISmtpSession? Session, SmtpConnectFailure? Failure, string Transcript, string? ClearBecause)> ConnectAsync(
         MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, CancellationToken stopping)
     {
         await CloseAsync();
         Volatile.Write(ref inUse, true);
         var settings = policy.Credentials is null ? smtp : smtp with { Credentials = policy.Credentials };
-        var result = await SmtpClientSession.ConnectAsync(endPoint, host.Name, policy.Policy, settings, time, stopping);
+        var (connected, failure, said) = await dialer.ConnectAsync(endPoint, host.Name, policy.Policy, settings, stopping);
 
         // Whatever went wrong there: a host that offers STARTTLS and refuses it, or closes, is no better than one that fails the handshake.
-        if (policy.Policy.IsMandatory || result.Failure is not { Stage: SmtpStage.StartTls, Kind: not SmtpFailureKind.Aborted } failure)
+        if (policy.Policy.IsMandatory || failure is not { Stage: SmtpStage.StartTls, Kind: not SmtpFailureKind.Aborted })
         {
-            return (result, result.Transcript.ToString(), null);
+            return (connected, failure, said, null);
         }
 
-        var clear = await SmtpClientSession.ConnectAsync(endPoint, host.Name, SmtpTlsPolicy.ClearAfterFailure, settings, time, stopping);
-        return (clear, $"{result.Transcript}\n{clear.Transcript}", $"TLS failed: {failure.Reply?.ToString() ?? failure.Detail ?? failure.Kind.ToString()}");
+        var clear = await dialer.ConnectAsync(endPoint, host.Name, SmtpTlsPolicy.ClearAfterFailure, settings, stopping);
+        return (clear.Session, clear.Failure, $"{said}\n{clear.Transcript}", $"TLS failed: {failure.Reply?.ToString() ?? failure.Detail ?? failure.Kind.ToString()}");
     }
 
     /// <summary>Says QUIT if there is somebody to say it to.</summary>

@@ -11,8 +11,8 @@ namespace EmailService.Deliver;
 
 /// <summary>What the lanes share: limits, the way to the deliverer, and the way back for what was not delivered.</summary>
 public sealed partial class LaneContext(
-    Deliverer deliverer, OutboxStore outbox, Hand hand, StoreHealth health, NodeRegistry node, DeliverOptions options, OutboxOptions outboxOptions,
-    PlatformOptions platform, TlsTrust trust, TimeProvider time, ILogger<LaneContext> logger) : IDisposable
+    Deliverer deliverer, IOutboxStore outbox, Hand hand, StoreHealth health, INode node, ISmtpDialer dialer, DeliverOptions options,
+    OutboxOptions outboxOptions, PlatformOptions platform, TlsTrust trust, TimeProvider time, Random random, ILogger<LaneContext> logger) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource aborting = new();
@@ -58,7 +58,7 @@ public sealed partial class LaneContext(
     public async Task<LaneConnection> ConnectionAsync(LaneLimits limits, SiteState site)
     {
         var permit = await connections.TakeAsync(site, Stopping);
-        var connection = new LaneConnection(smtp, limits, permit, time, c => open.TryRemove(c, out _));
+        var connection = new LaneConnection(dialer, smtp, limits, permit, time, c => open.TryRemove(c, out _));
         open[connection] = 0;
         return connection;
     }
@@ -79,7 +79,7 @@ public sealed partial class LaneContext(
         await health.WaitUntilHealthyAsync(Stopping);
         while (!node.IsAlive)
         {
-            await Task.Delay(TimeSpan.FromMilliseconds(200), Stopping);
+            await Task.Delay(TimeSpan.FromMilliseconds(200), node.Clock, Stopping);
         }
     }
 
@@ -131,7 +131,7 @@ public sealed partial class LaneContext(
         }
 
         // Spread, so that the end of the rest is not a storm.
-        var spread = TimeSpan.FromSeconds(Random.Shared.NextDouble() * Math.Min(30, options.FirstRest.TotalSeconds));
+        var spread = TimeSpan.FromSeconds(random.NextDouble() * Math.Min(30, options.FirstRest.TotalSeconds));
         await GiveBackAsync([(work, until + spread)]);
     }
 
@@ -169,12 +169,12 @@ public sealed partial class LaneContext(
     /// <summary>Lets the workers finish what they carry, breaks off what takes too long, and gives the rest back.</summary>
     public async Task StopAsync(IEnumerable<Lane> lanes)
     {
-        await stopping.CancelAsync();
+        await Background.CancelAsync(stopping);
         var done = Task.WhenAll(running.Keys);
-        if (await Task.WhenAny(done, Task.Delay(options.StopPatience, CancellationToken.None)) != done)
+        if (await Task.WhenAny(done, Task.Delay(options.StopPatience, node.Clock, CancellationToken.None)) != done)
         {
-            await aborting.CancelAsync();
-            await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(1), CancellationToken.None));
+            await Background.CancelAsync(aborting);
+            await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(1), node.Clock, CancellationToken.None));
 
             // What is left waits for the reply to its final dot. Nobody will be here to hear it: the outcome is unknown, and is
             // recorded as that, or another process would send the message again as soon as we are gone.
@@ -183,7 +183,7 @@ public sealed partial class LaneContext(
                 connection.Break();
             }
 
-            await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(3), CancellationToken.None));
+            await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(3), node.Clock, CancellationToken.None));
         }
 
         var now = time.GetUtcNow();

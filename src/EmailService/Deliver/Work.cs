@@ -13,7 +13,7 @@ public sealed class MessageInHand
     private readonly int size;
     private int open;
 
-    public MessageInHand(Message message, int recipients, LeaseStart leased, bool handed, int size, MessageSigner signer, Hand hand)
+    public MessageInHand(Message message, int recipients, LeaseStart leased, bool handed, int size, IMessageSigner signer, Hand hand)
     {
         Message = message;
         this.hand = hand;

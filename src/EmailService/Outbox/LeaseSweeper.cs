@@ -5,7 +5,7 @@ namespace EmailService.Outbox;
 /// <summary>Takes back what is leased and held by nobody: by nodes that are gone, and by this node according to the table
 /// but not according to its hand (a commit whose answer never came). Nothing is stranded; design, contract 2.</summary>
 public sealed partial class LeaseSweeper(
-    OutboxStore store, Hand hand, NodeRegistry node, StoreHealth health, OutboxOptions options, TimeProvider time,
+    IOutboxStore store, Hand hand, INode node, StoreHealth health, OutboxOptions options, TimeProvider time,
     ILogger<LeaseSweeper> logger) : BackgroundService
 {
     private const int MaxRows = 5000;
@@ -17,22 +17,22 @@ public sealed partial class LeaseSweeper(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var healthySince = TimeProvider.System.GetTimestamp();
+        var healthySince = node.Clock.GetTimestamp();
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
-                await Task.Delay(Interval, TimeProvider.System, stoppingToken);
+                await Task.Delay(Interval, node.Clock, stoppingToken);
                 if (!health.IsHealthy || !node.IsAlive)
                 {
-                    healthySince = TimeProvider.System.GetTimestamp();
+                    healthySince = node.Clock.GetTimestamp();
                     continue;
                 }
 
                 // After an outage of the store every node looks dead until it has said that it lives: wait as long as
                 // a silent node keeps what it holds.
                 // Those that signed off, or whose death is known, need no waiting.
-                var isSettled = TimeProvider.System.GetElapsedTime(healthySince) >= node.TimeToLive;
+                var isSettled = node.Clock.GetElapsedTime(healthySince) >= node.TimeToLive;
                 await ReclaimAbandonedAsync(isSettled ? node.TimeToLive : SignedOffOnly, stoppingToken);
 
                 await ReclaimLostAsync(stoppingToken);
@@ -44,7 +44,7 @@ public sealed partial class LeaseSweeper(
             catch (Exception exception)
             {
                 LogSweepFailed(exception);
-                healthySince = TimeProvider.System.GetTimestamp();
+                healthySince = node.Clock.GetTimestamp();
             }
         }
     }

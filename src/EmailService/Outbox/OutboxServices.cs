@@ -7,7 +7,7 @@ public static class OutboxServices
     public static WebApplicationBuilder AddOutbox(this WebApplicationBuilder builder)
     {
         builder.AddOptions<OutboxOptions>("Outbox");
-        builder.Services.AddSingleton<OutboxStore>();
+        builder.Services.AddSingleton<IOutboxStore, OutboxStore>();
         builder.Services.AddSingleton<Hand>();
         builder.Services.AddSingleton<LeaseSweeper>();
         if (builder.Has(Role.Deliver))

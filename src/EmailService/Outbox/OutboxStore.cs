@@ -13,7 +13,7 @@ public readonly record struct WantedLane(string Lane, int Transactional, int Bul
 
 /// <summary>The table <c>outbox</c>: recipients that have not come to their end. Enqueue is a statement for
 /// Accept's transaction; settle and defer are part of Record's. All else that moves a row is here.</summary>
-public sealed class OutboxStore(NpgsqlDataSource db)
+public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
 {
     // Index outbox_due, entered once for each lane and stream instead of once per row: a lane with a million rows
     // costs what a lane with one costs.

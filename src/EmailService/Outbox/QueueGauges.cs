@@ -15,13 +15,13 @@ public sealed partial class QueueGauges : BackgroundService
     private const string CountSql = "SELECT count(*) FROM (SELECT FROM outbox LIMIT $1) AS some";
 
     private readonly NpgsqlDataSource db;
-    private readonly OutboxStore store;
+    private readonly IOutboxStore store;
     private readonly TimeProvider time;
     private readonly ILogger<QueueGauges> log;
     private long length;
     private double oldest;
 
-    public QueueGauges(NpgsqlDataSource db, OutboxStore store, ServiceMeter service, TimeProvider time, ILogger<QueueGauges> log)
+    public QueueGauges(NpgsqlDataSource db, IOutboxStore store, ServiceMeter service, TimeProvider time, ILogger<QueueGauges> log)
     {
         (this.db, this.store, this.time, this.log) = (db, store, time, log);
         service.Meter.CreateObservableGauge(

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Npgsql;
 
 namespace EmailService.Platform;
@@ -9,7 +8,7 @@ namespace EmailService.Platform;
 /// <c>WHERE NOT EXISTS (SELECT FROM live_nodes($1) AS n WHERE n.id = r.leased_by)</c> with <see cref="TimeToLive"/>. In turn a node that could not say for the time to live that it is there must assume that its rows are being taken: <see cref="IsAlive"/>.
 /// Time is the machine's own, not TimeProvider's: it is compared with the database's clock, which no test moves.</remarks>
 public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOptions options, StoreHealth health, ILogger<NodeRegistry> log)
-    : IHostedService, IAsyncDisposable
+    : IHostedService, INode, IAsyncDisposable
 {
     private const string RegisterSql = "INSERT INTO nodes (host, process_id, roles) VALUES ($1, $2, $3) RETURNING id";
 
@@ -40,13 +39,12 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
     // Nobody asks about a node that has been dead for a week: a missing row counts as dead.
     private const string ForgetSql = "DELETE FROM nodes WHERE heartbeat_at < now() - interval '7 days'";
 
+    private readonly Liveness liveness = new(options.LeaseTimeToLive, TimeProvider.System);
     private readonly CancellationTokenSource stopping = new();
     private Task beating = Task.CompletedTask;
     private readonly Lock gate = new();
     private NodeShare share = NodeShare.Whole;
     private bool disposed;
-    private long lastBeat;
-    private long era;
     private bool registered;
     private bool stopped;
 
@@ -72,11 +70,13 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
     public TimeSpan TimeToLive => options.LeaseTimeToLive;
 
     /// <summary>False when others may have taken what we hold: then no new attempt may start.</summary>
-    public bool IsAlive => registered && !stopped && Stopwatch.GetElapsedTime(Volatile.Read(ref lastBeat)) < TimeToLive;
+    public bool IsAlive => !stopped && liveness.IsAlive;
 
     /// <summary>Counts the times that this node came back from a silence in which others may have taken what it holds. What was
     /// leased in an earlier era is to be looked up again before anything is done with it.</summary>
-    public long Era => Volatile.Read(ref era);
+    public long Era => liveness.Era;
+
+    public TimeProvider Clock => TimeProvider.System;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -90,12 +90,11 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
             await BuryPredecessorsAsync(cancellationToken);
         }
 
-        // Taken before asking: the database's clock then reads later than ours, and we give up before others take over.
-        var sent = Stopwatch.GetTimestamp();
+        var sent = Clock.GetTimestamp();
         await using var register = database.CreateCommand(RegisterSql);
         AddSelf(register);
         NodeId = (long)(await register.ExecuteScalarAsync(cancellationToken))!;
-        Volatile.Write(ref lastBeat, sent);
+        liveness.Start(sent);
         registered = true;
         await BeatAsync(cancellationToken);
         beating = Task.Run(() => RunAsync(stopping.Token), CancellationToken.None);
@@ -217,7 +216,7 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
 
     private async Task BeatAsync(CancellationToken cancellation)
     {
-        var sent = Stopwatch.GetTimestamp();
+        var sent = Clock.GetTimestamp();
         await using var command = database.CreateCommand(HeartbeatSql);
         command.CommandTimeout = Math.Max(1, (int)TimeToLive.TotalSeconds / 2);
         command.Parameters.Add(new() { Value = NodeId });
@@ -235,13 +234,7 @@ public sealed partial class NodeRegistry(NpgsqlDataSource database, PlatformOpti
             }
         }
 
-        if (!wasAlive || Stopwatch.GetElapsedTime(Volatile.Read(ref lastBeat)) >= TimeToLive)
-        {
-            // Before we count as alive again, so that nobody starts with what was leased before.
-            Interlocked.Increment(ref era);
-        }
-
-        Volatile.Write(ref lastBeat, sent);
+        liveness.Beat(sent, wasAlive);
     }
 
     [LoggerMessage(9300, LogLevel.Information, "Node {Node} is up, one of {LiveNodes}, with the roles {Roles}")]

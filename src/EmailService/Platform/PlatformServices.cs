@@ -30,8 +30,11 @@ public static class PlatformServices
         }
 
         services.AddSingleton(DataSource);
+        services.AddSingleton(Random.Shared);
+        services.AddSingleton<IStoreProbe, StoreProbe>();
         services.AddSingleton<StoreHealth>();
         services.AddSingleton<NodeRegistry>();
+        services.AddSingleton<INode>(provider => provider.GetRequiredService<NodeRegistry>());
         services.AddSingleton<DatabaseStartup>();
         services.AddHostedService(provider => provider.GetRequiredService<DatabaseStartup>());
         services.AddHostedService(provider => provider.GetRequiredService<NodeRegistry>());

@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using Npgsql;
 
 namespace EmailService.Platform;
@@ -6,20 +7,16 @@ namespace EmailService.Platform;
 /// it would be handed over again. Whoever writes reports how it went; whoever would start something new asks or waits.</summary>
 /// <remarks>Two states. Healthy, from the start. Failing, from the first reported failure until a probe could commit, or until somebody
 /// reports a success. Thread-safe.</remarks>
-public sealed partial class StoreHealth(NpgsqlDataSource database, TimeProvider time, ILogger<StoreHealth> log) : IAsyncDisposable
+public sealed partial class StoreHealth(IStoreProbe probe, TimeProvider time, ILogger<StoreHealth> log) : IAsyncDisposable
 {
-    // Reading would also work on a full disk: a commit is what we need.
-    private const string ProbeSql = """
-        INSERT INTO store_probe (id, probed_at) VALUES (1, now())
-        ON CONFLICT (id) DO UPDATE SET probed_at = excluded.probed_at
-        """;
-
     private static readonly TimeSpan FirstProbe = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
 
     private readonly CancellationTokenSource stopping = new();
     private readonly Lock gate = new();
-    private TaskCompletionSource? failing;
+
+    // Nothing is written to it; its end resumes those who wait, each by itself.
+    private Channel<byte>? failing;
     private Task probing = Task.CompletedTask;
     private bool disposed;
 
@@ -27,7 +24,7 @@ public sealed partial class StoreHealth(NpgsqlDataSource database, TimeProvider 
 
     /// <summary>Completes at once while healthy, else as soon as the store takes commits again.</summary>
     public ValueTask WaitUntilHealthyAsync(CancellationToken cancellation) =>
-        Volatile.Read(ref failing) is { } waiting ? new ValueTask(waiting.Task.WaitAsync(cancellation)) : ValueTask.CompletedTask;
+        Volatile.Read(ref failing) is { } waiting ? WaitForEndAsync(waiting.Reader, cancellation) : ValueTask.CompletedTask;
 
     /// <summary>A write failed and the store is to blame (<see cref="IsStoreAtFault"/>). Never throws, never waits.</summary>
     public void ReportFailure(Exception exception)
@@ -39,8 +36,8 @@ public sealed partial class StoreHealth(NpgsqlDataSource database, TimeProvider 
                 return;
             }
 
-            Volatile.Write(ref failing, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-            probing = Task.Run(() => ProbeAsync(stopping.Token), CancellationToken.None);
+            Volatile.Write(ref failing, Channel.CreateUnbounded<byte>());
+            probing = Background.Run(() => ProbeAsync(stopping.Token));
         }
 
         LogFailing(exception.Message);
@@ -54,14 +51,14 @@ public sealed partial class StoreHealth(NpgsqlDataSource database, TimeProvider 
             return;
         }
 
-        TaskCompletionSource? was;
+        Channel<byte>? was;
         lock (gate)
         {
             was = failing;
             Volatile.Write(ref failing, null);
         }
 
-        if (was?.TrySetResult() is true)
+        if (was?.Writer.TryComplete() is true)
         {
             LogHealthy();
         }
@@ -89,6 +86,9 @@ public sealed partial class StoreHealth(NpgsqlDataSource database, TimeProvider 
         stopping.Dispose();
     }
 
+    private static async ValueTask WaitForEndAsync(ChannelReader<byte> waiting, CancellationToken cancellation) =>
+        await waiting.WaitToReadAsync(cancellation);
+
     private async Task ProbeAsync(CancellationToken cancellation)
     {
         var pause = FirstProbe;
@@ -100,9 +100,7 @@ public sealed partial class StoreHealth(NpgsqlDataSource database, TimeProvider 
                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
                 try
                 {
-                    await using var command = database.CreateCommand(ProbeSql);
-                    command.CommandTimeout = 5;
-                    await command.ExecuteNonQueryAsync(cancellation);
+                    await probe.CommitAsync(cancellation);
                     ReportSuccess();
                 }
                 catch (Exception e) when (e is not OperationCanceledException)

@@ -10,7 +10,7 @@ namespace EmailService.Record;
 /// <para>An outcome is never dropped. While the store fails, it is tried again until it is stored, and the
 /// gate (<see cref="StoreHealth"/>) keeps new attempts from starting: design, contract 6.</para></summary>
 public sealed partial class Ledger(
-    LedgerStore store, Hand hand, StoreHealth health, EventSignal events, RecordOptions options, RecordMetrics metrics, TimeProvider time,
+    ILedgerStore store, Hand hand, StoreHealth health, EventSignal events, RecordOptions options, RecordMetrics metrics, TimeProvider time,
     ILogger<Ledger> logger) : BackgroundService
 {
     private readonly Channel<Pending> waiting = Channel.CreateUnbounded<Pending>();
@@ -33,7 +33,7 @@ public sealed partial class Ledger(
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(Enumerable.Range(0, options.Batchers).Select(_ => Task.Run(RunBatcherAsync, CancellationToken.None)));
+        Task.WhenAll(Enumerable.Range(0, options.Batchers).Select(_ => Background.Run(RunBatcherAsync)));
 
     public override async Task StopAsync(CancellationToken cancellationToken)
     {

@@ -6,7 +6,7 @@ namespace EmailService.Record;
 
 /// <summary>The one statement by which outcomes become facts. It belongs to three tables of ours and moves
 /// the outbox's row with them, because state, attempt and event commit together or not at all.</summary>
-public sealed class LedgerStore(NpgsqlDataSource db)
+public sealed class LedgerStore(NpgsqlDataSource db) : ILedgerStore
 {
     // Primary key of outbox. Only rows whose lease is still the one named are touched, and attempts and
     // events follow from the rows that were: a statement that is repeated because its answer was lost

@@ -8,7 +8,7 @@ public static class RecordServices
     {
         builder.AddOptions<RecordOptions>("Record");
         builder.Services.AddSingleton(s => ReplyRulesReader.Load(s.GetRequiredService<RecordOptions>().ReplyRules));
-        builder.Services.AddSingleton<LedgerStore>();
+        builder.Services.AddSingleton<ILedgerStore, LedgerStore>();
         builder.Services.AddSingleton<RecordMetrics>();
         builder.Services.AddSingleton<Ledger>();
         if (builder.Has(Role.Deliver))

@@ -9,7 +9,7 @@ using EmailService.Smtp;
 namespace EmailService.Route;
 
 /// <summary>domain → mail hosts in order, and host → addresses. RFC 5321 §5.</summary>
-public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPoint inbox, ShapingTable shaping)
+public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPoint inbox, ShapingTable shaping, Random random)
 {
     /// <summary>Hosts of one domain that are looked at; a domain may publish hundreds.</summary>
     private const int MaxHosts = 16;
@@ -73,7 +73,7 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
     {
         // Hosts of equal preference in random order, so that they share the load. RFC 5321 §5.1
         var order = records.ToArray();
-        Random.Shared.Shuffle(order);
+        random.Shuffle(order);
         var hosts = order.OrderBy(r => r.Preference)
             .Select(r => r.Exchange.ToLowerInvariant()).Distinct().Take(MaxHosts)
             .Select(name => new MailHost(name, options.Port)).ToList();

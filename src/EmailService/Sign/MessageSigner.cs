@@ -19,7 +19,7 @@ public sealed record SignedMessage(IReadOnlyList<ReadOnlyMemory<byte>> Segments,
 }
 
 /// <summary>Composes a message and signs it with the key of the domain it is from.</summary>
-public sealed class MessageSigner(SendingDomains domains, TimeProvider time)
+public sealed class MessageSigner(SendingDomains domains, TimeProvider time) : IMessageSigner
 {
     /// <summary>Null when the sender's domain is not (or no longer) one that we may sign for.</summary>
     public async ValueTask<SignedMessage?> SignAsync(Message message, CancellationToken cancellationToken)

@@ -7,7 +7,7 @@ public static class SignServices
     public static WebApplicationBuilder AddSign(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<SecretStore>();
-        builder.Services.AddSingleton<MessageSigner>();
+        builder.Services.AddSingleton<IMessageSigner, MessageSigner>();
         builder.Services.AddSingleton<VerpKeys>();
         if (builder.Has(Role.Deliver) || builder.Has(Role.Receive))
         {

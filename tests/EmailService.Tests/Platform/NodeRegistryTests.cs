@@ -78,7 +78,7 @@ public sealed class NodeRegistryTests : IAsyncLifetime
     {
         await using var server = await PostgresServer.StartNewAsync();
         await using var own = await server.CreateDatabaseAsync(MigrationRunner.ApplyAsync);
-        await using var health = new StoreHealth(own.DataSource, TimeProvider.System, NullLogger<StoreHealth>.Instance);
+        await using var health = new StoreHealth(new StoreProbe(own.DataSource), TimeProvider.System, NullLogger<StoreHealth>.Instance);
         await using var node = new NodeRegistry(own.DataSource, Quick, health, NullLogger<NodeRegistry>.Instance);
         await node.StartAsync(CancellationToken.None);
 
@@ -117,7 +117,7 @@ public sealed class NodeRegistryTests : IAsyncLifetime
 
     private static PlatformOptions Quick { get; } = new() { ConnectionString = "Host=given;Database=given", HeartbeatInterval = TimeSpan.FromMilliseconds(100), LeaseTimeToLive = TimeSpan.FromSeconds(2) };
 
-    private StoreHealth Health() => new(database.DataSource, TimeProvider.System, NullLogger<StoreHealth>.Instance);
+    private StoreHealth Health() => new(new StoreProbe(database.DataSource), TimeProvider.System, NullLogger<StoreHealth>.Instance);
 
     private NodeRegistry Registry(StoreHealth health) => new(database.DataSource, Quick, health, NullLogger<NodeRegistry>.Instance);
 }

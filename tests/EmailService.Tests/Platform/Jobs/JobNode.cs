@@ -41,6 +41,7 @@ internal sealed class JobNode : IAsyncDisposable
             ConnectionString = "Host=given;Database=given", HeartbeatInterval = TimeSpan.FromMilliseconds(200), LeaseTimeToLive = TimeSpan.FromSeconds(1),
         });
         services.AddSingleton(NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { ApplicationName = name }.ConnectionString));
+        services.AddSingleton<IStoreProbe, StoreProbe>();
         services.AddSingleton<StoreHealth>();
         services.AddSingleton<NodeRegistry>();
         services.AddJobs();
