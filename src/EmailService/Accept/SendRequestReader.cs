@@ -31,11 +31,13 @@ public static class SendRequestReader
 
     /// <param name="body">The body, inflated. Nothing of it is kept.</param>
     /// <param name="now">What <c>send_at</c> is compared with.</param>
+    /// <param name="pools">The pools of egress sources that there are.</param>
     /// <param name="request">The request, when the answer is true.</param>
     /// <param name="errors">What is wrong, at most 100 problems, when the answer is false.</param>
     public static bool TryRead(
         ReadOnlyMemory<byte> body,
         DateTimeOffset now,
+        IReadOnlyCollection<string> pools,
         [NotNullWhen(true)] out SendRequest? request,
         out IReadOnlyList<FieldError> errors)
     {
@@ -45,7 +47,7 @@ public static class SendRequestReader
         {
             using (document)
             {
-                request = Read(document.RootElement, body.Length, now, problems);
+                request = Read(document.RootElement, body.Length, now, pools, problems);
             }
         }
 
@@ -84,7 +86,7 @@ public static class SendRequestReader
         }
     }
 
-    private static SendRequest? Read(JsonElement root, int size, DateTimeOffset now, Problems problems)
+    private static SendRequest? Read(JsonElement root, int size, DateTimeOffset now, IReadOnlyCollection<string> pools, Problems problems)
     {
         if (!Json.IsObject(root, problems))
         {
@@ -110,6 +112,7 @@ public static class SendRequestReader
         CheckSubstitutions(messages, subject, bodies, problems);
         var onUnknown = ReadOnUnknown(slots[OnUnknownOutcome], problems);
         var stream = ReadStream(slots[StreamName], problems);
+        var pool = ReadPool(slots[IpPoolName], pools, problems);
         var sandbox = SettingsReader.ReadMailSettings(slots[MailSettings], problems);
         SettingsReader.ReadTrackingSettings(slots[TrackingSettings], problems);
 
@@ -130,6 +133,7 @@ public static class SendRequestReader
             Categories = categories,
             OnUnknown = onUnknown,
             Stream = stream,
+            IpPool = pool,
             Sandbox = sandbox,
             Size = size,
         };
@@ -140,7 +144,6 @@ public static class SendRequestReader
         Refuse(TemplateId, "template_id", "Templates are not supported yet.");
         Refuse(Asm, "asm", "Unsubscribe groups (asm) are not supported yet.");
         Refuse(BatchId, "batch_id", "Batches (batch_id) are not supported yet.");
-        Refuse(IpPoolName, "ip_pool_name", "IP pools are not supported yet.");
         Refuse(Sections, "sections", "Sections are not supported.");
         Refuse(Substitutions, "substitutions", "Substitutions belong into each of the personalizations.");
         Refuse(TemplateData, "dynamic_template_data", "dynamic_template_data needs templates, which are not supported yet.");
@@ -385,6 +388,23 @@ public static class SendRequestReader
         }
 
         return onUnknown;
+    }
+
+    private static string? ReadPool(JsonElement value, IReadOnlyCollection<string> pools, Problems problems)
+    {
+        const string Field = "ip_pool_name";
+        if (Json.IsAbsent(value) || !Json.TryGetText(value, problems, Field, out var name))
+        {
+            return null;
+        }
+
+        if (!pools.Contains(name, StringComparer.OrdinalIgnoreCase))
+        {
+            problems.Add("The ip_pool_name must be the name of an existing IP Pool.", Field,
+                $"Found {Problems.Show(name)}; {(pools.Count == 0 ? "no pools are configured, leave it out" : $"there are: {string.Join(", ", pools.Order(StringComparer.Ordinal))}")}.");
+        }
+
+        return name;
     }
 
     private static MailStream ReadStream(JsonElement value, Problems problems)

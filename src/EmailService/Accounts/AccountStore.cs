@@ -33,6 +33,14 @@ public sealed class AccountStore(NpgsqlDataSource database)
         return await connection.QuerySingleOrDefaultAsync<int?>(new CommandDefinition(FindSql, new { name }, cancellationToken: cancellation));
     }
 
+    private const string FindNameSql = "SELECT name FROM accounts WHERE id = @id";
+
+    public async Task<string?> FindNameAsync(int id, CancellationToken cancellation)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellation);
+        return await connection.QuerySingleOrDefaultAsync<string?>(new CommandDefinition(FindNameSql, new { id }, cancellationToken: cancellation));
+    }
+
     private const string AnySql = "SELECT EXISTS (SELECT FROM accounts)";
 
     public async Task<bool> AnyAsync(CancellationToken cancellation)

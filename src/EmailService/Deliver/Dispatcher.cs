@@ -1,4 +1,6 @@
+using EmailService.Accounts;
 using EmailService.Compose;
+using EmailService.Egress;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Platform;
@@ -11,7 +13,7 @@ namespace EmailService.Deliver;
 /// <summary>Brings recipients to their lanes: those that Accept hands over in memory, and those that the table says are due.
 /// It never waits for DNS or for a mail host: a slow one delays its own recipients only.</summary>
 public sealed partial class Dispatcher(
-    Hand hand, IOutboxStore outbox, IMessageReader messages, IMessageSigner signer, Router router, LaneDirectory lanes,
+    Hand hand, IOutboxStore outbox, IMessageReader messages, IMessageSigner signer, Router router, IAccountNames accounts, EgressTable egress, EgressChooser sources, LaneDirectory lanes,
     LaneContext context, Deliverer deliverer, StoreHealth health, INode node, OutboxOptions options, TimeProvider time,
     Random random, ILogger<Dispatcher> logger) : BackgroundService
 {
@@ -217,7 +219,21 @@ public sealed partial class Dispatcher(
     {
         try
         {
-            Place(recipient, message, await router.PlanAsync(recipient.Domain, CancellationToken.None));
+            var account = await accounts.FindAsync(recipient.AccountId, CancellationToken.None);
+            switch (await router.PlanAsync(recipient.Domain, account, CancellationToken.None))
+            {
+                case RoutePlan.Hosts hosts:
+                    await PlaceAsync(recipient, message, hosts, account);
+                    break;
+
+                case RoutePlan.Nowhere nowhere:
+                    context.Track(SettleUnroutedAsync(recipient, message, Disposition.Bounced, nowhere.Reply));
+                    break;
+
+                case RoutePlan.NotNow notNow:
+                    context.Track(SettleUnroutedAsync(recipient, message, Disposition.Deferred, notNow.Reply));
+                    break;
+            }
         }
         catch (Exception exception)
         {
@@ -228,27 +244,32 @@ public sealed partial class Dispatcher(
         }
     }
 
-    private void Place(ClaimedRecipient recipient, MessageInHand message, RoutePlan plan)
+    private async ValueTask PlaceAsync(ClaimedRecipient recipient, MessageInHand message, RoutePlan.Hosts plan, string? account)
     {
-        switch (plan)
+        // 1. Which of our addresses carries it. The built-in mail host knows none of them.
+        var choice = new EgressChoice(egress.Internal, default);
+        var pool = egress.PoolOf(message.Message.IpPool, account, recipient.Stream).Pool;
+        if (plan.Origin != HostsOrigin.Inbox)
         {
-            case RoutePlan.Hosts hosts:
-                hand.NoteSite(recipient.Lane, hosts.Lane);
-                var work = new Work(recipient, message, hosts);
-                if (!lanes.TryEnqueue(work, out var later))
-                {
-                    context.Track(context.GiveBackAsync([(work, time.GetUtcNow() + later)]));
-                }
+            choice = await sources.ChooseAsync(pool, plan.Lane, recipient.EgressSource, context.Share.Nodes, CancellationToken.None);
+        }
 
-                break;
+        if (choice.Source is not { } source)
+        {
+            context.Track(context.WaitForSourceAsync(recipient, message, plan.Lane, pool.Name, choice.Later));
+            return;
+        }
 
-            case RoutePlan.Nowhere nowhere:
-                context.Track(SettleUnroutedAsync(recipient, message, Disposition.Bounced, nowhere.Reply));
-                break;
+        // 2. Its lane. Only one account's mail of a domain goes by a lane of that account.
+        if (!plan.IsOfAccount)
+        {
+            hand.NoteSite(recipient.Lane, plan.Lane);
+        }
 
-            case RoutePlan.NotNow notNow:
-                context.Track(SettleUnroutedAsync(recipient, message, Disposition.Deferred, notNow.Reply));
-                break;
+        var work = new Work(recipient, message, plan, source);
+        if (!lanes.TryEnqueue(work, out var later))
+        {
+            context.Track(context.GiveBackAsync([(work, time.GetUtcNow() + later)]));
         }
     }
 

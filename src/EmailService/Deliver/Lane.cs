@@ -1,15 +1,16 @@
+using EmailService.Egress;
 using EmailService.Messages;
 using EmailService.Platform;
 using EmailService.Shaping;
-using EmailService.Smtp;
 
 namespace EmailService.Deliver;
 
-/// <summary>What waits in memory for one set of mail hosts, and the workers that carry it there.
+/// <summary>What waits in memory for one set of mail hosts and one of our sources, and the workers that carry it there.
 /// <para>A worker is one connection: it starts when work waits and none is idle, as far as the lane's pace allows, and ends
 /// when it had no work for a while or the pace allows it no more. A lane whose hosts give no session several times running rests: what it
 /// holds goes back to the table, due when the rest is over.</para></summary>
-public sealed class Lane(string key, LaneLimits limits, LaneContext context)
+/// <param name="siteRest">The rest of the hosts, shared by the lanes of all sources.</param>
+public sealed class Lane(string key, EgressSource source, LaneLimits limits, Rest siteRest, LaneContext context)
 {
     private readonly ReadyQueue ready = new();
     private readonly Lock gate = new();
@@ -18,9 +19,8 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
     private int paced;
     private int workers;
     private int idle;
-    private int failures;
     private volatile SiteState site = SiteState.New;
-    private DateTimeOffset restsUntil = DateTimeOffset.MinValue;
+    private readonly Rest rest = new(context.Options);
 
     public string Key => key;
 
@@ -60,10 +60,9 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
     {
         get
         {
-            lock (gate)
-            {
-                return restsUntil > context.Time.GetUtcNow() ? restsUntil : null;
-            }
+            var now = context.Time.GetUtcNow();
+            var (own, shared) = (rest.Until(now), siteRest.Until(now));
+            return own > shared || shared is null ? own : shared;
         }
     }
 
@@ -112,7 +111,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
         LaneConnection connection;
         try
         {
-            connection = await context.ConnectionAsync(pace.Limits, site);
+            connection = await context.ConnectionAsync(pace.Limits, site, source);
         }
         catch (OperationCanceledException)
         {
@@ -319,21 +318,18 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
             pace.Observe(signal, workers, others, context.Time.GetUtcNow(), context.Share);
 
             // A site that holds other sessions of ours and refuses one more is busy, not dead.
-            if (others > 0 || outcome is not { Disposition: Disposition.Deferred, Scope: FailureScope.Lane, Stage: <= SmtpStage.Hello })
+            if (others > 0 || !Rest.IsFailure(outcome))
             {
-                failures = 0;
+                rest.Worked();
+                siteRest.Worked();
                 return;
             }
 
-            failures++;
             site = SiteState.Silent;
-            var beyond = failures - context.Options.FailuresBeforeRest;
-            if (beyond >= 0)
+            rest.Failed(context.Time.GetUtcNow());
+            if (Rest.IsSilence(outcome))
             {
-                var rest = Math.Min(
-                    context.Options.FirstRest.TotalSeconds * Math.Pow(2, Math.Min(beyond / Math.Max(1, workers), 30)),
-                    context.Options.LongestRest.TotalSeconds);
-                restsUntil = context.Time.GetUtcNow() + TimeSpan.FromSeconds(rest);
+                siteRest.Failed(context.Time.GetUtcNow());
             }
         }
     }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EmailService.Egress;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Platform;
@@ -11,8 +12,8 @@ namespace EmailService.Deliver;
 
 /// <summary>What the lanes share: limits, the way to the deliverer, and the way back for what was not delivered.</summary>
 public sealed partial class LaneContext(
-    Deliverer deliverer, IOutboxStore outbox, Hand hand, StoreHealth health, INode node, ISmtpDialer dialer, DeliverOptions options,
-    OutboxOptions outboxOptions, PlatformOptions platform, TlsTrust trust, TimeProvider time, Random random, ILogger<LaneContext> logger) : IDisposable
+    Deliverer deliverer, IOutboxStore outbox, Hand hand, StoreHealth health, INode node, ISmtpDialer dialer, WarmUpAllowances allowances, DeliverOptions options,
+    OutboxOptions outboxOptions, TlsTrust trust, TimeProvider time, Random random, ILogger<LaneContext> logger) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource aborting = new();
@@ -22,7 +23,7 @@ public sealed partial class LaneContext(
     private readonly ConcurrentQueue<Work> returned = new();
     private readonly SmtpClientOptions smtp = new()
     {
-        HelloName = platform.HostName,
+        HelloName = "",
         ConnectTimeout = options.ConnectTimeout,
         GreetingTimeout = options.CommandTimeout,
         HelloTimeout = options.CommandTimeout,
@@ -55,10 +56,10 @@ public sealed partial class LaneContext(
     public CancellationToken ConnectionWanted => connections.Wanted;
 
     /// <summary>Waits for one of the connections of this process; disposing of it gives it back.</summary>
-    public async Task<LaneConnection> ConnectionAsync(LaneLimits limits, SiteState site)
+    public async Task<LaneConnection> ConnectionAsync(LaneLimits limits, SiteState site, EgressSource source)
     {
         var permit = await connections.TakeAsync(site, Stopping);
-        var connection = new LaneConnection(dialer, smtp, limits, permit, time, c => open.TryRemove(c, out _));
+        var connection = new LaneConnection(dialer, smtp with { HelloName = source.HelloName }, source, limits, permit, time, c => open.TryRemove(c, out _));
         open[connection] = 0;
         return connection;
     }
@@ -145,11 +146,33 @@ public sealed partial class LaneContext(
         {
             hand.LetGo(work.Claim.Id, work.Claim.Attempt);
             work.InHand.LetGo();
+            allowances.Return(work.Source);
         }
 
+        await GiveBackAsync([.. unused.Select(u => (u.Work.Claim, u.DueAt, (string?)u.Work.Plan.Lane))]);
+    }
+
+    /// <summary>No source may carry it now: it waits in the table, or has come to its end if its time is over.</summary>
+    public async Task WaitForSourceAsync(ClaimedRecipient claim, MessageInHand message, string lane, string pool, DateTimeOffset dueAt)
+    {
+        if (time.GetUtcNow() >= claim.ExpiresAt)
+        {
+            var reply = SmtpReply.Local(451, new EnhancedStatusCode(4, 3, 2), $"the egress sources of pool {pool} are being warmed up, and today's caps are used up");
+            await deliverer.SettleUnroutedAsync(claim, message.Message.OnUnknown, Disposition.Deferred, reply);
+            message.LetGo();
+            return;
+        }
+
+        hand.LetGo(claim.Id, claim.Attempt);
+        message.LetGo();
+        await GiveBackAsync([(claim, dueAt < claim.ExpiresAt ? dueAt : claim.ExpiresAt, lane)]);
+    }
+
+    private async Task GiveBackAsync(IReadOnlyList<(ClaimedRecipient Recipient, DateTimeOffset DueAt, string? Lane)> unused)
+    {
         try
         {
-            await outbox.GiveBackAsync([.. unused.Select(u => (u.Work.Claim, u.DueAt, (string?)u.Work.Plan.Lane))], CancellationToken.None);
+            await outbox.GiveBackAsync(unused, CancellationToken.None);
         }
         catch (Exception exception)
         {

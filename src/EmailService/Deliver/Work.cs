@@ -1,3 +1,4 @@
+using EmailService.Egress;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Route;
@@ -53,5 +54,5 @@ public sealed class MessageInHand
     }
 }
 
-/// <summary>One recipient to deliver to now: the claim, its message, and where it goes.</summary>
-public sealed record Work(ClaimedRecipient Claim, MessageInHand InHand, RoutePlan.Hosts Plan);
+/// <summary>One recipient to deliver to now: the claim, its message, where it goes, and which of our addresses carries it.</summary>
+public sealed record Work(ClaimedRecipient Claim, MessageInHand InHand, RoutePlan.Hosts Plan, EgressSource Source);

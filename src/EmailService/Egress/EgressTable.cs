@@ -22,7 +22,8 @@ public sealed class EgressTable
             PublicAddresses = s.Value.PublicAddresses,
             WarmUp = s.Value.WarmUp?.ToPlan(),
         }).ToFrozenDictionary(s => s.Name, StringComparer.OrdinalIgnoreCase);
-        Sources = sources.Count > 0 ? [.. sources.Values] : [new EgressSource(EgressSource.DefaultName, platform.HostName)];
+        Internal = new EgressSource(EgressSource.DefaultName, platform.HostName);
+        Sources = sources.Count > 0 ? [.. sources.Values] : [Internal];
         pools = options.Pools.Select(p => new EgressPool(
                 p.Key, [.. p.Value.Where(m => m.Value > 0).Select(m => new PoolMember(sources[m.Key], m.Value))]))
             .ToFrozenDictionary(p => p.Name, StringComparer.OrdinalIgnoreCase);
@@ -36,12 +37,13 @@ public sealed class EgressTable
 
     public IReadOnlyList<EgressSource> Sources { get; }
 
-    /// <summary>Nothing is configured: there is one source, and lanes are called by their site alone.</summary>
-    public bool IsPlain => Sources is [{ Name: EgressSource.DefaultName }] && pools.Count == 0;
+    /// <summary>Whatever address the system takes: for mail that does not leave this process, and the only source where none is configured.</summary>
+    public EgressSource Internal { get; }
 
-    public IEnumerable<string> PoolNames => pools.Keys;
+    /// <summary>None is configured: lanes are called by their site alone.</summary>
+    public bool IsPlain => Sources is [var only] && only == Internal;
 
-    public bool HasPool(string name) => pools.ContainsKey(name);
+    public IReadOnlyCollection<string> PoolNames => pools.Keys;
 
     /// <summary>The pool of a message, and why: the one that it names, or its account's, its stream's, the default.</summary>
     /// <param name="named">One that is no longer configured counts as not named: the message was accepted.</param>

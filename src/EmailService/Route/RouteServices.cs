@@ -1,6 +1,5 @@
 using EmailService.Dns;
 using EmailService.Platform;
-using EmailService.Platform.Jobs;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EmailService.Route;
@@ -19,8 +18,6 @@ public static class RouteServices
         builder.Services.AddSingleton<MtaStsStore>();
         builder.Services.AddSingleton<MtaStsPolicies>();
         builder.Services.AddSingleton<TlsPolicyFinder>();
-        builder.AddOptions<SourcesOptions>("Sources");
-        builder.Services.AddJob<SourceCheck>("sources", "0 31 */6 * * ?");
         builder.Services.TryAddSingleton<CatchAllEndPoint>();
         builder.Services.TryAddSingleton<IDnsResolver>(s => new DnsResolver(
             new DnsResolverOptions { Servers = s.GetRequiredService<RouteOptions>().DnsEndPoints() },

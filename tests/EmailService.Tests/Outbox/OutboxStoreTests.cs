@@ -120,7 +120,7 @@ public sealed class OutboxStoreTests
         await using var store = await CreateAsync();
         var living = await store.ScalarAsync<long>("INSERT INTO nodes (host, process_id, roles) VALUES ('other', 1, '{deliver}') RETURNING id");
         await store.EnqueueAsync(1);
-        var claim = Assert.Single(await store.Outbox.ClaimDueAsync([("shop.test", 1)], living, Now, Now.AddHours(2), CancellationToken.None));
+        var claim = Assert.Single(await store.Outbox.ClaimDueAsync([new WantedLane("shop.test", 1, 1, 1)], living, Now, Now.AddHours(2), CancellationToken.None));
         var found = Assert.Single(await FindAbandonedAsync(store, Now.AddHours(3)));
 
         Assert.True(await store.Outbox.RenewAsync(claim, living, Now.AddHours(5), CancellationToken.None));

@@ -64,6 +64,7 @@ public sealed class PlanTests
             none.Column(s => s.At.UtcDateTime), none.Column(s => s.Attempt), none.TextColumn(_ => null), none.TextColumn(_ => null),
             none.TextColumn(_ => null), none.TextColumn(_ => null), none.TextColumn(_ => null), none.TextColumn(_ => null),
             none.Column(s => true), none.TextColumn(_ => null), none.TextColumn(_ => null), none.TextColumn(_ => null),
+            settlements.TextColumn(_ => "default"), none.TextColumn(_ => null),
         ];
     }
 
