@@ -1,6 +1,4 @@
 using System.Net;
-using System.Text.Json;
-using EmailService.Accept;
 using EmailService.Deliver;
 using EmailService.Messages;
 using EmailService.ServiceKit;
@@ -60,7 +58,7 @@ public sealed class Sources_share_the_mail
     public async Task An_accounts_pool_comes_before_that_of_the_stream()
     {
         await using var service = await TestService.StartAsync(
-            settings: [.. TwoSources, "Egress:ByStream:transactional=first", $"Egress:ByAccount:{TestSender.Account}=second"]);
+            settings: [.. TwoSources, "Egress:ByStream:transactional=first", "Egress:ByAccount:default=second"]);
         await using var mx = service.AddMx("shop.test");
 
         var id = await service.AcceptAsync("anna@shop.test");

@@ -25,7 +25,7 @@ public sealed class ShapingTableTests : IDisposable
     [InlineData(null, "aspmx.l.google.com", "mx01.mail.icloud.com")]
     public void A_site_belongs_to_a_provider_if_all_its_hosts_do(string? provider, params string[] hosts)
     {
-        var site = ShapingTable.Load(null).For("example.com", hosts);
+        var site = ShapingTable.Load(null).For("example.com", hosts, null);
 
         Assert.Equal(provider, site.Block);
         Assert.Equal(provider is null ? null : "provider:" + provider, site.Lane);
