@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -93,7 +94,7 @@ public sealed class WebhookSink : IAsyncDisposable
     }
 
     /// <summary>Waits until something that the sink has seen makes this true.</summary>
-    public async Task WaitAsync(Func<WebhookSink, bool> condition)
+    public async Task WaitAsync(Func<WebhookSink, bool> condition, [CallerArgumentExpression(nameof(condition))] string what = "")
     {
         using var deadline = new CancellationTokenSource(Bound);
         while (true)
@@ -109,7 +110,14 @@ public sealed class WebhookSink : IAsyncDisposable
                 return;
             }
 
-            await next.WaitAsync(deadline.Token);
+            try
+            {
+                await next.WaitAsync(deadline.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                throw new TimeoutException($"Waited {Bound.TotalSeconds:0} s in vain for this: {what}; {Arrived} requests have come");
+            }
         }
     }
 

@@ -13,8 +13,8 @@ namespace EmailService.Deliver;
 /// <summary>Brings recipients to their lanes: those that Accept hands over in memory, and those that the table says are due.
 /// It never waits for DNS or for a mail host: a slow one delays its own recipients only.</summary>
 public sealed partial class Dispatcher(
-    Hand hand, IOutboxStore outbox, IMessageReader messages, IMessageSigner signer, Router router, IAccountNames accounts, EgressTable egress, EgressChooser sources, LaneDirectory lanes,
-    LaneContext context, Deliverer deliverer, StoreHealth health, INode node, OutboxOptions options, TimeProvider time,
+    Hand hand, IOutboxStore outbox, IMessageReader messages, IMessageSigner signer, IAccountNames accounts, Router router, EgressTable egress,
+    EgressChooser sources, LaneDirectory lanes, LaneContext context, Deliverer deliverer, StoreHealth health, INode node, OutboxOptions options, TimeProvider time,
     Random random, ILogger<Dispatcher> logger) : BackgroundService
 {
     /// <summary>How soon a lane that is full is looked at again: it empties faster than the table is polled.</summary>

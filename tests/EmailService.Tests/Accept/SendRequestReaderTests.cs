@@ -180,7 +180,6 @@ public sealed class SendRequestReaderTests
             { Reading.Good(more: "\"template_id\":\"d-1\""), "template_id", "Templates are not supported yet." },
             { Reading.Good(more: "\"asm\":{\"group_id\":1}"), "asm", "Unsubscribe groups (asm) are not supported yet." },
             { Reading.Good(more: "\"batch_id\":\"x\""), "batch_id", "Batches" },
-            { Reading.Good(more: "\"ip_pool_name\":\"x\""), "ip_pool_name", "IP pools are not supported yet." },
             { Reading.Good(more: "\"sections\":{\"a\":\"b\"}"), "sections", "Sections are not supported." },
             { Reading.Good(more: "\"mail_settings\":{\"footer\":{\"enable\":true}}"), "mail_settings.footer.enable", "footer is not supported yet" },
             { Reading.Good(more: "\"mail_settings\":{\"sandbox_mode\":{\"enable\":\"yes\"}}"), "mail_settings.sandbox_mode.enable", "The sandbox mode enable param should be a boolean value." },

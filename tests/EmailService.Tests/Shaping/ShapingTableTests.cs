@@ -63,6 +63,23 @@ public sealed class ShapingTableTests : IDisposable
     }
 
     [Fact]
+    public void An_accounts_limits_win_over_those_of_provider_and_domain_and_of_relays()
+    {
+        var table = Load("""
+            { "version": 1, "domains": { "slow.test": { "messages_per_second": 0.5, "connections": 4 } },
+              "accounts": { "News": { "connections": 3 } } }
+            """);
+
+        var google = table.For("gmail.com", ["smtp.google.com"], "news");
+        Assert.Equal(("provider:google", "google", "news"), (google.Lane, google.Block, google.Account));
+        Assert.Equal(new Limit<int>(3, $"accounts.News ({file})"), google.Limits.Connections);
+        Assert.Equal((0.5, 3), table.For("slow.test", ["mx.test"], "news") is var slow ? (slow.Limits.MessagesPerSecond.Value, slow.Limits.Connections.Value) : default);
+        Assert.Equal((4, null), table.For("slow.test", ["mx.test"], "shop") is var other ? (other.Limits.Connections.Value, other.Account) : default);
+        Assert.Equal(3, table.ForRelay("news").Limits.Connections.Value);
+        Assert.Equal(20, table.ForRelay(null).Limits.Connections.Value);
+    }
+
+    [Fact]
     public void Longest_suffix_wins()
     {
         var table = Load("""{ "version": 1, "blocks": { "wide": { "mx": ["test"] }, "narrow": { "mx": ["in.mx.test"] } } }""");
