@@ -23,11 +23,11 @@ public sealed class Reset_comes_behind_bulk(ITestOutputHelper output) : IDisposa
         await using var mx = service.AddMx("shop.test");
         await SubmitBulkAsync(service, mx);
         mx.HoldFinalReplies();
-        await TestService.WaitUntilAsync(() => Lane(service) is { Workers: connections } lane && lane.WaitingOf(MailStream.Bulk) > 1000, "bulk fills the lane");
-        await TestService.WaitUntilAsync(() => InHands(service) == connections, "each connection is taken");
+        await Wait.UntilAsync(() => Lane(service) is { Workers: connections } lane && lane.WaitingOf(MailStream.Bulk) > 1000, "bulk fills the lane");
+        await Wait.UntilAsync(() => InHands(service) == connections, "each connection is taken");
 
         var id = await service.AcceptAsync("reset@shop.test");
-        await TestService.WaitUntilAsync(() => Lane(service).WaitingOf(MailStream.Transactional) == 1, "the reset came by the hand, though bulk fills its part");
+        await Wait.UntilAsync(() => Lane(service).WaitingOf(MailStream.Transactional) == 1, "the reset came by the hand, though bulk fills its part");
         var before = mx.Messages.Count;
         var released = TimeProvider.System.GetTimestamp();
         mx.ReleaseFinalReplies();
@@ -44,7 +44,7 @@ public sealed class Reset_comes_behind_bulk(ITestOutputHelper output) : IDisposa
         await using var service = await TestService.StartAsync(manualTime: true, settings: $"Deliver:ShapingFile={shaping}");
         await using var mx = service.AddMx("shop.test");
         await SubmitBulkAsync(service, mx);
-        await TestService.WaitUntilAsync(
+        await Wait.UntilAsync(
             async () =>
             {
                 service.Time!.Advance(TimeSpan.FromSeconds(1));
@@ -52,10 +52,10 @@ public sealed class Reset_comes_behind_bulk(ITestOutputHelper output) : IDisposa
                 return Lane(service).WaitingOf(MailStream.Bulk) >= 300;
             },
             "the lane holds what leaves it within its reach");
-        await TestService.WaitUntilAsync(() => InHands(service) == 0, "all whose turn has come were carried");
+        await Wait.UntilAsync(() => InHands(service) == 0, "all whose turn has come were carried");
 
         var id = await service.AcceptAsync("reset@shop.test");
-        await TestService.WaitUntilAsync(() => Lane(service).WaitingOf(MailStream.Transactional) == 1, "a lane that is full of bulk takes it in");
+        await Wait.UntilAsync(() => Lane(service).WaitingOf(MailStream.Transactional) == 1, "a lane that is full of bulk takes it in");
         var before = mx.Messages.Count;
         var turn = TimeProvider.System.GetTimestamp();
         service.Time!.Advance(TimeSpan.FromSeconds(1));
@@ -73,7 +73,7 @@ public sealed class Reset_comes_behind_bulk(ITestOutputHelper output) : IDisposa
             await service.AcceptAsync($"first{i}@shop.test", stream: MailStream.Bulk);
         }
 
-        await TestService.WaitUntilAsync(
+        await Wait.UntilAsync(
             async () =>
             {
                 service.Time?.Advance(TimeSpan.FromSeconds(1));

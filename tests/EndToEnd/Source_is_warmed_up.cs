@@ -40,7 +40,7 @@ public sealed class Source_is_warmed_up
         Assert.InRange(first, Cap / 2, Cap);
 
         service.Time!.Advance(TimeSpan.FromDays(1));
-        await TestService.WaitUntilAsync(
+        await Wait.UntilAsync(
             async () =>
             {
                 await service.WakePollAsync();
@@ -64,7 +64,7 @@ public sealed class Source_is_warmed_up
     }
 
     /// <summary>All that may go has gone, and the rest is due later.</summary>
-    private static Task RestsAsync(TestService service, ScriptedMx mx) => TestService.WaitUntilAsync(
+    private static Task RestsAsync(TestService service, ScriptedMx mx) => Wait.UntilAsync(
         async () =>
         {
             await service.WakePollAsync();

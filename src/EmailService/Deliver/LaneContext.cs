@@ -192,11 +192,11 @@ public sealed partial class LaneContext(
     /// <summary>Lets the workers finish what they carry, breaks off what takes too long, and gives the rest back.</summary>
     public async Task StopAsync(IEnumerable<Lane> lanes)
     {
-        await Background.CancelAsync(stopping);
+        await stopping.CancelAsync();
         var done = Task.WhenAll(running.Keys);
         if (await Task.WhenAny(done, Task.Delay(options.StopPatience, node.Clock, CancellationToken.None)) != done)
         {
-            await Background.CancelAsync(aborting);
+            await aborting.CancelAsync();
             await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(1), node.Clock, CancellationToken.None));
 
             // What is left waits for the reply to its final dot. Nobody will be here to hear it: the outcome is unknown, and is
