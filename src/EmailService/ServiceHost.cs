@@ -12,6 +12,7 @@ using EmailService.Record;
 using EmailService.Report;
 using EmailService.Route;
 using EmailService.Sign;
+using EmailService.TlsReports;
 
 namespace EmailService;
 
@@ -40,6 +41,7 @@ public static class ServiceHost
         builder.AddDeliver();
         builder.AddAccept();
         builder.AddNotify();
+        builder.AddTlsReports();
 
         configure?.Invoke(builder);
         builder.ThrowIfMisconfigured();

@@ -34,7 +34,7 @@ internal static class Micro
             Content = request.Content,
             Personalization = request.Messages[0].Personalization,
         };
-        var composed = MessageComposer.Compose(message);
+        var composed = MessageComposer.Compose(message).Octets;
         using var key = DkimKey.Generate(DkimAlgorithm.RsaSha256);
         var signer = new DkimSigner(Workload.SenderDomain, "es1", key);
         var hash = new byte[32];

@@ -84,6 +84,9 @@ public sealed class ScriptedMx : MxScript, IAsyncDisposable
     /// <summary>Between the pieces of a reply, when <see cref="Pacing"/> makes pieces.</summary>
     public TimeSpan PieceDelay { get; set; }
 
+    /// <summary>What <see cref="PieceDelay"/> goes by.</summary>
+    public TimeProvider Clock { get; set; } = TimeProvider.System;
+
     /// <summary>How long each final reply waits after its content came, if set.</summary>
     public Func<TimeSpan>? FinalReplyDelay { get; set; }
 

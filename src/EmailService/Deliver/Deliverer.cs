@@ -29,7 +29,7 @@ public sealed partial class Deliverer(
         }
 
         var envelope = new SmtpEnvelope(
-            verp.Address.For(work.Claim.Id, content.ReturnPath), [work.Claim.Address], NeedsSmtpUtf8: content.Is8Bit, Is8Bit: content.Is8Bit,
+            verp.Address.For(work.Claim.Id, content.ReturnPath), [work.Claim.Address], content.NeedsSmtpUtf8, content.Is8Bit,
             RequireTls: work.InHand.Message.Content.RequireTls && work.Plan.Origin != HostsOrigin.Inbox);
 
         var wish = WishOf(work.InHand.Message);
@@ -40,6 +40,7 @@ public sealed partial class Deliverer(
         var connections = 0;
         var domain = work.Claim.Domain;
         Outcome? outcome = null;
+        Outcome? putOff = null;
         await foreach (var (host, endPoint, unresolved) in InOrderAsync(work, connection.EndPoint, stopping))
         {
             if (endPoint is null)
@@ -63,11 +64,15 @@ public sealed partial class Deliverer(
                 {
                     var refusal = (TlsDecision.Refuse)decision;
                     outcome = Verdict.Of(refusal);
-                    steps.Add(NotTried(host, outcome) with { TlsVerdict = TlsVerdict.Of(refusal) });
+                    steps.Add(NotTried(host, outcome) with { TlsVerdict = TlsVerdict.Of(refusal), TlsSession = TlsSessions.Of(domain, refusal, host) });
                 }
             }
 
-            if (outcome.Scope is not FailureScope.Host || connections >= options.StepsPerAttempt || stopping.IsCancellationRequested)
+            putOff = outcome.Disposition == Disposition.Deferred ? outcome : putOff;
+
+            // A stop must not make an end of what the next host may take: connecting to it is broken off, and that is a deferral.
+            var isStopping = stopping.IsCancellationRequested && outcome.Disposition == Disposition.Deferred;
+            if (outcome.Scope is not FailureScope.Host || connections >= options.StepsPerAttempt || isStopping)
             {
                 break;
             }
@@ -76,7 +81,8 @@ public sealed partial class Deliverer(
         // 3. When the last host failed too, all that goes there waits; but a message that asks for more than any host gives is alone in that.
         outcome = outcome switch
         {
-            { Scope: FailureScope.Host, Disposition: Disposition.Bounced } => outcome with { Scope = FailureScope.Message },
+            // And a host that could not be asked today may give it.
+            { Scope: FailureScope.Host, Disposition: Disposition.Bounced } => (putOff ?? outcome) with { Scope = FailureScope.Message },
             { Scope: FailureScope.Host } => outcome with { Scope = FailureScope.Lane },
             _ => outcome!,
         };

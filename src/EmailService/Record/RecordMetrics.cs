@@ -11,4 +11,7 @@ public sealed class RecordMetrics(ServiceMeter service)
 
     public Counter<long> LostLeases { get; } = service.Meter.CreateCounter<long>(
         "emailservice.record.lost_leases", description: "Outcomes whose lease had ended before they could be stored: possible second copies.");
+
+    public Counter<long> UncountedTlsSessions { get; } = service.Meter.CreateCounter<long>(
+        "emailservice.record.uncounted_tls_sessions", description: "Sessions left out of the reports about TLS: too many different ones at once.");
 }

@@ -60,5 +60,9 @@ public sealed record AttemptStep
 
     /// <summary>What TLS came to, and why that was enough or not, as JSON.</summary>
     public string? TlsVerdict { get; init; }
+
+    /// <summary>What the try counts as in reports about TLS, if it counts.</summary>
+    public TlsSession? TlsSession { get; init; }
+
     public string? Transcript { get; init; }
 }

@@ -1,5 +1,6 @@
 using EmailService.Dns;
 using EmailService.Platform;
+using EmailService.Platform.Jobs;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EmailService.Route;
@@ -14,10 +15,12 @@ public static class RouteServices
         builder.Services.AddSingleton<DaneLookup>();
         builder.Services.TryAddSingleton<MtaStsFetchSettings>();
         builder.Services.TryAddSingleton(new TlsTrust());
+        builder.Services.AddSingleton<StrangersHttps>();
         builder.Services.AddSingleton<MtaStsFetcher>();
         builder.Services.AddSingleton<MtaStsStore>();
         builder.Services.AddSingleton<MtaStsPolicies>();
         builder.Services.AddSingleton<TlsPolicyFinder>();
+        builder.Services.AddJob<MtaStsRefresh>("mta-sts", "0 12 * * * ?");
         builder.Services.TryAddSingleton<CatchAllEndPoint>();
         builder.Services.TryAddSingleton<IDnsResolver>(s => new DnsResolver(
             new DnsResolverOptions { Servers = s.GetRequiredService<RouteOptions>().DnsEndPoints() },
