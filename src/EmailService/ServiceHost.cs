@@ -12,6 +12,7 @@ using EmailService.Record;
 using EmailService.Report;
 using EmailService.Route;
 using EmailService.Sign;
+using EmailService.Steer;
 using EmailService.TlsReports;
 
 namespace EmailService;
@@ -33,6 +34,7 @@ public static class ServiceHost
         builder.AddOutbox();
         builder.AddEgress();
         builder.AddRoute();
+        builder.AddSteer();
         builder.AddAccounts();
         builder.AddInbox();
         builder.AddReport();
@@ -52,7 +54,9 @@ public static class ServiceHost
         app.MapAccounts();
         app.MapAccept();
         app.MapNotify();
+        app.MapRecord();
         app.MapReport();
+        app.MapSteer();
         app.MapInbox();
         return app;
     }

@@ -3,6 +3,7 @@ using EmailService.Deliver;
 using EmailService.Messages;
 using EmailService.ServiceKit;
 using EmailService.Smtp;
+using EmailService.Steer;
 using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
@@ -131,6 +132,39 @@ public sealed class Sources_share_the_mail
         Assert.Equal("4.3.5", await service.DetailAsync(id, "deferred", "status"));
         Assert.Equal(0, mx.ConnectionCount);
         Assert.Contains("192.0.2.1", Assert.Single(await service.StepsAsync(id)).Reply, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_source_that_an_overlay_has_us_avoid_is_passed_over_and_where_all_are_mail_waits()
+    {
+        await using var service = await TestService.StartAsync(settings: [.. TwoSources]);
+        await using var mx = service.AddMx("shop.test");
+        var steering = service.Get<Steering>();
+        var avoidA = await AvoidAsync("a");
+
+        for (var i = 0; i < 50; i++)
+        {
+            await service.AcceptAsync($"a{i}@shop.test");
+        }
+
+        await mx.WaitForMessagesAsync(50);
+        Assert.All(mx.Messages, m => Assert.Equal("b.sender.test", m.HelloName));
+
+        await AvoidAsync("b");
+        var held = await service.AcceptAsync("held@shop.test");
+        await Wait.UntilAsync(
+            async () => await service.ScalarAsync<long>($"SELECT count(*) FROM outbox WHERE message_id = '{held.Value}' AND held_by IS NOT NULL") == 1, "it is held");
+        await steering.LiftAsync(avoidA, CancellationToken.None);
+        await service.WaitForEventAsync(held, "delivered");
+
+        Assert.Equal("a.sender.test", mx.Messages[^1].HelloName);
+
+        async Task<long> AvoidAsync(string source)
+        {
+            var scope = new OverlayScope("mx:mx10.shop.test", source);
+            return (await steering.ImposeAsync(
+                new OverlayWish(OverlayKind.NextSource, scope, TimeProvider.System.GetUtcNow().AddHours(1)), CancellationToken.None))!.Id;
+        }
     }
 
     [Fact]

@@ -77,4 +77,7 @@ public sealed record AcceptedMessage(
 {
     /// <summary>Room in the hand is reserved: the rows are written as leased to this node.</summary>
     public bool Handed { get; set; }
+
+    /// <summary>The places of recipients that are suppressed, by the store: they came to their end as they were accepted.</summary>
+    public HashSet<short> Suppressed { get; } = [];
 }

@@ -132,10 +132,21 @@ public sealed partial class AcceptWorker(
     {
         foreach (var message in entry.Messages.Where(m => m.Handed))
         {
-            hand.HandOver(new HandedMessage(message.Message, message.Recipients, leased));
+            var open = message.Recipients;
+            if (message.Suppressed.Count > 0)
+            {
+                open = [.. open.Where(r => !message.Suppressed.Contains(r.Id.N))];
+                hand.Unreserve([.. message.Recipients.Except(open)], open.Count == 0 ? message.Message.Weight : 0);
+            }
+
+            if (open.Count > 0)
+            {
+                hand.HandOver(new HandedMessage(message.Message, open, leased));
+            }
         }
 
         metrics.Recipients.Add(entry.Messages.Sum(m => m.Recipients.Count));
+        metrics.Suppressed.Add(entry.Messages.Sum(m => m.Suppressed.Count));
     }
 
     private void Unreserve(IReadOnlyList<AcceptEntry> batch)

@@ -19,12 +19,12 @@ public sealed class AccountNames(AccountStore store) : IAccountNames
 
     private async ValueTask<string?> AskAsync(int accountId, CancellationToken cancellation)
     {
-        var name = await store.FindNameAsync(accountId, cancellation);
-        if (name is not null)
+        if (!(await store.NamesAsync([accountId], cancellation)).TryGetValue(accountId, out var name))
         {
-            names[accountId] = name;
+            return null;
         }
 
+        names[accountId] = name;
         return name;
     }
 }

@@ -33,12 +33,14 @@ public sealed class AccountStore(NpgsqlDataSource database)
         return await connection.QuerySingleOrDefaultAsync<int?>(new CommandDefinition(FindSql, new { name }, cancellationToken: cancellation));
     }
 
-    private const string FindNameSql = "SELECT name FROM accounts WHERE id = @id";
+    private const string NamesSql = "SELECT id, name FROM accounts WHERE id = ANY (@ids)";
 
-    public async Task<string?> FindNameAsync(int id, CancellationToken cancellation)
+    /// <summary>The names of these accounts.</summary>
+    public async Task<IReadOnlyDictionary<int, string>> NamesAsync(int[] ids, CancellationToken cancellation)
     {
         await using var connection = await database.OpenConnectionAsync(cancellation);
-        return await connection.QuerySingleOrDefaultAsync<string?>(new CommandDefinition(FindNameSql, new { id }, cancellationToken: cancellation));
+        return (await connection.QueryAsync<(int Id, string Name)>(new CommandDefinition(NamesSql, new { ids }, cancellationToken: cancellation)))
+            .ToDictionary(row => row.Id, row => row.Name);
     }
 
     private const string AnySql = "SELECT EXISTS (SELECT FROM accounts)";

@@ -11,13 +11,19 @@ public static class DeliverServices
         builder.Services.AddSingleton(ShapingTable.Load(options.ShapingFile, options.InPlaceOfDefault()));
         builder.Services.AddSingleton<HostMemory>();
         builder.Services.AddSingleton<ISmtpDialer, SmtpDialer>();
+        builder.Services.AddSingleton<Reactions>();
         builder.Services.AddSingleton<Deliverer>();
+        builder.Services.AddSingleton<LaneMetrics>();
+        builder.Services.AddSingleton<Rerouting>();
+        builder.Services.AddSingleton<SourceFinder>();
+        builder.Services.AddSingleton<Holding>();
         builder.Services.AddSingleton<LaneContext>();
         builder.Services.AddSingleton<LaneDirectory>();
         builder.Services.AddSingleton<DeliverMetrics>();
         if (builder.Has(Role.Deliver))
         {
             builder.Services.AddHostedService<Dispatcher>();
+            builder.Services.AddHostedService<LaneTeller>();
             builder.Services.AddHostedService(s => s.GetRequiredService<DeliverMetrics>());
         }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using EmailService.Mime;
 using EmailService.Messages;
 using EmailService.Outbox;
@@ -13,7 +14,7 @@ namespace EmailService.Deliver;
 /// <summary>Carries one recipient's message to the hosts of its lane, in order of preference, until one has answered.</summary>
 public sealed partial class Deliverer(
     Router router, TlsPolicyFinder tls, Ledger ledger, VerpKeys verp, HostMemory memory, DeliverOptions options, OutboxOptions outbox,
-    ReplyRules rules, TimeProvider time, Random random, ILogger<Deliverer> logger)
+    ReplyRules rules, Reactions reactions, TimeProvider time, Random random, ILogger<Deliverer> logger)
 {
     /// <summary>One attempt. On return its outcome is committed. The outcome is also returned, for the lane's pace.</summary>
     /// <exception cref="OperationCanceledException">We are stopping, and nothing was tried: the claim may be given back.</exception>
@@ -58,7 +59,7 @@ public sealed partial class Deliverer(
                     connections++;
                     (outcome, var step) = await connection.TryAsync(host, endPoint, use, domain, envelope, content, stopping);
                     steps.Add(step);
-                    Remember(endPoint, outcome);
+                    Remember(endPoint, host, work.Plan.Lane, outcome);
                 }
                 else
                 {
@@ -89,7 +90,15 @@ public sealed partial class Deliverer(
 
         // No token from here: the host has answered, and an answer that we forget is a second copy
         // in somebody's inbox. RFC 5321 §4.5.3.2.6 warns of the same for a hasty timeout.
-        await SettleAsync(work, outcome, steps, content.At);
+        // 4. What the reply rules make of it: for this recipient with its outcome, for the lane after it.
+        var startedAt = steps[^1].StartedAt;
+        var reaction = reactions.To(outcome, work.Plan.Lane, startedAt);
+        await SettleAsync(work, outcome, steps, content.At, reaction);
+        if (reaction is not null)
+        {
+            await reactions.CarryOutAsync(reaction, work, outcome, startedAt);
+        }
+
         return outcome;
     }
 
@@ -158,11 +167,11 @@ public sealed partial class Deliverer(
         }
     }
 
-    private void Remember(IPEndPoint endPoint, Outcome outcome)
+    private void Remember(IPEndPoint endPoint, MailHost host, string lane, Outcome outcome)
     {
         if (outcome is { Scope: FailureScope.Host, Stage: <= SmtpStage.Hello })
         {
-            memory.Failed(endPoint);
+            memory.Failed(endPoint, host.Name, lane);
         }
         else if (outcome.Scope != FailureScope.Lane)
         {
@@ -182,13 +191,29 @@ public sealed partial class Deliverer(
         ReplyIsOurs = true,
     };
 
-    private Task SettleAsync(Work work, Outcome outcome, IReadOnlyList<AttemptStep> steps, DateTimeOffset? processedAt) =>
-        SettleAsync(work.Claim, work.InHand.Message.OnUnknown, outcome, work.Plan.Lane, work.Source.Name, steps, processedAt);
+    private Task SettleAsync(Work work, Outcome outcome, IReadOnlyList<AttemptStep> steps, DateTimeOffset? processedAt, Reaction? reaction = null) =>
+        SettleAsync(work.Claim, work.InHand.Message.OnUnknown, outcome, work.Plan.SiteLane, work.Source.Name, steps, processedAt, reaction);
 
     /// <summary>Settles a recipient that has no host to go to: no such domain, null MX, or DNS failing.</summary>
     public Task SettleUnroutedAsync(ClaimedRecipient claim, OnUnknown onUnknown, Disposition disposition, SmtpReply reply) =>
         SettleAsync(claim, onUnknown, new Outcome(
             disposition, disposition == Disposition.Bounced ? FailureScope.Recipient : FailureScope.Lane, SmtpStage.Connect, reply));
+
+    /// <summary>Ends a recipient whose address was suppressed after it was accepted.</summary>
+    public Task SettleSuppressedAsync(ClaimedRecipient claim)
+    {
+        using var detail = JsonDocument.Parse(claim.Suppression!);
+        return ledger.SettleAsync(new Settlement
+        {
+            Recipient = claim.Id,
+            Attempt = claim.Attempt,
+            End = RecipientState.Suppressed,
+            Event = EventKind.Suppressed,
+            At = time.GetUtcNow(),
+            Reply = detail.RootElement.GetProperty("reply").GetString(),
+            DetailJson = claim.Suppression,
+        });
+    }
 
     /// <summary>Defers a recipient because of a fault of ours: with an event, on schedule, and until it expires.</summary>
     public Task SettleFaultAsync(ClaimedRecipient claim, OnUnknown onUnknown, string fault) =>
@@ -197,9 +222,13 @@ public sealed partial class Deliverer(
 
     private Task SettleAsync(
         ClaimedRecipient claim, OnUnknown onUnknown, Outcome outcome, string? lane = null, string? source = null, IReadOnlyList<AttemptStep>? steps = null,
-        DateTimeOffset? processedAt = null) =>
-        ledger.SettleAsync(Settling.Of(
-            claim, onUnknown, lane, outcome, steps ?? [], processedAt, time.GetUtcNow(), outbox, random.NextDouble(), rules) with { EgressSource = source });
+        DateTimeOffset? processedAt = null, Reaction? reaction = null) =>
+        ledger.SettleAsync(reactions.Judge(
+            Settling.Of(claim, onUnknown, lane, outcome, steps ?? [], processedAt, time.GetUtcNow(), outbox, random.NextDouble(), rules, reaction) with
+            {
+                EgressSource = source,
+            },
+            claim));
 
     [LoggerMessage(3001, LogLevel.Error, "The message of {Recipient} can't be composed, though it was accepted")]
     private partial void LogNotComposed(Exception exception, string recipient);

@@ -1,6 +1,4 @@
-using EmailService.Accounts;
 using EmailService.Compose;
-using EmailService.Egress;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Platform;
@@ -13,8 +11,8 @@ namespace EmailService.Deliver;
 /// <summary>Brings recipients to their lanes: those that Accept hands over in memory, and those that the table says are due.
 /// It never waits for DNS or for a mail host: a slow one delays its own recipients only.</summary>
 public sealed partial class Dispatcher(
-    Hand hand, IOutboxStore outbox, IMessageReader messages, IMessageSigner signer, IAccountNames accounts, Router router, EgressTable egress,
-    EgressChooser sources, LaneDirectory lanes, LaneContext context, Deliverer deliverer, StoreHealth health, INode node, OutboxOptions options, TimeProvider time,
+    Hand hand, IOutboxStore outbox, IMessageReader messages, IMessageSigner signer, Rerouting routes, SourceFinder sources, LaneDirectory lanes,
+    LaneContext context, Deliverer deliverer, Holding holding, StoreHealth health, INode node, OutboxOptions options, TimeProvider time,
     Random random, ILogger<Dispatcher> logger) : BackgroundService
 {
     /// <summary>How soon a lane that is full is looked at again: it empties faster than the table is polled.</summary>
@@ -125,8 +123,9 @@ public sealed partial class Dispatcher(
         }
 
         var now = time.GetUtcNow();
-        var rooms = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now)
-            .ToDictionary(l => (l.Lane, l.Stream), l => lanes.RoomOf(hand.SiteOf(l.Lane), l.Stream));
+        var found = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now).ToLookup(l => holding.IsSuspended(hand.SiteOf(l.Lane)));
+        await holding.ExpireAsync([.. found[true].Select(l => l.Lane).Distinct()]);
+        var rooms = found[false].ToDictionary(l => (l.Lane, l.Stream), l => lanes.RoomOf(hand.SiteOf(l.Lane), l.Stream));
         var due = rooms.Where(r => r.Value > 0).Select(r => r.Key).ToList();
         var wanted = ClaimShares.Of(
             due, RoomOf, (lane, stream) => Math.Min(hand.RoomFor(lane, stream), rooms[(lane, stream)]),
@@ -140,6 +139,8 @@ public sealed partial class Dispatcher(
         var leased = new LeaseStart(node.Era, now);
         var claimed = await outbox.ClaimDueAsync(wanted, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None);
         hand.Take(claimed);
+        var isWhole = claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Most);
+        claimed = await holding.SiftAsync(claimed);
 
         // 3. Read what they are about, and bring each to its lane.
         var read = await ReadAsync(claimed);
@@ -181,7 +182,7 @@ public sealed partial class Dispatcher(
             return Round.Full;
         }
 
-        return claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Most) ? Round.More
+        return isWhole ? Round.More
             : wanted.Sum(w => Math.Sign(w.Transactional) + Math.Sign(w.Bulk)) < due.Count ? Round.Full
             : Round.Done;
     }
@@ -219,11 +220,10 @@ public sealed partial class Dispatcher(
     {
         try
         {
-            var account = await accounts.FindAsync(recipient.AccountId, CancellationToken.None);
-            switch (await router.PlanAsync(recipient.Domain, account, CancellationToken.None))
+            switch (await routes.PlanAsync(recipient, CancellationToken.None))
             {
                 case RoutePlan.Hosts hosts:
-                    await PlaceAsync(recipient, message, hosts, account);
+                    await PlaceAsync(recipient, message, hosts);
                     break;
 
                 case RoutePlan.Nowhere nowhere:
@@ -244,30 +244,28 @@ public sealed partial class Dispatcher(
         }
     }
 
-    private async ValueTask PlaceAsync(ClaimedRecipient recipient, MessageInHand message, RoutePlan.Hosts plan, string? account)
+    private async ValueTask PlaceAsync(ClaimedRecipient recipient, MessageInHand message, RoutePlan.Hosts plan)
     {
-        // 1. Which of our addresses carries it. The built-in mail host knows none of them.
-        var choice = new EgressChoice(egress.Internal, default);
-        var pool = egress.PoolOf(message.Message.IpPool, account, recipient.Stream).Pool;
-        if (plan.Origin != HostsOrigin.Inbox)
-        {
-            choice = await sources.ChooseAsync(pool, plan.Lane, recipient.EgressSource, context.Share.Nodes, CancellationToken.None);
-        }
-
+        // 1. Which of our addresses carries it.
+        var (choice, pool) = await sources.FindAsync(recipient, message.Message, plan, CancellationToken.None);
         if (choice.Source is not { } source)
         {
-            context.Track(context.WaitForSourceAsync(recipient, message, plan.Lane, pool.Name, choice.Later));
+            context.Track(context.WaitForSourceAsync(recipient, message, plan, pool.Name, choice.Later));
             return;
         }
 
-        // 2. Its lane. Only one account's mail of a domain goes by a lane of that account.
+        // 2. Its lane. Of a domain's mail only that of one account goes by the lane of an account.
+        var work = new Work(recipient, message, plan, source);
         if (!plan.IsOfAccount)
         {
-            hand.NoteSite(recipient.Lane, plan.Lane);
+            hand.NoteSite(recipient.Lane, work.Plan.SiteLane ?? recipient.Lane);
         }
 
-        var work = new Work(recipient, message, plan, source);
-        if (!lanes.TryEnqueue(work, out var later))
+        if (holding.SuspensionOf(plan.Lane, source.Name, recipient) is { } suspension)
+        {
+            context.Track(context.HoldAsync(work, suspension));
+        }
+        else if (!lanes.TryEnqueue(work, out var later))
         {
             context.Track(context.GiveBackAsync([(work, time.GetUtcNow() + later)]));
         }

@@ -2,6 +2,7 @@ using EmailService.Egress;
 using EmailService.Messages;
 using EmailService.Platform;
 using EmailService.Shaping;
+using EmailService.Steer;
 
 namespace EmailService.Deliver;
 
@@ -9,8 +10,9 @@ namespace EmailService.Deliver;
 /// <para>A worker is one connection: it starts when work waits and none is idle, as far as the lane's pace allows, and ends
 /// when it had no work for a while or the pace allows it no more. A lane whose hosts give no session several times running rests: what it
 /// holds goes back to the table, due when the rest is over.</para></summary>
+/// <param name="name">What it is called, and of what it is the lane.</param>
 /// <param name="siteRest">The rest of the hosts, shared by the lanes of all sources.</param>
-public sealed class Lane(string key, EgressSource source, LaneLimits limits, Rest siteRest, LaneContext context)
+public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest, LaneContext context)
 {
     private readonly ReadyQueue ready = new();
     private readonly Lock gate = new();
@@ -22,7 +24,14 @@ public sealed class Lane(string key, EgressSource source, LaneLimits limits, Res
     private volatile SiteState site = SiteState.New;
     private readonly Rest rest = new(context.Options);
 
-    public string Key => key;
+    /// <summary>Its name in memory.</summary>
+    public string Key => name.Key;
+
+    /// <summary>The lane of the table that it serves.</summary>
+    public string Site => name.Site;
+
+    /// <summary>Which of our sources carries its mail.</summary>
+    public EgressSource Source => name.Source;
 
     /// <summary>Recipients that wait in memory; those in a worker's hands are not among them.</summary>
     public int Waiting => WaitingOf(MailStream.Transactional) + WaitingOf(MailStream.Bulk);
@@ -38,7 +47,7 @@ public sealed class Lane(string key, EgressSource source, LaneLimits limits, Res
         {
             lock (gate)
             {
-                return Math.Min(context.MostWaiting, pace.MostWaiting(context.Share) ?? int.MaxValue);
+                return Math.Min(context.MostWaiting, Paced().MostWaiting(context.Share) ?? int.MaxValue);
             }
         }
     }
@@ -50,7 +59,7 @@ public sealed class Lane(string key, EgressSource source, LaneLimits limits, Res
         {
             lock (gate)
             {
-                return pace.Connections(context.Share);
+                return Paced().Connections(context.Share);
             }
         }
     }
@@ -81,18 +90,22 @@ public sealed class Lane(string key, EgressSource source, LaneLimits limits, Res
     public void Enqueue(Work work)
     {
         ready.Add(work);
-        StartWorker(work.Plan.Limits);
+        StartWorker(work);
     }
 
-    private void StartWorker(LaneLimits? current = null)
+    private void StartWorker(Work? arrived = null)
     {
         lock (gate)
         {
-            pace.Limits = current ?? pace.Limits;
+            if (arrived is not null)
+            {
+                pace.Limits = arrived.Plan.Limits;
+                record.NoteDomain(arrived.Claim.Lane);
+            }
 
             // An idle worker takes one, and whoever it takes may hold it for long: more than that needs more workers. Where two wait for
             // their turn already, a third would only wait behind them.
-            if (ready.Unpromised <= idle || paced >= 2 || workers >= pace.Connections(context.Share))
+            if (ready.Unpromised <= idle || paced >= 2 || workers >= Paced().Connections(context.Share))
             {
                 return;
             }
@@ -111,7 +124,7 @@ public sealed class Lane(string key, EgressSource source, LaneLimits limits, Res
         LaneConnection connection;
         try
         {
-            connection = await context.ConnectionAsync(pace.Limits, site, source);
+            connection = await context.ConnectionAsync(pace.Limits, site, Source);
         }
         catch (OperationCanceledException)
         {
@@ -168,13 +181,33 @@ public sealed class Lane(string key, EgressSource source, LaneLimits limits, Res
                 continue;
             }
 
-            if (ready.Pick() is { } work)
+            // What an overlay keeps back takes no turn from what it does not.
+            var work = ready.Pick();
+            while (work is not null && await GaveWayAsync(work))
+            {
+                work = ready.TryPromise() ? ready.Pick() : null;
+            }
+
+            if (work is not null)
             {
                 return work;
             }
         }
 
         return null;
+    }
+
+    private async ValueTask<bool> GaveWayAsync(Work work)
+    {
+        try
+        {
+            return await context.GivesWayAsync(work);
+        }
+        catch (Exception exception)
+        {
+            await context.FailedAsync(work, exception);
+            return true;
+        }
     }
 
     /// <summary>True when there is a recipient for this worker; false when it has ended.</summary>
@@ -184,7 +217,7 @@ public sealed class Lane(string key, EgressSource source, LaneLimits limits, Res
         {
             lock (gate)
             {
-                if (workers > pace.Connections(context.Share))
+                if (workers > Paced().Connections(context.Share))
                 {
                     workers--;
                     return false;
@@ -254,7 +287,10 @@ public sealed class Lane(string key, EgressSource source, LaneLimits limits, Res
             // A host that takes its time with every line must not outlast the lease: another node would deliver beside us.
             using var limit = new CancellationTokenSource(context.AttemptLimit, context.Time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(context.Aborting, limit.Token);
-            Observe(await context.Deliverer.DeliverAsync(work, connection, either.Token), connection);
+            var started = context.Time.GetTimestamp();
+            connection.Carries = new AttemptUnderWay(work.Claim.Id.Message.ToString(), work.Claim.Id.N, context.Time.GetUtcNow());
+            var outcome = await context.Deliverer.DeliverAsync(work, connection, either.Token);
+            Observe(outcome, context.Time.GetElapsedTime(started), connection);
             work.InHand.LetGo();
         }
         catch (OperationCanceledException) when (context.Stopping.IsCancellationRequested)
@@ -267,6 +303,10 @@ public sealed class Lane(string key, EgressSource source, LaneLimits limits, Res
             await context.FailedAsync(work, exception);
             await connection.CloseAsync();
         }
+        finally
+        {
+            connection.Carries = null;
+        }
     }
 
     private async ValueTask WaitForTurnAsync(LaneConnection connection)
@@ -274,7 +314,7 @@ public sealed class Lane(string key, EgressSource source, LaneLimits limits, Res
         TimeSpan wait;
         lock (gate)
         {
-            wait = pace.Take(context.Time.GetUtcNow(), context.Share);
+            wait = Paced().Take(context.Time.GetUtcNow(), context.Share);
             if (wait == TimeSpan.Zero)
             {
                 return;
@@ -283,6 +323,7 @@ public sealed class Lane(string key, EgressSource source, LaneLimits limits, Res
             paced++;
         }
 
+        context.Metrics.Paced(Key, wait);
         try
         {
             if (wait > connection.IdleTimeout)
@@ -303,10 +344,19 @@ public sealed class Lane(string key, EgressSource source, LaneLimits limits, Res
         StartWorker();
     }
 
-    private void Observe(Outcome outcome, LaneConnection connection)
+    /// <summary>The pace, as far as an overlay leaves it. Under the gate.</summary>
+    private LanePace Paced()
+    {
+        pace.Slow(context.FactorOf(this), context.Time.GetUtcNow());
+        return pace;
+    }
+
+    private void Observe(Outcome outcome, TimeSpan took, LaneConnection connection)
     {
         lock (gate)
         {
+            var now = context.Time.GetUtcNow();
+            record.Add(outcome, took, now);
             var signal = PaceSignals.Of(outcome);
             if (signal == PaceSignal.Answered)
             {
@@ -315,7 +365,7 @@ public sealed class Lane(string key, EgressSource source, LaneLimits limits, Res
             }
 
             var others = signal == PaceSignal.Refused ? connections.Count(c => c != connection && c.IsInUse) : 0;
-            pace.Observe(signal, workers, others, context.Time.GetUtcNow(), context.Share);
+            pace.Observe(signal, workers, others, now, context.Share);
 
             // A site that holds other sessions of ours and refuses one more is busy, not dead.
             if (others > 0 || !Rest.IsFailure(outcome))
@@ -326,11 +376,14 @@ public sealed class Lane(string key, EgressSource source, LaneLimits limits, Res
             }
 
             site = SiteState.Silent;
-            rest.Failed(context.Time.GetUtcNow());
-            if (Rest.IsSilence(outcome))
+            var isSiteSilent = Rest.IsSilence(outcome) && siteRest.Failed(now);
+            if (rest.Failed(now) || isSiteSilent)
             {
-                siteRest.Failed(context.Time.GetUtcNow());
+                context.Metrics.Rested(Key);
             }
         }
     }
 }
+
+/// <summary>What a lane is called in memory, the lane of the table that it serves, and the source of ours that carries its mail.</summary>
+public sealed record LaneName(string Key, string Site, EgressSource Source);

@@ -7,13 +7,15 @@ using EmailService.Route;
 using EmailService.Shaping;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
+using EmailService.Steer;
 
 namespace EmailService.Deliver;
 
 /// <summary>What the lanes share: limits, the way to the deliverer, and the way back for what was not delivered.</summary>
 public sealed partial class LaneContext(
-    Deliverer deliverer, IOutboxStore outbox, Hand hand, StoreHealth health, INode node, ISmtpDialer dialer, WarmUpAllowances allowances, DeliverOptions options,
-    OutboxOptions outboxOptions, TlsTrust trust, TimeProvider time, Random random, ILogger<LaneContext> logger) : IDisposable
+    Deliverer deliverer, Holding holding, Rerouting routes, Overlays overlays, IOutboxStore outbox, Hand hand, StoreHealth health, INode node,
+    ISmtpDialer dialer, WarmUpAllowances allowances, DeliverOptions options, OutboxOptions outboxOptions, TlsTrust trust, LaneMetrics metrics,
+    TimeProvider time, Random random, ILogger<LaneContext> logger) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource aborting = new();
@@ -42,6 +44,8 @@ public sealed partial class LaneContext(
     public int MostWaiting => Math.Max(1, outboxOptions.ReadyRecipients / 2);
 
     public TimeProvider Time => time;
+
+    public LaneMetrics Metrics => metrics;
 
     /// <summary>Set at the start of a stop: no new work.</summary>
     public CancellationToken Stopping => stopping.Token;
@@ -120,6 +124,36 @@ public sealed partial class LaneContext(
         return false;
     }
 
+    /// <summary>The part of a lane's pace that remains.</summary>
+    public double FactorOf(Lane lane) => overlays.FactorOf(lane.Site, lane.Source.Name);
+
+    /// <summary>True if an overlay keeps a recipient back or sends it elsewhere: then it is in the table again.</summary>
+    public async ValueTask<bool> GivesWayAsync(Work work)
+    {
+        if (routes.IsElsewhere(work))
+        {
+            await GiveBackAsync([(work, time.GetUtcNow())]);
+            return true;
+        }
+
+        if (holding.SuspensionOf(work.Plan.Lane, work.Source.Name, work.Claim) is not { } suspension)
+        {
+            return false;
+        }
+
+        // Due at once, so that another source is chosen if there is one.
+        await (holding.LeavesOthers(suspension) ? GiveBackAsync([(work, time.GetUtcNow())]) : HoldAsync(work, suspension));
+        return true;
+    }
+
+    /// <summary>An overlay keeps a recipient back until it ends.</summary>
+    public Task HoldAsync(Work work, Overlay suspension)
+    {
+        work.InHand.LetGo();
+        allowances.Return(work.Source);
+        return holding.HoldAsync([(work.Claim, suspension, work.Plan.SiteLane)]);
+    }
+
     /// <summary>The lane rests: the claim goes back to the table, or to its end if its time is over.</summary>
     public async Task RestAsync(Work work, DateTimeOffset until)
     {
@@ -149,11 +183,11 @@ public sealed partial class LaneContext(
             allowances.Return(work.Source);
         }
 
-        await GiveBackAsync([.. unused.Select(u => (u.Work.Claim, u.DueAt, (string?)u.Work.Plan.Lane))]);
+        await GiveBackAsync([.. unused.Select(u => (u.Work.Claim, u.DueAt, u.Work.Plan.SiteLane))]);
     }
 
     /// <summary>No source may carry it now: it waits in the table, or has come to its end if its time is over.</summary>
-    public async Task WaitForSourceAsync(ClaimedRecipient claim, MessageInHand message, string lane, string pool, DateTimeOffset dueAt)
+    public async Task WaitForSourceAsync(ClaimedRecipient claim, MessageInHand message, RoutePlan.Hosts plan, string pool, DateTimeOffset dueAt)
     {
         if (time.GetUtcNow() >= claim.ExpiresAt)
         {
@@ -165,7 +199,7 @@ public sealed partial class LaneContext(
 
         hand.LetGo(claim.Id, claim.Attempt);
         message.LetGo();
-        await GiveBackAsync([(claim, dueAt < claim.ExpiresAt ? dueAt : claim.ExpiresAt, lane)]);
+        await GiveBackAsync([(claim, dueAt < claim.ExpiresAt ? dueAt : claim.ExpiresAt, plan.SiteLane)]);
     }
 
     private async Task GiveBackAsync(IReadOnlyList<(ClaimedRecipient Recipient, DateTimeOffset DueAt, string? Lane)> unused)

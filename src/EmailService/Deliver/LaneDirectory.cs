@@ -29,8 +29,8 @@ public sealed class LaneDirectory(LaneContext context, EgressTable egress)
 
             if (!site.Lanes.TryGetValue(work.Source, out var lane))
             {
-                site.Lanes[work.Source] = lane = new Lane(
-                    egress.LaneOf(work.Plan.Lane, work.Source), work.Source, work.Plan.Limits, site.Rest, context);
+                var name = new LaneName(egress.LaneOf(work.Plan.Lane, work.Source), work.Plan.Lane, work.Source);
+                site.Lanes[work.Source] = lane = new Lane(name, work.Plan.Limits, site.Rest, context);
             }
 
             // The hand shares its room by lanes as far as it knows them; a thousand new domains of one site it does not.
@@ -90,6 +90,22 @@ public sealed class LaneDirectory(LaneContext context, EgressTable egress)
 
         var room = most - lane.WaitingOf(stream);
         return room * 2 >= most ? room : 0;
+    }
+
+    /// <summary>Somebody wishes a site to be tried now: rests that began before that end.</summary>
+    public void EndRest(string siteName, DateTimeOffset wished)
+    {
+        lock (gate)
+        {
+            if (sites.TryGetValue(siteName, out var site))
+            {
+                site.Rest.End(wished);
+                foreach (var lane in site.Lanes.Values)
+                {
+                    lane.EndRest(wished);
+                }
+            }
+        }
     }
 
     public IReadOnlyList<Lane> All()

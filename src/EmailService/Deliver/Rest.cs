@@ -8,6 +8,7 @@ public sealed class Rest(DeliverOptions options)
 {
     private readonly Lock gate = new();
     private DateTimeOffset until = DateTimeOffset.MinValue;
+    private DateTimeOffset began;
     private int failures;
     private int rests;
 
@@ -28,18 +29,34 @@ public sealed class Rest(DeliverOptions options)
         }
     }
 
-    public void Failed(DateTimeOffset now)
+    /// <summary>True if a rest begins.</summary>
+    public bool Failed(DateTimeOffset now)
     {
         lock (gate)
         {
             // Many connections fail together; those that were under way when the rest began count as one.
             if (until > now || ++failures < options.FailuresBeforeRest)
             {
-                return;
+                return false;
             }
 
+            began = now;
             until = now + TimeSpan.FromSeconds(Math.Min(
                 options.FirstRest.TotalSeconds * Math.Pow(2, Math.Min(rests++, 30)), options.LongestRest.TotalSeconds));
+            return true;
+        }
+    }
+
+    /// <summary>Ends it if it began before it was wished to.</summary>
+    public void End(DateTimeOffset wished)
+    {
+        lock (gate)
+        {
+            if (began <= wished)
+            {
+                until = DateTimeOffset.MinValue;
+                failures = rests = 0;
+            }
         }
     }
 

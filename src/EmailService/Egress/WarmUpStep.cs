@@ -29,6 +29,6 @@ public sealed partial class WarmUpStep(EgressTable table, WarmUpStore store, Tim
         return lines.Count == 0 ? "no source is being warmed up" : string.Join("; ", lines);
     }
 
-    [LoggerMessage(3500, LogLevel.Information, "Warm-up: {Step}")]
+    [LoggerMessage(2900, LogLevel.Information, "Warm-up: {Step}")]
     private partial void LogStep(string step);
 }

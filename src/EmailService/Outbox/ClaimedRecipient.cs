@@ -14,6 +14,9 @@ public sealed record ClaimedRecipient(
     /// <summary>The egress source of its last attempt, which is kept to: greylisting knows us by our address. Null if it was not tried.</summary>
     public string? EgressSource { get; init; }
 
+    /// <summary>Why nothing is sent to the address any more, as the detail of the event that says so; null if it is sent.</summary>
+    public string? Suppression { get; init; }
+
     /// <summary>Where it goes: lower-case ASCII, as Accept stored it.</summary>
     public string Domain => MailAddress.DomainOf(Address);
 }

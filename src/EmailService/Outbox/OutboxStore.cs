@@ -47,7 +47,8 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
     // own would give the rows back before the work began. Index outbox_due serves each lane's parts, transactional first: an
     // Append reads its second part only as far as the limit over both leaves room. The outer
     // limit, the sum of the inner ones, changes nothing but the estimate: without it the planner expects a tenth
-    // of the lane, and reads the whole table to join it.
+    // of the lane, and reads the whole table to join it. Whoever was suppressed since it was accepted is told apart by the
+    // primary key of suppressions.
     private const string ClaimDueSql = """
         WITH due AS MATERIALIZED (
             SELECT d.message_id, d.n
@@ -72,7 +73,9 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
            SET state = 'leased', node_id = $6, leased_until = $7, attempts = r.attempts + 1
           FROM due
          WHERE r.message_id = due.message_id AND r.n = due.n
-        RETURNING r.message_id, r.n, r.account_id, r.address, r.lane, r.attempts, r.expires_at, r.processed, r.priority, r.egress_source
+        RETURNING r.message_id, r.n, r.account_id, r.address, r.lane, r.attempts, r.expires_at, r.processed, r.priority, r.egress_source,
+                  (SELECT jsonb_build_object('reason', 'Bounced Address', 'why', s.reason, 'reply', s.reply, 'since', s.since)::text
+                     FROM suppressions AS s WHERE s.account_id = r.account_id AND s.address = lower(r.address) AND s.since IS NOT NULL)
         """;
 
     /// <summary>Claims up to the wanted number of due recipients in each lane for a node.</summary>
@@ -100,6 +103,7 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
             {
                 Stream = (MailStream)reader.GetInt16(8),
                 EgressSource = reader.IsDBNull(9) ? null : reader.GetString(9),
+                Suppression = reader.IsDBNull(10) ? null : reader.GetString(10),
             });
         }
 

@@ -94,7 +94,7 @@ public sealed partial class Ledger(
             {
                 // The fact matters more than its story: rather without transcript and detail than not at all.
                 LogRefused(refused, batch[0].Settlement.Recipient.ToString());
-                batch = [batch[0] with { Settlement = batch[0].Settlement with { Steps = [], DetailJson = null, Reply = null } }];
+                batch = [batch[0] with { Settlement = batch[0].Settlement with { Steps = [], DetailJson = null, Reply = null, SuppressAs = null } }];
             }
             catch (Exception exception)
             {

@@ -37,6 +37,9 @@ public sealed record Settlement
     /// <summary>The event's detail, as JSON.</summary>
     public string? DetailJson { get; init; }
 
+    /// <summary>The reason for which the address should get no more mail, as the reply rules name it; null if it may.</summary>
+    public string? SuppressAs { get; init; }
+
     public IReadOnlyList<AttemptStep> Steps { get; init; } = [];
 }
 

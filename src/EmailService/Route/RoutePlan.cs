@@ -49,6 +49,9 @@ public enum HostsOrigin
     /// <summary>An operator, for all domains.</summary>
     Relay,
 
+    /// <summary>An operator, for a time.</summary>
+    Rerouted,
+
     /// <summary>Nobody: live delivery is off.</summary>
     Inbox,
 }
@@ -67,6 +70,9 @@ public abstract record RoutePlan
     {
         /// <summary>Who named the hosts.</summary>
         public HostsOrigin Origin { get; init; } = HostsOrigin.Mx;
+
+        /// <summary>The lane in which rows wait from now on: the site. Null leaves a row where it is: a route that holds for a time is no site.</summary>
+        public string? SiteLane => Origin == HostsOrigin.Rerouted ? null : Lane;
 
         /// <summary>The setting that named them, if one did.</summary>
         public string? Because { get; init; }

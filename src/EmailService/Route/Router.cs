@@ -54,6 +54,12 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
             IsOfAccount = shaped.Account is not null,
         };
 
+    /// <summary>Mail leaves for other hosts than our own inbox.</summary>
+    public bool IsLive => options.Live;
+
+    /// <summary>To a host that an operator names for a time.</summary>
+    public RoutePlan.Hosts To(MailHost host) => new($"reroute:{host}", [host], shaping.Default) { Origin = HostsOrigin.Rerouted };
+
     private RoutePlan FromMx(string domain, string? account, DnsAnswer answer) => answer.Status switch
     {
         // RFC 7505 §3, and §4.1 for the codes (556: RFC 7504): the domain says that it takes no mail.

@@ -3,6 +3,7 @@ using EmailService.Messages;
 using EmailService.Platform;
 using EmailService.Record;
 using EmailService.TestKit;
+using EmailService.Tests.Platform;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -38,7 +39,7 @@ public sealed class TlsTallyTests : IAsyncLifetime
             await tally.FlushAsync(cancellation);
         }
 
-        Assert.Null(await ScalarAsync(database, "SELECT string_agg(domain, ' ') FROM tls_sessions"));
+        Assert.Equal(0L, await database.ScalarAsync("SELECT count(*) FROM tls_sessions"));
         tally.Count([Step("a.test"), Step("b.test")]);
         await tally.FlushAsync(cancellation);
         await tally.FlushAsync(cancellation);

@@ -55,7 +55,7 @@ public sealed class TlsPolicyFinder(DaneLookup dane, MtaStsPolicies sts, RouteOp
         {
             HostsOrigin.Inbox => Opportunistic("the catch-all host"),
             HostsOrigin.Relay => Ours(host.Relay!.Tls, host, "relay"),
-            HostsOrigin.Static => Ours(options.Tls.GetValueOrDefault(domain, TlsDemand.Opportunistic), host, "override"),
+            HostsOrigin.Static or HostsOrigin.Rerouted => Ours(options.Tls.GetValueOrDefault(domain, TlsDemand.Opportunistic), host, "override"),
             HostsOrigin.Mx when options.Tls.TryGetValue(domain, out var demand) => Ours(demand, host, "override"),
             HostsOrigin.Mx when wish == TlsWish.Relax => Opportunistic("TLS-Required: No"),
             HostsOrigin.Mx => await FromDomainAsync(domain, host, cancellationToken),
