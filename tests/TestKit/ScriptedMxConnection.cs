@@ -328,7 +328,10 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
         var contentNumber = mx.NextContent();
         var reply = step is null ? $"250 2.0.0 Ok: queued as {contentNumber}" : step.Reply;
         await mx.KeepAsync(new MxMessage(
-            contentNumber, number, _hello, PathOf(_mail ?? ""), _recipients, _mail ?? "", data, _stream is SslStream, isChunked, reply));
+            contentNumber, number, _hello, PathOf(_mail ?? ""), _recipients, _mail ?? "", data, _stream is SslStream, isChunked, reply)
+        {
+            From = (socket.RemoteEndPoint as System.Net.IPEndPoint)?.Address,
+        });
         ForgetTransaction();
         if (mx.FinalReplyDelay is { } delay)
         {

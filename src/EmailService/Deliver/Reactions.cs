@@ -56,9 +56,9 @@ public sealed partial class Reactions(
     }
 
     /// <summary>Imposes what the reaction asks for, after the outcome is stored: should it fail, the next such reply asks again.</summary>
-    public async Task CarryOutAsync(Reaction reaction, string lane, Outcome outcome, DateTimeOffset startedAt)
+    public async Task CarryOutAsync(Reaction reaction, Work work, Outcome outcome, DateTimeOffset startedAt)
     {
-        if (reaction.WishFor(lane, Overlays.DefaultSource, time.GetUtcNow()) is not { } wish)
+        if (reaction.WishFor(work.Plan.Lane, work.Source.Name, time.GetUtcNow()) is not { } wish)
         {
             return;
         }

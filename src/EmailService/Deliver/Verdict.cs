@@ -65,6 +65,10 @@ public static class Verdict
     /// <summary>What a failure to get a session means.</summary>
     public static Outcome Of(SmtpConnectFailure failure) => failure.Reply is { } reply
         ? Refused(failure.Stage, reply)
+
+        // A slip in our configuration: no host is at fault, and none is tried.
+        : failure.Kind == SmtpFailureKind.NoLocalAddress
+        ? new Outcome(Disposition.Deferred, FailureScope.Lane, failure.Stage, Describe(failure.Stage, failure.Kind, failure.Detail))
         : new Outcome(Disposition.Deferred, FailureScope.Host, failure.Stage, Describe(failure.Stage, failure.Kind, failure.Detail));
 
     /// <summary>What it means that a host's TLS policy can't be met: this host must not be used, now or for this message.</summary>
@@ -81,6 +85,7 @@ public static class Verdict
         var (status, what) = kind switch
         {
             SmtpFailureKind.ConnectFailed => (new EnhancedStatusCode(4, 4, 1), "no connection"),
+            SmtpFailureKind.NoLocalAddress => (new EnhancedStatusCode(4, 3, 5), "the egress source's address can't be used on this machine"),
             SmtpFailureKind.TimedOut => (new EnhancedStatusCode(4, 4, 1), "no answer in time"),
             SmtpFailureKind.Closed => (new EnhancedStatusCode(4, 4, 2), "the connection was closed"),
             SmtpFailureKind.ProtocolError => (new EnhancedStatusCode(4, 5, 0), "the host does not speak SMTP as it should"),
