@@ -1,6 +1,7 @@
 using System.Data;
 using EmailService.Messages;
 using EmailService.Platform;
+using EmailService.Steer;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -8,7 +9,7 @@ namespace EmailService.Report;
 
 /// <summary>Reads one message from all the tables it lives in: seven statements in one round trip and one
 /// snapshot, so that a recipient settled meanwhile is neither missed nor told twice.</summary>
-public sealed class MessageReportStore(NpgsqlDataSource database, TimeProvider time, PlatformOptions platform)
+public sealed class MessageReportStore(NpgsqlDataSource database, LaneFactsReader lanes, TimeProvider time, PlatformOptions platform)
 {
     private const int MostAttempts = 2000;
     private const int MostEvents = 5000;
@@ -16,7 +17,7 @@ public sealed class MessageReportStore(NpgsqlDataSource database, TimeProvider t
     // Each is served by the primary key or the (message_id, n) index of one partition.
     private const string MessageSql = """
         SELECT id, created_at, send_at, from_address, subject, size, on_unknown, categories, custom_args::text,
-               personalization, recipient_count
+               personalization, recipient_count, stream, ip_pool
           FROM messages WHERE id = $1 AND account_id = $2
         """;
 
@@ -28,13 +29,14 @@ public sealed class MessageReportStore(NpgsqlDataSource database, TimeProvider t
          ORDER BY o.n
         """;
 
-    // Index outbox_due (lane, due_at). Twenty recipients and a thousand rows each bound what this may read.
+    // Index outbox_due (lane, priority, due_at). Twenty recipients and a thousand rows each bound what this may read. Of bulk mail
+    // only the bulk before it is counted: how much of the other stream will overtake it nobody knows.
     private const string AheadSql = """
         SELECT r.n, (SELECT count(*)::int
                        FROM (SELECT FROM outbox AS other
-                              WHERE other.lane = r.lane AND other.state = 'queued' AND other.due_at < r.due_at
+                              WHERE other.lane = r.lane AND other.priority = r.priority AND other.state = 'queued' AND other.due_at < r.due_at
                               LIMIT $4) AS counted)
-          FROM (SELECT n, lane, due_at FROM outbox
+          FROM (SELECT n, lane, priority, due_at FROM outbox
                  WHERE message_id = $1 AND account_id = $2 AND state = 'queued' AND ($3::smallint IS NULL OR n = $3)
                  ORDER BY n LIMIT 20) AS r
         """;
@@ -50,7 +52,7 @@ public sealed class MessageReportStore(NpgsqlDataSource database, TimeProvider t
                reply_is_ours, tls,
                CASE WHEN $3::smallint IS NOT NULL OR (SELECT recipient_count FROM messages WHERE id = $1) <= 20
                     THEN transcript END,
-               tls_verdict
+               tls_verdict, egress_source
           FROM attempts
          WHERE message_id = $1 AND ($3::smallint IS NULL OR n = $3)
            AND EXISTS (SELECT FROM messages WHERE id = $1 AND account_id = $2)
@@ -101,6 +103,10 @@ public sealed class MessageReportStore(NpgsqlDataSource database, TimeProvider t
         var events = await ListAsync(reader, row => EventRow.Read(row, 0), cancel);
         await reader.ReadAsync(cancel);
         var somebodyDelivers = reader.GetBoolean(0);
+        await reader.CloseAsync();
+        await transaction.CommitAsync(cancel);
+        await connection.CloseAsync();
+        var facts = await lanes.ReadAsync([.. open.Select(row => row.Lane).Distinct()], cancel);
 
         var now = time.GetUtcNow();
         var attemptsOf = attempts.Take(MostAttempts).ToLookup(row => row.N, row => row.Attempt);
@@ -113,7 +119,9 @@ public sealed class MessageReportStore(NpgsqlDataSource database, TimeProvider t
                 Email = row.Address,
                 State = ReportedState.Of(row.State, row.Attempts, message.SendAt, now),
                 Reply = row.LastReply,
-                Why = WhyStillHere.Explain(row, message.SendAt, somebodyDelivers, now),
+                Why = WhyStillHere.Explain(
+                    row, message.SendAt, somebodyDelivers, facts.Of(new RecipientId(id, row.N), row.Lane, row.Address, accountId, row.HeldBy?.NodeId),
+                    attemptsOf[row.N].LastOrDefault(attempt => attempt.TlsVerdict is not null)?.TlsVerdict, now),
                 Attempts = [],
                 Events = [],
             })
