@@ -2,6 +2,7 @@ using EmailService.Deliver;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Platform;
+using EmailService.Shaping;
 
 namespace EmailService.Simulation;
 
@@ -17,26 +18,27 @@ internal sealed class Scenario
     private readonly TimeSpan end;
     private readonly int nodes;
 
-    public Scenario(int seed, PlantedBug bug = PlantedBug.None)
+    /// <param name="follows">A recipient whose whole story is kept.</param>
+    public Scenario(int seed, PlantedBug bug = PlantedBug.None, string? follows = null)
     {
         random = new Random(seed);
         nodes = random.Next(1, 5);
-        end = TimeSpan.FromHours(2 + (random.NextDouble() * 10));
+        end = TimeSpan.FromHours(1 + (random.NextDouble() * 6));
         var settings = new SimSettings
         {
             Outbox = new OutboxOptions
             {
-                Expiry = TimeSpan.FromHours(random.Next(4, 16)),
-                PollInterval = TimeSpan.FromSeconds(random.Next(1, 10)),
-                ReadyRecipients = random.Next(3) == 0 ? 50 : 8000,
+                Expiry = TimeSpan.FromHours(random.Next(2, 9)),
+                PollInterval = TimeSpan.FromSeconds(random.Next(4, 15)),
+                ReadyRecipients = random.Next(3) == 0 ? 200 : 8000,
             },
             Deliver = new DeliverOptions { Connections = random.Next(3) == 0 ? 30 : 500 },
             Platform = new PlatformOptions
             {
-                HostName = "sender.test", HeartbeatInterval = TimeSpan.FromSeconds(random.Next(2, 6)), LeaseTimeToLive = TimeSpan.FromSeconds(random.Next(18, 40)),
+                HostName = "sender.test", HeartbeatInterval = TimeSpan.FromSeconds(random.Next(4, 10)), LeaseTimeToLive = TimeSpan.FromSeconds(random.Next(30, 60)),
             },
         };
-        world = new SimWorld(seed, settings, [.. Sites()], bug);
+        world = new SimWorld(seed, settings, [.. Sites()], bug, follows);
         traffic = new SimTraffic(world);
         faults = new SimFaults(world, random, end);
     }
@@ -50,7 +52,10 @@ internal sealed class Scenario
     {
         world.Run(end, StartAsync);
         faults.EndAll();
-        world.Run(end + world.Settings.Outbox.Expiry + TimeSpan.FromHours(6), null, () => world.Store.Count == 0 && world.Clock.Now > end + TimeSpan.FromMinutes(5));
+        world.Run(end + world.Settings.Outbox.Expiry + TimeSpan.FromHours(24), null, () => world.Store.Count == 0 && world.Clock.Now > end + TimeSpan.FromMinutes(5));
+
+        // Answers still on their way.
+        world.Run(world.Clock.Now + TimeSpan.FromMinutes(1));
         CheckEnd();
     }
 
@@ -80,7 +85,7 @@ internal sealed class Scenario
                 MostPerSecond = isOdd && random.Next(3) == 0 ? 0.2 + (random.NextDouble() * 5) : 0,
                 MostPerSession = random.Next(3) == 0 ? random.Next(1, 30) : int.MaxValue,
                 Greylists = isOdd && random.Next(4) == 0 ? TimeSpan.FromMinutes(random.Next(1, 40)) : TimeSpan.Zero,
-                Tarpit = isOdd && random.Next(5) == 0 ? TimeSpan.FromSeconds(random.Next(1, 60)) : TimeSpan.Zero,
+                Tarpit = isOdd && random.Next(5) == 0 ? TimeSpan.FromSeconds(random.Next(1, 20)) : TimeSpan.Zero,
                 Breaks = isOdd && random.Next(2) == 0 ? random.NextDouble() * 0.2 : 0,
                 BreaksAtTheEnd = isOdd && random.Next(3) == 0 ? random.NextDouble() * 0.1 : 0,
                 IsSlowAtTheEnd = isOdd && random.Next(3) == 0 ? random.NextDouble() * 0.1 : 0,
@@ -91,7 +96,7 @@ internal sealed class Scenario
 
     private async Task SendAsync()
     {
-        var mean = end / random.Next(100, 600);
+        var mean = end / random.Next(50, 400);
         while (world.Clock.Now < end)
         {
             await Task.Delay(mean * -Math.Log(1 - random.NextDouble()), world.Clock);
@@ -123,6 +128,26 @@ internal sealed class Scenario
         }
     }
 
+    /// <summary>Over five minutes, as the share of a node that comes or goes is off for some seconds, and what waited for the store goes at once.</summary>
+    private void CheckRate(SimSite site, LaneLimits limits)
+    {
+        var window = TimeSpan.FromMinutes(5);
+        var most = (limits.MessagesPerSecond.Value * window.TotalSeconds * 1.25) + (limits.Connections.Value * world.Nodes.Count);
+        for (int first = 0, last = 0; last < site.Begun.Count; last++)
+        {
+            while (site.Begun[last] - site.Begun[first] > window)
+            {
+                first++;
+            }
+
+            if (last - first + 1 > most)
+            {
+                world.Truth.Violate($"{last - first + 1} messages to {site.Name} in five minutes until {site.Begun[last]}, {limits.MessagesPerSecond.Value} a second allowed");
+                return;
+            }
+        }
+    }
+
     private void CheckEnd()
     {
         var truth = world.Truth;
@@ -141,9 +166,14 @@ internal sealed class Scenario
             truth.Violate("lost", fate.Address);
         }
 
+        foreach (var site in world.Net.Sites.Where(s => world.LimitsOf(s).MessagesPerSecond.Value > 0 && s.Breaks == 0 && truth.Violation is null))
+        {
+            CheckRate(site, world.LimitsOf(site));
+        }
+
         foreach (var node in world.Up.Where(n => n.Hand.Count > 0 && truth.Violation is null))
         {
-            truth.Violate($"node {node.Number} still holds {node.Hand.Count} that are done");
+            truth.Violate($"node {node.Number} still holds {node.Hand.Count} that are done", truth.Fates.First(f => node.Hand.Holds(f.Row.Id)).Address);
         }
     }
 }

@@ -12,13 +12,13 @@ internal sealed class SimWorld
     private readonly Dictionary<SimSite, LaneLimits> limits;
     private TimeSpan changedAt;
 
-    public SimWorld(int seed, SimSettings settings, IReadOnlyList<SimSite> sites, PlantedBug bug = PlantedBug.None)
+    public SimWorld(int seed, SimSettings settings, IReadOnlyList<SimSite> sites, PlantedBug bug = PlantedBug.None, string? follows = null)
     {
         Seed = seed;
         Settings = settings;
         Random = new Random(seed);
         scheduler = new SimScheduler(Clock);
-        Trace = new Trace(Clock);
+        Trace = new Trace(Clock) { Follows = follows };
         Truth = new Truth(Clock, Trace, settings.Outbox);
         Store = new SimStore(Clock, Trace, Truth, bug);
         Net = new SimNet(sites, Clock, Random) { Opened = CheckConnections };
@@ -46,6 +46,8 @@ internal sealed class SimWorld
     public List<SimNode> Nodes { get; } = [];
 
     public IEnumerable<SimNode> Up => Nodes.Where(n => n.IsUp);
+
+    public long Steps => scheduler.Steps;
 
     public LaneLimits LimitsOf(SimSite site) => limits[site];
 

@@ -104,9 +104,12 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
     }
 
     /// <summary>All that waits, taken out; for a stop.</summary>
-    public IEnumerable<Work> TakeAll()
+    public IEnumerable<Work> TakeAll() => TakeWhile(_ => true);
+
+    private IEnumerable<Work> TakeWhile(Func<Work, bool> wanted)
     {
-        while (ready.Reader.TryRead(out var work))
+        // Another worker may read what was looked at here; then it is the next one that is taken, which does no harm.
+        while (ready.Reader.TryPeek(out var next) && wanted(next) && ready.Reader.TryRead(out var work))
         {
             yield return work;
         }
@@ -226,9 +229,14 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
                 return;
             }
 
-            // Nothing new may start while outcomes can't be stored, or while others may have taken what we hold.
-            await context.WaitUntilAllowedAsync();
-            if (!await context.StillHoldsAsync(work))
+            if (context.HasWaitedTooLong(work))
+            {
+                // So has what came with it, in a lane that carries less than it was given.
+                await context.GiveBackAsync([.. TakeWhile(context.HasWaitedTooLong).Prepend(work).Select(w => (w, context.Time.GetUtcNow()))]);
+                return;
+            }
+
+            if (!await context.MayBeginAsync(work))
             {
                 return;
             }
@@ -236,8 +244,11 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
             // A host that takes its time with every line must not outlast the lease: another node would deliver beside us.
             using var limit = new CancellationTokenSource(context.AttemptLimit, context.Time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(context.Aborting, limit.Token);
-            Observe(await context.Deliverer.DeliverAsync(work, connection, either.Token), connection);
-            work.InHand.LetGo();
+            if (await context.Deliverer.DeliverAsync(work, connection, () => context.MayBeginAsync(work), either.Token) is { } outcome)
+            {
+                Observe(outcome, connection);
+                work.InHand.LetGo();
+            }
         }
         catch (OperationCanceledException) when (context.Stopping.IsCancellationRequested)
         {

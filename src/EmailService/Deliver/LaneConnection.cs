@@ -32,8 +32,11 @@ public sealed class LaneConnection(
     public IPEndPoint? EndPoint => IsOpen ? session!.EndPoint : null;
 
     /// <summary>Tries one address of one host for one recipient, under the TLS policy that was found for both.</summary>
-    public async Task<(Outcome Outcome, AttemptStep Step)> TryAsync(
-        MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, string domain, SmtpEnvelope envelope, SignedMessage content, CancellationToken stopping)
+    /// <param name="mayBegin">Asked when the session is there, as opening it takes time in which the recipient may become somebody else's.</param>
+    /// <returns>Null if it may not.</returns>
+    public async Task<(Outcome Outcome, AttemptStep Step)?> TryAsync(
+        MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, string domain, SmtpEnvelope envelope, SignedMessage content,
+        Func<ValueTask<bool>> mayBegin, CancellationToken stopping)
     {
         var startedAt = time.GetUtcNow();
         var started = time.GetTimestamp();
@@ -54,6 +57,11 @@ public sealed class LaneConnection(
                 }
 
                 isFresh = true;
+            }
+
+            if (!await mayBegin())
+            {
+                return null;
             }
 
             // 2. The transaction. From the end of the data on it takes no notice of the token.

@@ -74,13 +74,17 @@ public sealed partial class LaneContext(
             TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
-    public async ValueTask WaitUntilAllowedAsync()
+    /// <summary>Whether a transaction may begin: not while outcomes can't be stored, nor while others may have taken what we hold. False if
+    /// they have, and then it is off our hands.</summary>
+    public async ValueTask<bool> MayBeginAsync(Work work)
     {
         await health.WaitUntilHealthyAsync(Stopping);
         while (!node.IsAlive)
         {
             await Task.Delay(TimeSpan.FromMilliseconds(200), node.Clock, Stopping);
         }
+
+        return await StillHoldsAsync(work);
     }
 
     /// <summary>How long one attempt may take: it starts with half of its lease before it at least (<see cref="StillHoldsAsync"/>), and
@@ -88,9 +92,12 @@ public sealed partial class LaneContext(
     public TimeSpan AttemptLimit { get; } = TimeSpan.FromTicks(Math.Max(
         TimeSpan.TicksPerMinute, (outboxOptions.LeaseDuration / 2 - options.FinalReplyTimeout - TimeSpan.FromMinutes(1)).Ticks));
 
+    /// <summary>It waited here for half of its lease: what waits on would lose it before its turn, and be counted as tried.</summary>
+    public bool HasWaitedTooLong(Work work) => time.GetUtcNow() - work.InHand.Leased.At >= outboxOptions.LeaseDuration / 2;
+
     /// <summary>Whether a recipient is still ours to deliver to. Others may have taken it if we were silent for as long as a lease outlives
     /// its node's silence, or if it waited in its lane for as long as a lease lasts: then the table is asked.</summary>
-    public async ValueTask<bool> StillHoldsAsync(Work work)
+    private async ValueTask<bool> StillHoldsAsync(Work work)
     {
         var now = time.GetUtcNow();
         if (work.InHand.Leased.Era == node.Era && now - work.InHand.Leased.At < outboxOptions.LeaseDuration / 2)
