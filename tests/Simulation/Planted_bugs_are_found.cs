@@ -10,7 +10,6 @@ public sealed class Planted_bugs_are_found(ITestOutputHelper output)
     [InlineData(PlantedBug.ReclaimIgnoresLife)]
     [InlineData(PlantedBug.ReclaimIgnoresTheLease)]
     [InlineData(PlantedBug.RenewAlwaysHolds)]
-    [InlineData(PlantedBug.GiveBackIgnoresTheLease)]
     public void Bug_is_found_by_some_seed(PlantedBug bug)
     {
         for (var seed = 1; seed <= Seeds; seed++)

@@ -52,7 +52,7 @@ internal sealed class Scenario
     {
         world.Run(end, StartAsync);
         faults.EndAll();
-        world.Run(end + world.Settings.Outbox.Expiry + TimeSpan.FromHours(24), null, () => world.Store.Count == 0 && world.Clock.Now > end + TimeSpan.FromMinutes(5));
+        world.Run(end + world.Settings.Outbox.Expiry + TimeSpan.FromHours(36), null, () => world.Store.Count == 0 && world.Clock.Now > end + TimeSpan.FromMinutes(5));
 
         // Answers still on their way.
         world.Run(world.Clock.Now + TimeSpan.FromMinutes(1));
@@ -85,7 +85,7 @@ internal sealed class Scenario
                 MostPerSecond = isOdd && random.Next(3) == 0 ? 0.2 + (random.NextDouble() * 5) : 0,
                 MostPerSession = random.Next(3) == 0 ? random.Next(1, 30) : int.MaxValue,
                 Greylists = isOdd && random.Next(4) == 0 ? TimeSpan.FromMinutes(random.Next(1, 40)) : TimeSpan.Zero,
-                Tarpit = isOdd && random.Next(5) == 0 ? TimeSpan.FromSeconds(random.Next(1, 20)) : TimeSpan.Zero,
+                Tarpit = isOdd && random.Next(5) == 0 ? TimeSpan.FromSeconds(random.Next(1, 7)) : TimeSpan.Zero,
                 Breaks = isOdd && random.Next(2) == 0 ? random.NextDouble() * 0.2 : 0,
                 BreaksAtTheEnd = isOdd && random.Next(3) == 0 ? random.NextDouble() * 0.1 : 0,
                 IsSlowAtTheEnd = isOdd && random.Next(3) == 0 ? random.NextDouble() * 0.1 : 0,
@@ -108,7 +108,7 @@ internal sealed class Scenario
 
             var isBurst = random.Next(100) == 0;
             var site = world.Net.Sites[random.Next(world.Net.Sites.Count)].Name;
-            var domains = Enumerable.Range(0, isBurst ? random.Next(50, 400) : random.Next(1, 5))
+            var domains = Enumerable.Range(0, isBurst ? random.Next(50, 250) : random.Next(1, 5))
                 .Select(_ => $"d{random.Next(5)}.{(random.Next(100) == 0 ? SimNet.Nowhere : site)}").ToList();
             _ = traffic.SendAsync(up[random.Next(up.Count)], domains, random.Next(3) == 0 ? OnUnknown.Stop : OnUnknown.Retry, random.Next(20) == 0);
         }

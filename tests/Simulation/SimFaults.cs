@@ -35,7 +35,7 @@ internal sealed class SimFaults(SimWorld world, Random random, TimeSpan end)
         });
     }
 
-    private Task OneAsync() => random.Next(9) switch
+    private Task OneAsync() => random.Next(10) switch
     {
         0 => CrashAsync(),
         1 => StopAsync(),
@@ -44,6 +44,7 @@ internal sealed class SimFaults(SimWorld world, Random random, TimeSpan end)
         4 => StoreDownAsync(),
         5 => LostAnswersAsync(),
         6 => DnsDownAsync(),
+        7 => StoreSlowAsync(),
         _ => SiteDownAsync(),
     };
 
@@ -123,6 +124,13 @@ internal sealed class SimFaults(SimWorld world, Random random, TimeSpan end)
         Count("lost answers");
         world.Store.LostAnswers = random.Next(10, 300);
         await MendAfter(Some(900), () => world.Store.LostAnswers = 0);
+    }
+
+    private async Task StoreSlowAsync()
+    {
+        Count("store slow");
+        world.Store.SlowBy = TimeSpan.FromSeconds(random.Next(1, 20));
+        await MendAfter(Some(600), () => world.Store.SlowBy = TimeSpan.Zero);
     }
 
     private async Task DnsDownAsync()

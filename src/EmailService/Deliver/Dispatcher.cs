@@ -15,11 +15,14 @@ public sealed partial class Dispatcher(
     LaneContext context, Deliverer deliverer, StoreHealth health, INode node, OutboxOptions options, TimeProvider time,
     Random random, ILogger<Dispatcher> logger) : BackgroundService
 {
-    /// <summary>How soon a lane that is full is looked at again: it empties faster than the table is polled.</summary>
+    /// <summary>How soon a lane that is full is looked at again: most empty faster than the table is polled. While nothing can be claimed
+    /// the pause doubles, up to that of the poll, or a site that takes a message a minute would have the table asked twenty times a second.</summary>
     private static readonly TimeSpan FullPause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>How long what has no room in memory is left in the table.</summary>
     private static readonly TimeSpan NoRoomPause = TimeSpan.FromSeconds(2);
+
+    private TimeSpan fullPause = FullPause;
 
     /// <summary>What one round over the table came to.</summary>
     private enum Round
@@ -93,7 +96,9 @@ public sealed partial class Dispatcher(
                 lanes.ForgetIdle();
                 if (round != Round.More)
                 {
-                    await Task.Delay(round == Round.Full ? FullPause : options.PollInterval, time, stopping);
+                    var isFull = round == Round.Full;
+                    await Task.Delay(isFull ? fullPause : options.PollInterval, time, stopping);
+                    fullPause = !isFull ? FullPause : fullPause * 2 < options.PollInterval ? fullPause * 2 : options.PollInterval;
                 }
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -136,6 +141,10 @@ public sealed partial class Dispatcher(
         var leased = new LeaseStart(node.Era, now);
         var claimed = await outbox.ClaimDueAsync(wanted, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None);
         hand.Take(claimed);
+        if (claimed.Count > 0)
+        {
+            fullPause = FullPause;
+        }
 
         // 3. Read what they are about, and bring each to its lane.
         var read = await ReadAsync(claimed);

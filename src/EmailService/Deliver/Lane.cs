@@ -231,8 +231,8 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
 
             if (context.HasWaitedTooLong(work))
             {
-                // So has what came with it, in a lane that carries less than it was given.
-                await context.GiveBackAsync([.. TakeWhile(context.HasWaitedTooLong).Prepend(work).Select(w => (w, context.Time.GetUtcNow()))]);
+                // So has what came with it, in a lane that carries less than it was given. It keeps its place in the order.
+                await context.GiveBackAsync([.. TakeWhile(context.HasWaitedTooLong).Prepend(work).Select(w => (w, w.InHand.Leased.At))]);
                 return;
             }
 

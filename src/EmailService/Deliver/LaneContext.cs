@@ -18,7 +18,8 @@ public sealed partial class LaneContext(
     private readonly CancellationTokenSource aborting = new();
     private readonly ConnectionLimit connections = new(options.Connections);
     private readonly ConcurrentDictionary<Task, byte> running = new();
-    private readonly ConcurrentDictionary<LaneConnection, byte> open = new();
+    private readonly ConcurrentDictionary<long, LaneConnection> open = new();
+    private long opened;
     private readonly ConcurrentQueue<Work> returned = new();
     private readonly SmtpClientOptions smtp = new()
     {
@@ -58,8 +59,9 @@ public sealed partial class LaneContext(
     public async Task<LaneConnection> ConnectionAsync(LaneLimits limits, SiteState site)
     {
         var permit = await connections.TakeAsync(site, Stopping);
-        var connection = new LaneConnection(dialer, smtp, limits, permit, time, c => open.TryRemove(c, out _));
-        open[connection] = 0;
+        var number = Interlocked.Increment(ref opened);
+        var connection = new LaneConnection(dialer, smtp, limits, permit, time, _ => open.TryRemove(number, out LaneConnection? _));
+        open[number] = connection;
         return connection;
     }
 
@@ -185,7 +187,7 @@ public sealed partial class LaneContext(
 
             // What is left waits for the reply to its final dot. Nobody will be here to hear it: the outcome is unknown, and is
             // recorded as that, or another process would send the message again as soon as we are gone.
-            foreach (var connection in open.Keys)
+            foreach (var connection in open.Values)
             {
                 connection.Break();
             }

@@ -16,7 +16,4 @@ public enum PlantedBug
 
     /// <summary>A node that comes back from a silence goes on with what it held.</summary>
     RenewAlwaysHolds,
-
-    /// <summary>A claim is given back whoever has it now.</summary>
-    GiveBackIgnoresTheLease,
 }

@@ -29,6 +29,9 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
     /// <summary>How many of a thousand answers get lost after the commit.</summary>
     public int LostAnswers { get; set; }
 
+    /// <summary>How much longer a statement may be on its way, and its answer again.</summary>
+    public TimeSpan SlowBy { get; set; }
+
     public int Count => rows.Count;
 
     public IEnumerable<Row> Rows => rows.Values;
@@ -116,7 +119,7 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
     {
         foreach (var (recipient, dueAt, lane) in unused)
         {
-            if (rows.TryGetValue(recipient.Id, out var row) && row.IsLeased && (row.Attempts == recipient.Attempt || bug == PlantedBug.GiveBackIgnoresTheLease))
+            if (rows.TryGetValue(recipient.Id, out var row) && row.IsLeased && row.Attempts == recipient.Attempt)
             {
                 row.Attempts--;
                 Requeue(row, dueAt, lane);

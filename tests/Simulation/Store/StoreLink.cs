@@ -78,7 +78,7 @@ internal sealed class StoreLink(SimStore store, SimClock world, NodeClock clock,
         var answer = new TaskCompletionSource<T>();
         if (!clock.IsDead)
         {
-            world.After(TimeSpan.FromMilliseconds(0.3 + (random.NextDouble() * 2)), () => Arrive(what, statement, answer));
+            world.After(TimeSpan.FromMilliseconds(0.3 + (random.NextDouble() * 2)) + Slowness(), () => Arrive(what, statement, answer));
         }
 
         return answer.Task;
@@ -100,15 +100,17 @@ internal sealed class StoreLink(SimStore store, SimClock world, NodeClock clock,
             trace.Add("answer lost:", number, what);
             world.After(GivesUpAfter * random.NextDouble(), () => clock.Pass(() => answer.TrySetException(Failure("no answer"))));
         }
-        else if (random.Next(8) == 0)
+        else if (random.Next(8) == 0 || store.SlowBy > TimeSpan.Zero)
         {
-            world.After(TimeSpan.FromMilliseconds(random.NextDouble() * 50), () => clock.Pass(() => answer.TrySetResult(result)));
+            world.After(TimeSpan.FromMilliseconds(random.NextDouble() * 50) + Slowness(), () => clock.Pass(() => answer.TrySetResult(result)));
         }
         else
         {
             clock.Pass(() => answer.TrySetResult(result));
         }
     }
+
+    private TimeSpan Slowness() => store.SlowBy * random.NextDouble() * random.NextDouble();
 
     private static NpgsqlException Failure(string problem) => new($"simulated: {problem}", new IOException());
 }
