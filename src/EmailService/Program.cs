@@ -6,6 +6,7 @@ using EmailService.Platform;
 using EmailService.Record;
 using EmailService.Platform.Jobs;
 using EmailService.Report.Cli;
+using EmailService.Steer;
 
 var (commands, configuration) = HostArguments.Split(args);
 var context = new CommandContext(configuration, ServiceHost.Build);
@@ -20,8 +21,14 @@ var root = new RootCommand("EmailService: takes mail over HTTP, signs it and del
     SendCommand.Create(context),
     DoctorCommand.Create(context),
     ClassifyCommand.Create(context),
+    SuppressionsCommand.Create(context),
     ShapingCommand.Create(context),
 };
+foreach (var command in OverlayCommands.Create(context))
+{
+    root.Subcommands.Add(command);
+}
+
 root.SetAction((_, _) => ServeCommand.RunAsync(context));
 
 // The host handles SIGTERM itself, and has 30 s to finish; the parser must not end the process before that.

@@ -11,6 +11,8 @@ using EmailService.Record;
 using EmailService.Report;
 using EmailService.Route;
 using EmailService.Sign;
+using EmailService.Steer;
+using EmailService.TlsReports;
 
 namespace EmailService;
 
@@ -30,6 +32,7 @@ public static class ServiceHost
         builder.AddRecord();
         builder.AddOutbox();
         builder.AddRoute();
+        builder.AddSteer();
         builder.AddAccounts();
         builder.AddInbox();
         builder.AddReport();
@@ -38,6 +41,7 @@ public static class ServiceHost
         builder.AddDeliver();
         builder.AddAccept();
         builder.AddNotify();
+        builder.AddTlsReports();
 
         configure?.Invoke(builder);
         builder.ThrowIfMisconfigured();
@@ -48,7 +52,9 @@ public static class ServiceHost
         app.MapAccounts();
         app.MapAccept();
         app.MapNotify();
+        app.MapRecord();
         app.MapReport();
+        app.MapSteer();
         app.MapInbox();
         return app;
     }

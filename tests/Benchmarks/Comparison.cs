@@ -131,19 +131,7 @@ internal sealed class Comparison(CompareOptions options, string folder, SmtpSink
     private Meter MeterOf(ServiceRig rig) =>
         new(() => rig.ServiceCpu, () => rig.PostgresCpu, () => Cpu.Own(Environment.ProcessId), () => Cpu.Own(sink.ProcessId));
 
-    private static async Task WaitAsync(Func<Task<bool>> condition, string what)
-    {
-        var started = Stopwatch.GetTimestamp();
-        while (!await condition())
-        {
-            if (Stopwatch.GetElapsedTime(started) > Patience)
-            {
-                throw new TimeoutException($"waited {Patience.TotalMinutes} minutes for {what}");
-            }
-
-            await Task.Delay(50);
-        }
-    }
+    private static Task WaitAsync(Func<Task<bool>> condition, string what) => Wait.UntilAsync(condition, () => what, Patience, TimeSpan.FromMilliseconds(50));
 
     /// <summary>Processor times from here to <see cref="Read"/>.</summary>
     private sealed class Meter(Func<double> front, Func<double> back, Func<double> load, Func<double> sink)

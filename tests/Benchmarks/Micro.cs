@@ -5,6 +5,7 @@ using EmailService.Compose;
 using EmailService.Messages;
 using EmailService.Mime.Dkim;
 using EmailService.Smtp.Client;
+using EmailService.TestKit;
 
 namespace EmailService.Benchmarks;
 
@@ -33,7 +34,7 @@ internal static class Micro
             Content = request.Content,
             Personalization = request.Messages[0].Personalization,
         };
-        var composed = MessageComposer.Compose(message);
+        var composed = MessageComposer.Compose(message).Octets;
         using var key = DkimKey.Generate(DkimAlgorithm.RsaSha256);
         var signer = new DkimSigner(Workload.SenderDomain, "es1", key);
         var hash = new byte[32];
@@ -93,22 +94,14 @@ internal static class Micro
 
     private static async Task<SmtpClientSession> ConnectAsync(int port)
     {
-        for (var tries = 0; ; tries++)
+        SmtpConnectResult? connected = null;
+        await Wait.UntilAsync(async () =>
         {
-            var connected = await SmtpClientSession.ConnectAsync(
+            connected = await SmtpClientSession.ConnectAsync(
                 new IPEndPoint(IPAddress.Loopback, port), "sink", SmtpTlsMode.None, new SmtpClientOptions { HelloName = "mail." + Workload.SenderDomain },
                 TimeProvider.System, CancellationToken.None);
-            if (connected.Session is { } session)
-            {
-                return session;
-            }
-
-            if (tries == 100)
-            {
-                throw new InvalidOperationException($"no session with smtp-sink: {connected.Failure}");
-            }
-
-            await Task.Delay(50);
-        }
+            return connected.IsConnected;
+        }, () => $"a session with smtp-sink; the last try: {connected?.Failure}");
+        return connected!.Session!;
     }
 }

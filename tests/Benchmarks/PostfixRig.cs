@@ -176,23 +176,19 @@ internal sealed class PostfixRig : IDisposable
     {
         foreach (var port in ports)
         {
-            for (var tries = 0; ; tries++)
+            await Wait.UntilAsync(async () =>
             {
                 try
                 {
                     using var client = new TcpClient();
                     await client.ConnectAsync("127.0.0.1", port);
-                    break;
-                }
-                catch (SocketException) when (tries < 600)
-                {
-                    await Task.Delay(50);
+                    return true;
                 }
                 catch (SocketException)
                 {
-                    throw new InvalidOperationException($"Postfix or OpenDKIM does not listen on {port}; the log ends with:\n{rig.LogTail()}");
+                    return false;
                 }
-            }
+            }, () => $"Postfix or OpenDKIM listens on {port}; the log ends with:\n{rig.LogTail()}");
         }
     }
 }

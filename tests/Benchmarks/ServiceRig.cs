@@ -100,30 +100,24 @@ internal sealed class ServiceRig : IDisposable
 
     private async Task WaitUntilReadyAsync(string log)
     {
-        for (var tries = 0; tries < 1200; tries++)
+        await Wait.UntilAsync(async () =>
         {
             if (!process.IsRunning)
             {
-                break;
+                throw new InvalidOperationException("the service ended; it said:\n" + await File.ReadAllTextAsync(log));
             }
 
             try
             {
                 using var answer = await http.GetAsync("/health/ready");
-                if (answer.IsSuccessStatusCode)
-                {
-                    return;
-                }
+                return answer.IsSuccessStatusCode;
             }
             catch (HttpRequestException)
             {
                 // Not there yet.
+                return false;
             }
-
-            await Task.Delay(100);
-        }
-
-        throw new InvalidOperationException("the service did not start; it said:\n" + await File.ReadAllTextAsync(log));
+        }, () => "the service is ready; it said:\n" + File.ReadAllText(log), TimeSpan.FromMinutes(2));
     }
 
     private async Task AddDomainAsync(LoopbackDns dns)

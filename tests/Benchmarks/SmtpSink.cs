@@ -1,7 +1,7 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using EmailService.TestKit;
 
 namespace EmailService.Benchmarks;
 
@@ -65,19 +65,8 @@ internal sealed class SmtpSink : IDisposable
         }
     }
 
-    public async Task WaitForAsync(long count, TimeSpan atMost)
-    {
-        var started = Stopwatch.GetTimestamp();
-        while (Messages < count)
-        {
-            if (Stopwatch.GetElapsedTime(started) > atMost)
-            {
-                throw new TimeoutException($"smtp-sink has {Messages} of {count} messages after {atMost}");
-            }
-
-            await Task.Delay(5);
-        }
-    }
+    public Task WaitForAsync(long count, TimeSpan atMost) => Wait.UntilAsync(
+        () => Task.FromResult(Messages >= count), () => $"{count} messages at smtp-sink; it has {Messages}", atMost, TimeSpan.FromMilliseconds(5));
 
     public void Dispose() => process.Dispose();
 }

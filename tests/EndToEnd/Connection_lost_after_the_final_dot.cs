@@ -1,6 +1,7 @@
 using EmailService.Messages;
 using EmailService.ServiceKit;
 using EmailService.Smtp;
+using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
 
@@ -68,7 +69,7 @@ public sealed class Connection_lost_after_the_final_dot
         await first.WaitForMessagesAsync(1);
 
         // Nothing but the final reply is awaited now; the timer may be set a moment after the content has arrived.
-        await TestService.WaitUntilAsync(
+        await Wait.UntilAsync(
             async () =>
             {
                 service.Time!.Advance(TimeSpan.FromMinutes(5));

@@ -1,4 +1,5 @@
 using EmailService.ServiceKit;
+using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
 
@@ -55,6 +56,6 @@ public sealed class Connections_are_kept
         await using var mx = service.AddMx("shop.test");
         await service.WaitForEventAsync(await service.AcceptAsync("anna@shop.test"), "delivered");
 
-        await TestService.WaitUntilAsync(() => mx.Commands.Contains("QUIT"), "QUIT is said");
+        await Wait.UntilAsync(() => mx.Commands.Contains("QUIT"), "QUIT is said");
     }
 }

@@ -1,6 +1,7 @@
 using EmailService.Deliver;
 using EmailService.ServiceKit;
 using EmailService.Smtp;
+using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
 
@@ -15,14 +16,17 @@ public sealed class Connections_run_out
         await using var two = service.AddMx("two.test");
         one.HoldFinalReplies();
         var first = await service.AcceptAsync("a@one.test");
-        await TestService.WaitUntilAsync(() => one.Commands.Count > 0, "the only connection is taken");
+        await Wait.UntilAsync(() => one.Commands.Count > 0, "the only connection is taken");
         var second = await service.AcceptAsync("b@two.test");
-        await TestService.WaitUntilAsync(() => service.Get<LaneDirectory>().All().Any(l => l.Key.Contains("two", StringComparison.Ordinal) && l.Workers == 1), "the other lane waits");
+        await Wait.UntilAsync(() => service.Get<LaneDirectory>().All().Any(l => l.Key.Contains("two", StringComparison.Ordinal) && l.Workers == 1), "the other lane waits");
+        Assert.Equal((1, 0), (one.ConnectionCount, two.ConnectionCount));
 
         one.ReleaseFinalReplies();
 
-        await service.WaitForEventAsync(first, "delivered");
-        await service.WaitForEventAsync(second, "delivered");
+        // Long before the first connection is idle for too long, so it was given away.
+        Assert.Equal("delivered", (await service.WaitForEventAsync(first, "delivered"))[^1]);
+        Assert.Equal("delivered", (await service.WaitForEventAsync(second, "delivered"))[^1]);
+        Assert.Equal((1, 1), (one.ConnectionCount, two.ConnectionCount));
     }
 
     [Fact]
@@ -38,7 +42,7 @@ public sealed class Connections_run_out
             await service.AcceptAsync($"b@silent{i}.test");
         }
 
-        await TestService.WaitUntilAsync(() => silent.Sum(mx => mx.ConnectionCount) == 6, "the silent hosts hold what new sites may");
+        await Wait.UntilAsync(() => silent.Sum(mx => mx.ConnectionCount) == 6, "the silent hosts hold what new sites may");
 
         var second = await service.AcceptAsync("c@living.test");
 

@@ -38,4 +38,22 @@ public sealed class First_host_closes(Scenario scenario) : IClassFixture<Scenari
 
         Assert.Equal((name, "421 4.3.2 Closing"), (step.Stage, step.Reply));
     }
+
+    [Theory]
+    [InlineData(SmtpStage.MailFrom)]
+    [InlineData(SmtpStage.RcptTo)]
+    public async Task A_421_in_the_middle_of_a_pipelined_group_answers_all_of_it(SmtpStage stage)
+    {
+        await using var hosts = scenario.AddDomain();
+        hosts.First.Capabilities.Remove("CHUNKING");
+        hosts.First.Reply(stage, "421 4.3.2 Closing");
+
+        var step = await scenario.SecondHostTakesOverAsync(hosts);
+
+        // MAIL, RCPT and DATA went out together, before the 421 came.
+        var transcript = step.Transcript!;
+        Assert.InRange(transcript.IndexOf("DATA", StringComparison.Ordinal), 0, transcript.IndexOf("421 4.3.2", StringComparison.Ordinal));
+        Assert.Empty(hosts.First.Messages);
+        Assert.Equal(1, hosts.First.ConnectionCount);
+    }
 }

@@ -1,5 +1,6 @@
 using EmailService.ServiceKit;
 using EmailService.Smtp;
+using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
 
@@ -76,7 +77,7 @@ public sealed class Host_says_not_now(Scenario scenario) : IClassFixture<Scenari
         var attempt = 1;
         for (; ; attempt++)
         {
-            await TestService.WaitUntilAsync(
+            await Wait.UntilAsync(
                 async () =>
                 {
                     await service.WakePollAsync();

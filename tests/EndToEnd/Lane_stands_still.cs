@@ -1,6 +1,7 @@
 using EmailService.Deliver;
 using EmailService.ServiceKit;
 using EmailService.Smtp;
+using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
 
@@ -17,7 +18,7 @@ public sealed class Lane_stands_still
         var stuck = await service.AcceptAsync(string.Join(',', Enumerable.Range(0, 10).Select(i => $"a{i}@dead.test")));
         await service.WaitForEventAsync(stuck, "deferred", 3);
         var lane = service.Get<LaneDirectory>().All().Single(l => l.Key.Contains("dead", StringComparison.Ordinal));
-        await TestService.WaitUntilAsync(() => lane.RestsUntil is not null && lane.Waiting == 0, "the lane rests");
+        await Wait.UntilAsync(() => lane.RestsUntil is not null && lane.Waiting == 0, "the lane rests");
 
         // Those that were not tried go back without an attempt or an event.
         await service.DueAtAsync(stuck);
@@ -41,7 +42,7 @@ public sealed class Lane_stands_still
         await using var mx = service.AddMx("shop.test");
         await service.WaitForEventAsync(await service.AcceptAsync("first@shop.test"), "delivered");
         var lane = service.Get<LaneDirectory>().All().Single();
-        await TestService.WaitUntilAsync(() => lane is { Waiting: 0, Workers: 1 }, "one worker idles");
+        await Wait.UntilAsync(() => lane is { Waiting: 0, Workers: 1 }, "one worker idles");
 
         // All five are handed to a lane with one idle worker.
         mx.Hang(SmtpStage.MailFrom, times: 1);

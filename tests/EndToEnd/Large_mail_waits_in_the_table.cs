@@ -26,7 +26,7 @@ public sealed class Large_mail_waits_in_the_table
         await WaitUntilLeasedAsync(service, mx, count => count is 1 or 2);
 
         mx.ReleaseFinalReplies();
-        await TestService.WaitUntilAsync(async () => await service.ScalarAsync<long>("SELECT count(*) FROM settled WHERE state = 'delivered'") == Messages, "all are delivered");
+        await Wait.UntilAsync(async () => await service.ScalarAsync<long>("SELECT count(*) FROM settled WHERE state = 'delivered'") == Messages, "all are delivered");
         Assert.Equal(Messages, mx.Messages.Count);
         Assert.Equal(100_000, service.Get<Hand>().RoomForOctets);
     }
@@ -42,7 +42,7 @@ public sealed class Large_mail_waits_in_the_table
         await WaitUntilLeasedAsync(service, mx, count => count == Messages);
 
         mx.ReleaseFinalReplies();
-        await TestService.WaitUntilAsync(async () => await service.ScalarAsync<long>("SELECT count(*) FROM settled WHERE state = 'delivered'") == Messages, "all are delivered");
+        await Wait.UntilAsync(async () => await service.ScalarAsync<long>("SELECT count(*) FROM settled WHERE state = 'delivered'") == Messages, "all are delivered");
     }
 
     // Nothing is handed over: a minute ahead is not due now, and then it is claimed.
@@ -67,10 +67,10 @@ public sealed class Large_mail_waits_in_the_table
 
     private static async Task WaitUntilLeasedAsync(TestService service, ScriptedMx mx, Func<long, bool> isRight)
     {
-        await TestService.WaitUntilAsync(() => mx.Commands.Count > 0, "one is under way");
-        await TestService.WaitUntilAsync(
+        await Wait.UntilAsync(() => mx.Commands.Count > 0, "one is under way");
+        await Wait.UntilAsync(
             async () => await service.ScalarAsync<bool>("SELECT bool_and(send_at <= now()) FROM messages"), "the time of all has come");
-        await TestService.WaitUntilAsync(
+        await Wait.UntilAsync(
             async () => isRight(await service.ScalarAsync<long>("SELECT count(*) FROM outbox WHERE state = 'leased'")), "as many as have room are leased");
     }
 }

@@ -1,6 +1,7 @@
 using EmailService.Outbox;
 using EmailService.Platform;
 using EmailService.ServiceKit;
+using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
 
@@ -16,7 +17,7 @@ public sealed class Node_was_silent
         await using var mx = service.AddMx("shop.test");
         mx.HoldFinalReplies();
         var first = await service.AcceptAsync("a@shop.test");
-        await TestService.WaitUntilAsync(() => mx.Commands.Any(c => c.Contains("a@shop.test", StringComparison.Ordinal)), "the first is under way");
+        await Wait.UntilAsync(() => mx.Commands.Any(c => c.Contains("a@shop.test", StringComparison.Ordinal)), "the first is under way");
         var taken = await service.AcceptAsync("b@shop.test");
         var kept = await service.AcceptAsync("c@shop.test");
 
@@ -28,18 +29,18 @@ public sealed class Node_was_silent
             await using var hold = connection.CreateCommand();
             hold.CommandText = $"SELECT id FROM nodes WHERE id = {node.NodeId} FOR UPDATE";
             await hold.ExecuteScalarAsync();
-            await TestService.WaitUntilAsync(() => !node.IsAlive, "the node gives up");
+            await Wait.UntilAsync(() => !node.IsAlive, "the node gives up");
             var other = await service.ScalarAsync<long>(
                 "INSERT INTO nodes (host, process_id, roles, heartbeat_at) VALUES ('other', 1, '{deliver}', now() + interval '1 hour') RETURNING id");
             await service.ScalarAsync<int>(
                 $"UPDATE outbox SET attempts = 2, node_id = {other} WHERE message_id = '{taken.Value}' RETURNING attempts");
         }
 
-        await TestService.WaitUntilAsync(() => node.IsAlive, "the node is back");
+        await Wait.UntilAsync(() => node.IsAlive, "the node is back");
         mx.ReleaseFinalReplies();
         await service.WaitForEventAsync(first, "delivered");
         await service.WaitForEventAsync(kept, "delivered");
-        await TestService.WaitUntilAsync(() => service.Get<Hand>().Count == 0, "nothing is in hand");
+        await Wait.UntilAsync(() => service.Get<Hand>().Count == 0, "nothing is in hand");
 
         Assert.Equal(["a@shop.test", "c@shop.test"], mx.Messages.SelectMany(m => m.ForwardPaths).Order());
         Assert.Equal(["accepted"], await service.EventsAsync(taken));

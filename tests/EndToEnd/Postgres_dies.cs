@@ -27,9 +27,9 @@ public sealed class Postgres_dies
         // 2. The host takes them while no outcome can be stored.
         await postgres.KillAsync();
         mx.ReleaseFinalReplies();
-        await TestService.WaitUntilAsync(() => !service.Get<StoreHealth>().IsHealthy, "the store is known to fail");
+        await Wait.UntilAsync(() => !service.Get<StoreHealth>().IsHealthy, "the store is known to fail");
         service.Dns.Release("other.test");
-        await TestService.WaitUntilAsync(
+        await Wait.UntilAsync(
             () => service.Get<LaneDirectory>().All().Any(l => l.Key.Contains("other", StringComparison.Ordinal) && l is { Workers: 1, Waiting: 0 }),
             "a worker has the other message in its hands");
         var result = await service.Get<AcceptWorker>().AcceptAsync(1, TestService.Request("h@shop.test"), null, CancellationToken.None);

@@ -36,7 +36,7 @@ public sealed class Provider_allows_few_connections(ITestOutputHelper output) : 
         await using var two = await NodeAsync(database, dns, one.MxPort);
         await using var three = await NodeAsync(database, dns, one.MxPort);
         TestService[] nodes = [one, two, three];
-        await TestService.WaitUntilAsync(() => nodes.All(n => n.Get<NodeRegistry>().Share.Nodes == 3), "all know of each other");
+        await Wait.UntilAsync(() => nodes.All(n => n.Get<NodeRegistry>().Share.Nodes == 3), "all know of each other");
         Assert.Equal([2, 2, 1], nodes.Select(n => n.Get<NodeRegistry>().Share.Of(5)));
         await using var mx = Busy(one.AddMx("busy.test"));
 
@@ -77,7 +77,7 @@ public sealed class Provider_allows_few_connections(ITestOutputHelper output) : 
         await using var two = count > 1 ? await NodeAsync(database, dns, one.MxPort) : null;
         await using var three = count > 2 ? await NodeAsync(database, dns, one.MxPort) : null;
         TestService[] nodes = [.. new[] { one, two, three }.OfType<TestService>()];
-        await TestService.WaitUntilAsync(() => nodes.All(n => n.Get<NodeRegistry>().Share.Nodes == count), "all know of each other");
+        await Wait.UntilAsync(() => nodes.All(n => n.Get<NodeRegistry>().Share.Nodes == count), "all know of each other");
         await using var mx = Busy(one.AddMx("busy.test"));
 
         await DeliverAsync(nodes);
@@ -111,7 +111,7 @@ public sealed class Provider_allows_few_connections(ITestOutputHelper output) : 
         // Messages of ten recipients each.
         await Task.WhenAll(Enumerable.Range(0, Messages / 10).Select(i =>
             nodes[i % nodes.Length].AcceptAsync(string.Join(',', Enumerable.Range(0, 10).Select(n => $"a{i}-{n}@busy.test")))));
-        await TestService.WaitUntilAsync(
+        await Wait.UntilAsync(
             async () => await nodes[0].ScalarAsync<long>("""
                 SELECT (SELECT count(*) FROM settled WHERE state = 'delivered')
                      + (SELECT count(*) FROM outbox WHERE state = 'queued' AND attempts > 0)

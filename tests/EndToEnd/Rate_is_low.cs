@@ -1,5 +1,6 @@
 using EmailService.Deliver;
 using EmailService.ServiceKit;
+using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
 
@@ -21,7 +22,7 @@ public sealed class Rate_is_low : IDisposable
         var id = await service.AcceptAsync(string.Join(',', Enumerable.Range(0, 100).Select(i => $"a{i}@slow.test")));
         await mx.WaitForMessagesAsync(1);
         var lane = Assert.Single(service.Get<LaneDirectory>().All());
-        await TestService.WaitUntilAsync(
+        await Wait.UntilAsync(
             async () => await service.ScalarAsync<long>("SELECT count(*) FROM outbox WHERE state = 'queued' AND attempts = 0") >= 60, "the rest waits in the table");
 
         Assert.Equal("domain:slow.test", lane.Key);
@@ -31,7 +32,7 @@ public sealed class Rate_is_low : IDisposable
         // A turn comes, and the connection was not kept open for it.
         time.Advance(TimeSpan.FromSeconds(20));
         await mx.WaitForMessagesAsync(2);
-        await TestService.WaitUntilAsync(() => mx.Commands.Contains("QUIT"), "the first connection was ended");
+        await Wait.UntilAsync(() => mx.Commands.Contains("QUIT"), "the first connection was ended");
         Assert.DoesNotContain("deferred", await service.EventsAsync(id));
     }
 }

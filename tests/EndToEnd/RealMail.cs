@@ -9,6 +9,7 @@ using EmailService.Accounts;
 using EmailService.Messages;
 using EmailService.ServiceKit;
 using EmailService.TestKit;
+using Microsoft.AspNetCore.Builder;
 
 namespace EmailService.EndToEnd;
 
@@ -37,19 +38,19 @@ public sealed class RealMail : IAsyncDisposable
     public HttpClient Api { get; }
 
     /// <summary>Everything but mail hosts, with a sender domain whose records are published and verified.</summary>
-    public static async Task<RealMail> StartAsync()
+    public static async Task<RealMail> StartAsync(Action<WebApplicationBuilder>? configure = null, params string[] settings)
     {
-        var world = await StartWithoutDomainAsync();
+        var world = await StartWithoutDomainAsync(configure, settings);
         await world.PublishAsync(await world.AddDomainAsync());
         var verified = await world.VerifyAsync();
         Assert.Equal("verified", verified.State);
         return world;
     }
 
-    public static async Task<RealMail> StartWithoutDomainAsync()
+    public static async Task<RealMail> StartWithoutDomainAsync(Action<WebApplicationBuilder>? configure = null, params string[] settings)
     {
         var dns = await BindServer.StartAsync(b => b.AddZone(SenderDomain));
-        var service = await TestService.StartAsync(settings: [$"Route:DnsServers:0={dns.EndPoint}"]);
+        var service = await TestService.StartAsync(configure: configure, settings: [$"Route:DnsServers:0={dns.EndPoint}", .. settings]);
         var account = await service.Get<AccountStore>().GetOrAddAsync(AccountStore.DefaultName, CancellationToken.None);
         var key = await service.Get<ApiKeys>().CreateAsync(account, "test", CancellationToken.None);
         var api = new HttpClient { BaseAddress = new Uri(service.App.Urls.First()) };

@@ -15,7 +15,7 @@ public sealed class Service_stops
         await mx.WaitForMessagesAsync(1);
 
         var stopping = service.StopAsync();
-        await TestService.WaitUntilAsync(() => service.Get<Deliver.LaneContext>().Stopping.IsCancellationRequested, "delivery is told to stop");
+        await Wait.UntilAsync(() => service.Get<Deliver.LaneContext>().Stopping.IsCancellationRequested, "delivery is told to stop");
         mx.ReleaseFinalReplies();
         await stopping;
 

@@ -1,5 +1,6 @@
 using EmailService.Platform;
 using EmailService.ServiceKit;
+using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
 
@@ -26,7 +27,7 @@ public sealed class Store_refuses_to_write
             """);
 
         var id = await service.AcceptAsync("anna@shop.test");
-        await TestService.WaitUntilAsync(() => !service.Get<StoreHealth>().IsHealthy, "delivering stops");
+        await Wait.UntilAsync(() => !service.Get<StoreHealth>().IsHealthy, "delivering stops");
         await service.ScalarAsync<int>("DELETE FROM broken; SELECT 1");
 
         await service.WaitForEventAsync(id, "delivered");

@@ -1,6 +1,9 @@
+using EmailService.Route;
 using EmailService.ServiceKit;
 using EmailService.Smtp;
 using EmailService.TestKit;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EmailService.EndToEnd;
 
@@ -21,6 +24,21 @@ public sealed class Tls_is_broken(Scenario scenario) : IClassFixture<Scenario>
         Assert.True(Assert.Single(mx.Messages).IsEncrypted);
         Assert.StartsWith("TLSv1", Assert.Single(await Service.StepsAsync(id)).Tls, StringComparison.Ordinal);
         Assert.Equal("true", await Service.DetailAsync(id, "delivered", "tls"));
+    }
+
+    [Fact]
+    public async Task A_certificate_for_another_name_is_no_obstacle_without_a_policy()
+    {
+        using var root = TestAuthority.CreateRoot();
+        await using var service = await TestService.StartAsync(
+            configure: b => b.Services.Replace(ServiceDescriptor.Singleton(new TlsTrust([root.Certificate]))));
+        await using var mx = service.AddMx("shop.test");
+        mx.Certificate = root.Issue(["other.test"]);
+
+        await service.WaitForEventAsync(await service.AcceptAsync("anna@shop.test"), "delivered");
+
+        Assert.True(Assert.Single(mx.Messages).IsEncrypted);
+        Assert.Equal("certificate-host-mismatch", await service.ScalarAsync<string>("SELECT tls_verdict->>'fault' FROM attempts"));
     }
 
     [Fact]

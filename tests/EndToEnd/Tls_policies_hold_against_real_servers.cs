@@ -1,121 +1,101 @@
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
-using EmailService.Route;
-using EmailService.ServiceKit;
 using EmailService.TestKit;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EmailService.EndToEnd;
 
-/// <summary>Postfix with a certificate of its own making, a zone that BIND signs, another BIND that validates it, and policies over HTTPS.</summary>
-public sealed class Tls_policies_hold_against_real_servers
+/// <summary>What each policy makes of each certificate on the whole way: one row, one domain of <see cref="TlsWorld"/>, one case.</summary>
+public sealed class Tls_policies_hold_against_real_servers(TlsWorld world) : IClassFixture<TlsWorld>
 {
-    private const string Zone = "secure.test";
+    [Theory]
 
-    [Fact]
-    public async Task Self_signed_passes_without_policy_fails_under_mta_sts_and_passes_only_under_the_right_TLSA()
+    // Without a policy: encrypted where that is offered, whoever it is. RFC 7435
+    [InlineData("plain-self-signed", "delivered", "opportunistic", "certificate-not-trusted")]
+    [InlineData("plain-good", "delivered", "opportunistic", null)]
+    [InlineData("plain-other-name", "delivered", "opportunistic", "certificate-host-mismatch")]
+    [InlineData("plain-expired", "delivered", "opportunistic", "certificate-expired")]
+    [InlineData("plain-clear", "delivered", "opportunistic", null)]
+
+    // MTA-STS. RFC 8461 §4 and §5
+    [InlineData("sts-self-signed", "deferred", "mta-sts", "certificate-not-trusted")]
+    [InlineData("sts-good", "delivered", "mta-sts", null)]
+    [InlineData("sts-other-name", "deferred", "mta-sts", "certificate-host-mismatch")]
+    [InlineData("sts-expired", "deferred", "mta-sts", "certificate-expired")]
+    [InlineData("sts-clear", "deferred", "mta-sts", "starttls-not-supported")]
+    [InlineData("sts-not-listed", "deferred", "mta-sts", null)]
+    [InlineData("sts-testing-self-signed", "delivered", "mta-sts-testing", "certificate-not-trusted")]
+    [InlineData("sts-testing-clear", "delivered", "mta-sts-testing", null)]
+    [InlineData("sts-none-self-signed", "delivered", "opportunistic", "certificate-not-trusted")]
+
+    // DANE-EE: the key alone, whatever the name and the dates. RFC 7672 §3.1.1
+    [InlineData("ee-right", "delivered", "dane", null)]
+    [InlineData("ee-whole-certificate", "delivered", "dane", null)]
+    [InlineData("ee-sha512", "delivered", "dane", null)]
+    [InlineData("ee-expired", "delivered", "dane", null)]
+    [InlineData("ee-other-name", "delivered", "dane", null)]
+    [InlineData("ee-roll-over", "delivered", "dane", null)]
+    [InlineData("ee-wrong", "deferred", "dane", "validation-failure")]
+    [InlineData("ee-clear", "deferred", "dane", "starttls-not-supported")]
+
+    // DANE-TA: a chain to the anchor, and a name. RFC 7672 §3.1.2
+    [InlineData("ta-certificate", "delivered", "dane", null)]
+    [InlineData("ta-key", "delivered", "dane", null)]
+    [InlineData("ta-other-name", "deferred", "dane", "certificate-host-mismatch")]
+    [InlineData("ta-expired", "deferred", "dane", "certificate-expired")]
+    [InlineData("ta-wrong", "deferred", "dane", "validation-failure")]
+
+    // Records that SMTP can't use, DANE before MTA-STS, and what a zone that nobody signed is worth. RFC 7672 §2.2 and §3.1.3, RFC 8461 §2
+    [InlineData("pkix-tlsa", "delivered", "dane", "tlsa-invalid")]
+    [InlineData("ee-right-before-sts", "delivered", "dane", null)]
+    [InlineData("ee-wrong-before-sts", "deferred", "dane", "validation-failure")]
+    [InlineData("unsigned-ee-wrong", "delivered", "opportunistic", "certificate-not-trusted")]
+    [InlineData("unsigned-sts", "deferred", "mta-sts", "certificate-not-trusted")]
+    public async Task A_mail_is_delivered_or_waits(string label, string outcome, string policy, string? fault)
     {
-        using var root = TestAuthority.CreateRoot();
-        using var certificate = ScriptedMx.CreateCertificate("mx.secure.test");
-        using var trusted = root.Issue(["mx-trusted.secure.test"]);
-        await using var policies = await PolicyHost.StartAsync(root.Issue(["mta-sts.sts.secure.test", "mta-sts.trusted.secure.test"]));
-        policies.Body = "version: STSv1\r\nmode: enforce\r\nmx: *.secure.test\r\nmax_age: 86400\r\n";
-        using var folder = new TemporaryFolder();
-        var port = FreePort();
-        var right = Convert.ToHexString(TestAuthority.Association(certificate, 1, 1));
-        var wrong = Convert.ToHexString(TestAuthority.Association(root.Certificate, 1, 1));
+        var domain = TlsWorld.Domains.Single(d => d.Label == label);
+        var address = $"anna@{domain.Name}";
+        var id = await world.Service.AcceptAsync(address);
+        await Wait.UntilAsync(async () => (await world.Service.EventsAsync(id))[^1] is "delivered" or "deferred" or "bounced", $"the first attempt for {address} is over");
+        var kind = (await world.Service.EventsAsync(id))[^1];
+        Assert.True(kind == outcome, $"{kind}: {await world.Service.DetailAsync(id, kind, "reply")}");
 
-        await using var authority = await BindServer.StartAsync(dns =>
+        using var verdict = JsonDocument.Parse(
+            await world.Service.ScalarAsync<string>($"SELECT tls_verdict::text FROM attempts WHERE message_id = '{id.Value}' ORDER BY attempt, step LIMIT 1"));
+        var says = verdict.RootElement;
+        Assert.Equal((policy, outcome == "delivered"), (says.GetProperty("policy").GetString(), says.GetProperty("passed").GetBoolean()));
+        Assert.Equal(fault, says.TryGetProperty("fault", out var found) ? found.GetString() : null);
+
+        if (outcome == "delivered")
         {
-            dns.AddZone(Zone, signed: true);
-            foreach (var domain in new[] { "plain", "sts", "right", "wrong", "unusable" })
-            {
-                dns.Mx($"{domain}.{Zone}", 10, $"mx-{domain}.{Zone}").A($"mx-{domain}.{Zone}", "127.90.0.1");
-            }
-
-            dns.Mx($"trusted.{Zone}", 10, $"mx-trusted.{Zone}").A($"mx-trusted.{Zone}", "127.90.0.2");
-            foreach (var domain in new[] { "sts", "trusted" })
-            {
-                dns.Txt($"_mta-sts.{domain}.{Zone}", "v=STSv1; id=1;").A($"mta-sts.{domain}.{Zone}", "127.0.0.1");
-            }
-
-            dns.Add($"_{port}._tcp.mx-right.{Zone}", "TLSA", $"3 1 1 {right}")
-                .Add($"_{port}._tcp.mx-wrong.{Zone}", "TLSA", $"3 1 1 {wrong}")
-                .Add($"_{port}._tcp.mx-unusable.{Zone}", "TLSA", $"1 1 1 {wrong}");
-        });
-        await using var resolver = await BindServer.StartValidatingAsync(authority, Zone);
-        await using var postfix = await StartPostfixAsync(folder.Path, "127.90.0.1", port, certificate, ["plain", "sts", "right", "wrong", "unusable"]);
-        await using var other = await StartPostfixAsync(folder.Path, "127.90.0.2", port, trusted, ["trusted"]);
-        await using var service = await TestService.StartAsync(
-            mxPort: port,
-            configure: b =>
-            {
-                b.Services.Replace(ServiceDescriptor.Singleton(new TlsTrust([root.Certificate])));
-                b.Services.Replace(ServiceDescriptor.Singleton(new MtaStsFetchSettings { Port = policies.Port }));
-            },
-            settings: [$"Route:DnsServers:0={resolver.EndPoint}", "Route:TrustedResolver=true"]);
-
-        await ExpectAsync("plain", "delivered", "opportunistic", verified: false);
-        await ExpectAsync("right", "delivered", "dane", verified: true);
-        await ExpectAsync("unusable", "delivered", "dane", verified: false);
-        await ExpectAsync("wrong", "deferred", "dane", verified: false);
-        await ExpectAsync("sts", "deferred", "mta-sts", verified: false);
-        await ExpectAsync("trusted", "delivered", "mta-sts", verified: true);
-
-        var stored = await postfix.WaitForMailsAsync(3);
-        Assert.Equal(["anna@plain.secure.test", "anna@right.secure.test", "anna@unusable.secure.test"], stored.Select(m => m.Recipient).Order(StringComparer.Ordinal));
-        Assert.All(stored, mail => Assert.Matches("using TLSv1\\.[23] with cipher", mail.Received));
-        Assert.Single(await other.WaitForMailsAsync(1));
-
-        async Task ExpectAsync(string domain, string outcome, string policy, bool verified)
+            await Wait.UntilAsync(() => Stored(domain, address).Count == 1, $"Postfix has stored the mail to {address}");
+            Assert.Equal(domain.Host != "clear", Stored(domain, address)[0].Received.Contains("using TLSv1.", StringComparison.Ordinal));
+        }
+        else
         {
-            var id = await service.AcceptAsync($"anna@{domain}.{Zone}");
-            await service.WaitForEventAsync(id, outcome);
-            var text = await service.ScalarAsync<string>($"SELECT tls_verdict::text FROM attempts WHERE message_id = '{id.Value}' ORDER BY attempt, step LIMIT 1");
-            var verdict = JsonDocument.Parse(text).RootElement;
-            Assert.True(
-                (policy, verified, outcome == "delivered") ==
-                (verdict.GetProperty("policy").GetString(), verdict.GetProperty("verified").GetBoolean(), verdict.GetProperty("passed").GetBoolean()),
-                $"{domain}: {text}");
+            Assert.Empty(Stored(domain, address));
         }
     }
 
-    private static async Task<PostfixServer> StartPostfixAsync(string folder, string address, int port, X509Certificate2 certificate, string[] domains)
+    [Theory]
+    [InlineData("plain-self-signed", "opportunistic", false)]
+    [InlineData("sts-good", "mta-sts", true)]
+    [InlineData("ee-right", "dane", true)]
+    [InlineData("ta-certificate", "dane", true)]
+    public async Task A_second_connection_resumes_the_session_of_the_first_and_is_checked_all_the_same(string label, string policy, bool verified)
     {
-        var file = Path.Combine(folder, address + ".pem");
-        using var key = certificate.GetECDsaPrivateKey()!;
-        await File.WriteAllTextAsync(file, $"{PemEncoding.WriteString("PRIVATE KEY", ExportOf(key))}\n{certificate.ExportCertificatePem()}\n");
-        return await PostfixServer.StartAsync(address, port, domains.Select(d => $"{d}.{Zone}"), $"smtpd_tls_chain_files = {file}");
-    }
-
-    // A key out of a PKCS #12 file may only leave encrypted; so it goes through that.
-    private static byte[] ExportOf(ECDsa key)
-    {
-        try
+        var domain = TlsWorld.Domains.Single(d => d.Label == label);
+        var before = Resumed(domain);
+        for (var i = 0; i < 3; i++)
         {
-            return key.ExportPkcs8PrivateKey();
+            var id = await world.Service.AcceptAsync($"again{i}@{domain.Name}");
+            await world.Service.WaitForEventAsync(id, "delivered");
+            using var verdict = JsonDocument.Parse(await world.Service.ScalarAsync<string>($"SELECT tls_verdict::text FROM attempts WHERE message_id = '{id.Value}'"));
+            Assert.Equal((policy, verified), (verdict.RootElement.GetProperty("policy").GetString(), verdict.RootElement.GetProperty("verified").GetBoolean()));
         }
-        catch (CryptographicException)
-        {
-            using var copy = ECDsa.Create();
-            copy.ImportEncryptedPkcs8PrivateKey("x", key.ExportEncryptedPkcs8PrivateKey("x", new PbeParameters(PbeEncryptionAlgorithm.Aes128Cbc, HashAlgorithmName.SHA256, 1)), out _);
-            return copy.ExportPkcs8PrivateKey();
-        }
+
+        await Wait.UntilAsync(() => Resumed(domain) > before, "Postfix has seen a session again");
     }
 
-    private static int FreePort()
-    {
-        using var socket = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
-        socket.Start();
-        return ((System.Net.IPEndPoint)socket.LocalEndpoint).Port;
-    }
+    private List<PostfixMail> Stored(TlsDomain domain, string address) => [.. world.HostOf(domain).Mails().Where(m => m.Recipient == address)];
 
-    private sealed class TemporaryFolder : IDisposable
-    {
-        public string Path { get; } = Directory.CreateTempSubdirectory("es-tls-").FullName;
-
-        public void Dispose() => Directory.Delete(Path, recursive: true);
-    }
+    private int Resumed(TlsDomain domain) => world.HostOf(domain).Log.Split("Reusing old session").Length - 1;
 }

@@ -19,7 +19,7 @@ public sealed class Two_nodes_share_the_work
 
         // All at the first node, which has room for few and leaves the others in the table.
         await Task.WhenAll(Enumerable.Range(0, messages).Select(i => one.AcceptAsync($"a{i}@shop.test")));
-        await TestService.WaitUntilAsync(
+        await Wait.UntilAsync(
             async () => await one.ScalarAsync<long>("SELECT count(*) FROM settled WHERE state = 'delivered'") == messages, "all are delivered");
 
         Assert.Equal(messages, mx.Messages.Count);

@@ -95,7 +95,7 @@ public sealed class Unusual_mail_reaches_a_real_postfix(RealMailFixture world) :
         await world.Mail.Service.WaitForEventAsync(message, "bounced");
         var attempt = await world.Mail.AttemptAsync(message);
         Assert.Equal("bounced", attempt.Disposition);
-        Assert.StartsWith("550 5.6.7 ", attempt.Reply, StringComparison.Ordinal);
+        Assert.StartsWith("553 5.6.7 ", attempt.Reply, StringComparison.Ordinal);
         Assert.Equal("5.6.7", await world.Mail.Service.ScalarAsync<string>("SELECT detail->>'status' FROM events WHERE kind = 'bounced' AND address LIKE '%@ascii.test'"));
         Assert.Empty(postfix.Mails());
     }

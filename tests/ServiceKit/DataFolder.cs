@@ -63,17 +63,17 @@ internal sealed class DataFolder : IAsyncDisposable
         }
 
         // Its children take a moment to notice and may still be writing.
-        for (var tries = 0; tries < 100; tries++)
+        await Wait.UntilAsync(() =>
         {
             try
             {
                 Directory.Delete(Path, recursive: true);
-                return;
+                return true;
             }
             catch (IOException)
             {
-                await Task.Delay(20);
+                return !Directory.Exists(Path);
             }
-        }
+        }, "the data folder can be deleted");
     }
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using EmailService.Accept;
 using EmailService.Dns;
 using EmailService.Messages;
@@ -15,7 +14,6 @@ namespace EmailService.ServiceKit;
 /// asked for, a clock that the test moves. Live delivery is on: mail goes to the scripted mail hosts.</summary>
 public sealed class TestService : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static int nextHost = 1;
 
     private readonly TestDatabase database;
@@ -139,41 +137,20 @@ public sealed class TestService : IAsyncDisposable
     /// <summary>Waits until the log says it; a test that waits for what never comes fails after a minute.</summary>
     public async Task<List<string>> WaitForEventAsync(MessageId message, string kind, int times = 1)
     {
-        var started = Stopwatch.GetTimestamp();
-        while (true)
+        List<string> kinds = [];
+        await Wait.UntilAsync(async () =>
         {
-            var kinds = await EventsAsync(message);
+            kinds = await EventsAsync(message);
             if (kinds.Count(k => k == kind) >= times)
             {
-                return kinds;
-            }
-
-            if (Stopwatch.GetElapsedTime(started) > Patience)
-            {
-                throw new TimeoutException($"no \"{kind}\" ({times} times) in the log of {message} after {Patience}; it has: {string.Join(", ", kinds)}");
+                return true;
             }
 
             await WakePollAsync();
-            await Task.Delay(10);
-        }
+            return false;
+        }, () => $"\"{kind}\" ({times} times) in the log of {message}; it has: {string.Join(", ", kinds)}");
+        return kinds;
     }
-
-    /// <summary>Waits until something holds.</summary>
-    public static async Task WaitUntilAsync(Func<Task<bool>> condition, string what)
-    {
-        var started = Stopwatch.GetTimestamp();
-        while (!await condition())
-        {
-            if (Stopwatch.GetElapsedTime(started) > Patience)
-            {
-                throw new TimeoutException($"{what}: not after {Patience}");
-            }
-
-            await Task.Delay(10);
-        }
-    }
-
-    public static Task WaitUntilAsync(Func<bool> condition, string what) => WaitUntilAsync(() => Task.FromResult(condition()), what);
 
     /// <summary>Moves the clock to the time when the message's next recipient is due. Returns that time.</summary>
     public async Task<DateTimeOffset> MoveToNextAttemptAsync(MessageId message)
@@ -190,7 +167,7 @@ public sealed class TestService : IAsyncDisposable
     /// <summary>When the message's next recipient is due, once none is in hand.</summary>
     public async Task<DateTimeOffset> DueAtAsync(MessageId message)
     {
-        await WaitUntilAsync(
+        await Wait.UntilAsync(
             async () => await ScalarAsync<long>($"SELECT count(*) FROM outbox WHERE message_id = '{message.Value}' AND state = 'leased'") == 0,
             $"{message} is not in hand");
         return new DateTimeOffset(await ScalarAsync<DateTime>($"SELECT min(due_at) FROM outbox WHERE message_id = '{message.Value}'"), TimeSpan.Zero);

@@ -21,6 +21,7 @@ internal sealed class SimWorld
         Trace = new Trace(Clock) { Follows = follows };
         Truth = new Truth(Clock, Trace, settings.Outbox);
         Store = new SimStore(Clock, Trace, Truth, bug);
+        Overlays = new SimOverlays(Clock, Trace);
         Net = new SimNet(sites, Clock, Random) { Opened = CheckConnections };
         limits = sites.ToDictionary(s => s, s => SimSettings.Shaping.For("d." + s.Name, s.Hosts.Select(h => h.Name)).Limits);
     }
@@ -39,6 +40,8 @@ internal sealed class SimWorld
     public Truth Truth { get; }
 
     public SimStore Store { get; }
+
+    public SimOverlays Overlays { get; }
 
     public SimNet Net { get; }
 

@@ -11,6 +11,9 @@ internal sealed class Truth(SimClock clock, Trace trace, OutboxOptions options)
     /// <summary>A node learns that the store is down by its next heartbeat at the latest, and its call may wait for an answer first.</summary>
     private static readonly TimeSpan NoticesAfter = TimeSpan.FromSeconds(8);
 
+    /// <summary>A reply rule said what becomes of it.</summary>
+    private const string ByRule = "\"rule\":";
+
     private readonly Dictionary<string, Fate> fates = [];
 
     public string? Violation { get; private set; }
@@ -114,7 +117,7 @@ internal sealed class Truth(SimClock clock, Trace trace, OutboxOptions options)
         var isFounded = end switch
         {
             RecipientState.Delivered => fate.Copies.Count > 0,
-            RecipientState.Bounced => fate.WasRefusedForGood || (fate.OnUnknown == OnUnknown.Stop && fate.WasUnknown),
+            RecipientState.Bounced => fate.WasRefusedForGood || s.DetailJson?.Contains(ByRule, StringComparison.Ordinal) == true || (fate.OnUnknown == OnUnknown.Stop && fate.WasUnknown),
             RecipientState.Expired => s.At >= row.ExpiresAt || fate.WasUnknown,
             _ => false,
         };
@@ -141,17 +144,22 @@ internal sealed class Truth(SimClock clock, Trace trace, OutboxOptions options)
             return;
         }
 
+        if (s.At >= row.ExpiresAt || s.DueAt > row.ExpiresAt)
+        {
+            Violate("kept past its time", row.Address);
+        }
+
+        if (s.DetailJson?.Contains(ByRule, StringComparison.Ordinal) == true)
+        {
+            return;
+        }
+
         // The schedule in words: doubled each time up to the longest, give or take the jitter; the last one at the end of its time.
         var wish = options.FirstDelay * Math.Pow(options.DelayFactor, Math.Min(s.Attempt - 1, 60));
         wish = wish < options.LongestDelay ? wish : options.LongestDelay;
         if (s.DueAt != row.ExpiresAt && (wait < wish * (1 - options.Jitter) || wait > wish * (1 + options.Jitter)))
         {
             Violate($"tried again after {wait} instead of {wish}", row.Address);
-        }
-
-        if (s.At >= row.ExpiresAt || s.DueAt > row.ExpiresAt)
-        {
-            Violate("kept past its time", row.Address);
         }
     }
 }

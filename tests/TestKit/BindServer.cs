@@ -41,7 +41,8 @@ public sealed class BindServer : IAsyncDisposable
 
     /// <summary>Starts a resolver that asks <paramref name="authority"/> about its signed zone and validates what it hears, with the
     /// zone's key as the trust anchor, or with some other key so that nothing validates.</summary>
-    public static async Task<BindServer> StartValidatingAsync(BindServer authority, string signedZone, bool rightKey = true)
+    /// <param name="unsignedZones">Zones that it asks the same authority about, without an anchor.</param>
+    public static async Task<BindServer> StartValidatingAsync(BindServer authority, string signedZone, bool rightKey = true, params string[] unsignedZones)
     {
         var file = Directory.EnumerateFiles(authority.folder, $"K{signedZone}.*.key").Single();
         var words = (await File.ReadAllLinesAsync(file)).First(l => !l.StartsWith(';')).Split(' ', StringSplitOptions.RemoveEmptyEntries);
@@ -51,7 +52,8 @@ public sealed class BindServer : IAsyncDisposable
             forwarding = "recursion yes; dnssec-validation yes; empty-zones-enable no; ",
             anchors = $$"""
                 trust-anchors { "{{signedZone}}." static-key {{words[4]}} {{words[5]}} {{words[6]}} "{{key}}"; };
-                zone "{{signedZone}}" { type forward; forward only; forwarders { {{authority.EndPoint.Address}} port {{authority.EndPoint.Port}}; }; };
+                {{string.Join('\n', unsignedZones.Prepend(signedZone).Select(zone =>
+                    $$"""zone "{{zone}}" { type forward; forward only; forwarders { {{authority.EndPoint.Address}} port {{authority.EndPoint.Port}}; }; };"""))}}
                 """,
         };
         await server.StartProgramAsync();

@@ -108,24 +108,17 @@ internal sealed class GuardedProcess : IAsyncDisposable
     }
 
     /// <summary>Waits for something that the program is to do; the failure says what, and holds the program's log.</summary>
-    public async Task WaitAsync(Func<Task<bool>> condition, string what)
+    public Task WaitAsync(Func<Task<bool>> condition, string what) => Wait.UntilAsync(async () =>
     {
-        var started = Stopwatch.GetTimestamp();
-        while (!await condition())
+        if (await condition())
         {
-            if (!PostgresProcess.IsRunning(processId))
-            {
-                throw new InvalidOperationException($"The program ended while a test waited for {what}. Its log:\n{Log}");
-            }
-
-            if (Stopwatch.GetElapsedTime(started) > StartLimit)
-            {
-                throw new TimeoutException($"Waited {StartLimit.TotalSeconds:0} s in vain for {what}. The program's log:\n{Log}");
-            }
-
-            await Task.Delay(10);
+            return true;
         }
-    }
+
+        return PostgresProcess.IsRunning(processId)
+            ? false
+            : throw new InvalidOperationException($"The program ended while a test waited for {what}. Its log:\n{Log}");
+    }, () => $"{what}. The program's log:\n{Log}", StartLimit);
 
     public async ValueTask DisposeAsync()
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -23,6 +24,9 @@ public sealed class PolicyHost : IAsyncDisposable
     public X509Certificate2? Certificate { get; set; }
 
     public string Body { get; set; } = "version: STSv1\nmode: enforce\nmx: mx.example.test\nmax_age: 86400\n";
+
+    /// <summary>By the name that it is asked as; else <see cref="Body"/>.</summary>
+    public ConcurrentDictionary<string, string> Bodies { get; } = new();
 
     public int Status { get; set; } = 200;
 
@@ -78,6 +82,6 @@ public sealed class PolicyHost : IAsyncDisposable
             context.Response.Headers.Location = Location;
         }
 
-        await context.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(Body));
+        await context.Response.Body.WriteAsync(Encoding.UTF8.GetBytes(Bodies.GetValueOrDefault(context.Request.Host.Host, Body)));
     }
 }

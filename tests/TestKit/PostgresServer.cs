@@ -88,10 +88,7 @@ public sealed class PostgresServer : IAsyncDisposable
         }
 
         await main.WaitForExitAsync();
-        while (all.Any(PostgresProcess.IsRunning))
-        {
-            await Task.Delay(5);
-        }
+        await Wait.UntilAsync(() => !all.Any(PostgresProcess.IsRunning), "the killed processes of PostgreSQL are gone");
     }
 
     /// <summary>Starts a killed server again and waits until it answers.</summary>
@@ -100,16 +97,15 @@ public sealed class PostgresServer : IAsyncDisposable
         postmaster?.Dispose();
         postmaster = PostgresProcess.Start(
             "exec setsid \"$2/postgres\" -D \"$1/cluster\" >>\"$1/log\" 2>&1 </dev/null", folder!, PostgresProcess.BinaryFolder);
-        using var deadline = new CancellationTokenSource(TimeSpan.FromMinutes(1));
-        while (!await AnswersAsync())
+        await Wait.UntilAsync(async () =>
         {
             if (postmaster.HasExited)
             {
                 await PostgresProcess.RunAsync("tail -n 20 \"$1/log\" >&2; exit 1", folder!);
             }
 
-            await Task.Delay(20, deadline.Token);
-        }
+            return await AnswersAsync();
+        }, "PostgreSQL answers");
     }
 
     public async ValueTask DisposeAsync()

@@ -3,7 +3,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using EmailService.Smtp;
 
 namespace EmailService.TestKit;
 
@@ -15,43 +14,12 @@ public enum MxPacing
     ByteByByte,
 }
 
-/// <summary>A message whose content reached a <see cref="ScriptedMx"/> in full.</summary>
-/// <param name="Number">1 for the first content that came in, over all connections.</param>
-/// <param name="Connection">1 for the first connection.</param>
-/// <param name="Data">The content, not dot-stuffed.</param>
-/// <param name="Mail">The MAIL command as it came, with its parameters.</param>
-/// <param name="Reply">What the host answered, or null if it was told to say nothing.</param>
-public sealed record MxMessage(
-    int Number,
-    int Connection,
-    string HelloName,
-    string ReversePath,
-    IReadOnlyList<string> ForwardPaths,
-    string Mail,
-    byte[] Data,
-    bool IsEncrypted,
-    bool IsChunked,
-    string? Reply)
-{
-    /// <summary>The content as Latin-1, a character for each byte.</summary>
-    public string Text => System.Text.Encoding.Latin1.GetString(Data);
-
-    /// <summary>When the content was there in full, before the reply: <see cref="TimeProvider.GetTimestamp"/> of the system's.</summary>
-    public long ReceivedAt { get; } = TimeProvider.System.GetTimestamp();
-}
-
 /// <summary>A mail host on a real socket that takes everything and keeps it, until its script says otherwise.</summary>
-/// <remarks>Steps of a script belong to a stage and are used up in the order they were given; then the host behaves again.
-/// At <see cref="SmtpStage.Connect"/> a step is taken on accepting (closing is a reset), at <see cref="SmtpStage.Greeting"/> in place of the greeting,
-/// at <see cref="SmtpStage.Content"/> when content is about to come, at <see cref="SmtpStage.EndOfData"/> in place of the final reply.
-/// A reply that starts with 421 closes the connection after it. All members may be used while the host runs.</remarks>
-public sealed class ScriptedMx : IAsyncDisposable
+/// <remarks>All members may be used while the host runs.</remarks>
+public sealed class ScriptedMx : MxScript, IAsyncDisposable
 {
     private readonly Lock _lock = new();
     private readonly ConcurrentQueue<string> _extra = new();
-    private readonly Dictionary<SmtpStage, List<Step>> _steps = [];
-    private readonly Dictionary<string, List<Step>> _recipients = new(StringComparer.OrdinalIgnoreCase);
-    private readonly Dictionary<string, List<Step>> _contentsFor = new(StringComparer.OrdinalIgnoreCase);
     private readonly List<MxMessage> _messages = [];
     private readonly List<MxMessage> _refused = [];
     private readonly ConcurrentQueue<string> _commands = new();
@@ -115,6 +83,9 @@ public sealed class ScriptedMx : IAsyncDisposable
 
     /// <summary>Between the pieces of a reply, when <see cref="Pacing"/> makes pieces.</summary>
     public TimeSpan PieceDelay { get; set; }
+
+    /// <summary>What <see cref="PieceDelay"/> goes by.</summary>
+    public TimeProvider Clock { get; set; } = TimeProvider.System;
 
     /// <summary>How long each final reply waits after its content came, if set.</summary>
     public Func<TimeSpan>? FinalReplyDelay { get; set; }
@@ -184,56 +155,6 @@ public sealed class ScriptedMx : IAsyncDisposable
         request.CertificateExtensions.Add(names.Build());
         var now = TimeProvider.System.GetUtcNow();
         return request.CreateSelfSigned(now.AddDays(-1), now.AddYears(1));
-    }
-
-    /// <summary>Answers the stage with this reply in place of the usual one. Lines within are separated by <c>\n</c>; no line end at the end.</summary>
-    public void Reply(SmtpStage stage, string reply, int times = int.MaxValue) => Add(stage, new Step(StepKind.Reply, reply, times));
-
-    /// <summary>Answers a recipient with this reply.</summary>
-    public void ReplyTo(string forwardPath, string reply, int times = int.MaxValue)
-    {
-        lock (_lock)
-        {
-            if (!_recipients.TryGetValue(forwardPath, out var steps))
-            {
-                _recipients[forwardPath] = steps = [];
-            }
-
-            steps.Add(new Step(StepKind.Reply, reply, times));
-        }
-    }
-
-    /// <summary>Answers with a multi-line reply of at least so many bytes.</summary>
-    public void ReplyHugely(SmtpStage stage, int bytes, int times = int.MaxValue) =>
-        Reply(stage, string.Concat(Enumerable.Repeat("250-" + new string('x', 60) + "\n", (bytes / 65) + 1)) + "250 end", times);
-
-    /// <summary>Says nothing more at this stage until disposed.</summary>
-    public void Hang(SmtpStage stage, int times = int.MaxValue) => Add(stage, new Step(StepKind.Hang, null, times));
-
-    /// <summary>Closes the connection at this stage without a reply.</summary>
-    public void Close(SmtpStage stage, int times = int.MaxValue) => Add(stage, new Step(StepKind.Close, null, times));
-
-    /// <summary>Closes the connection in place of the final reply to a message for this recipient.</summary>
-    public void CloseAfterContentFor(string forwardPath, int times = int.MaxValue)
-    {
-        lock (_lock)
-        {
-            _contentsFor[forwardPath] = [new Step(StepKind.Close, null, times)];
-        }
-    }
-
-    /// <summary>Behaves as usual at this stage so many times; put it before another step to have that happen later.</summary>
-    public void Behave(SmtpStage stage, int times) => Add(stage, new Step(StepKind.Behave, null, times));
-
-    /// <summary>Drops all scripts.</summary>
-    public void ClearScript()
-    {
-        lock (_lock)
-        {
-            _steps.Clear();
-            _recipients.Clear();
-            _contentsFor.Clear();
-        }
     }
 
     /// <summary>Holds back final replies until <see cref="ReleaseFinalReplies"/>. The messages count as received meanwhile.</summary>
@@ -335,31 +256,6 @@ public sealed class ScriptedMx : IAsyncDisposable
 
     internal void Log(string command) => _commands.Enqueue(command);
 
-    /// <summary>The step that is due at a stage, or null to behave.</summary>
-    internal Step? Take(SmtpStage stage)
-    {
-        lock (_lock)
-        {
-            return _steps.TryGetValue(stage, out var steps) ? Take(steps) : null;
-        }
-    }
-
-    internal Step? TakeFor(string forwardPath)
-    {
-        lock (_lock)
-        {
-            return _recipients.TryGetValue(forwardPath, out var steps) ? Take(steps) : null;
-        }
-    }
-
-    internal Step? TakeAfterContentFor(IReadOnlyList<string> forwardPaths)
-    {
-        lock (_lock)
-        {
-            return forwardPaths.Select(path => _contentsFor.TryGetValue(path, out var steps) ? Take(steps) : null).FirstOrDefault(step => step is not null);
-        }
-    }
-
     /// <summary>Whether there is room for one more session; each that is let in is let out with <see cref="LeaveSession"/>.</summary>
     internal bool EnterSession()
     {
@@ -415,35 +311,6 @@ public sealed class ScriptedMx : IAsyncDisposable
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private static Step? Take(List<Step> steps)
-    {
-        if (steps.Count == 0)
-        {
-            return null;
-        }
-
-        var step = steps[0];
-        if (step.Times != int.MaxValue && --step.Times == 0)
-        {
-            steps.RemoveAt(0);
-        }
-
-        return step.Kind == StepKind.Behave ? null : step;
-    }
-
-    private void Add(SmtpStage stage, Step step)
-    {
-        lock (_lock)
-        {
-            if (!_steps.TryGetValue(stage, out var steps))
-            {
-                _steps[stage] = steps = [];
-            }
-
-            steps.Add(step);
-        }
-    }
-
     private async Task AcceptAsync(Socket listener)
     {
         try
@@ -480,22 +347,5 @@ public sealed class ScriptedMx : IAsyncDisposable
             _sockets.TryRemove(socket, out _);
             socket.Dispose();
         }
-    }
-
-    internal enum StepKind
-    {
-        Behave,
-        Reply,
-        Hang,
-        Close,
-    }
-
-    internal sealed class Step(StepKind kind, string? reply, int times)
-    {
-        public StepKind Kind => kind;
-
-        public string? Reply => reply;
-
-        public int Times { get; set; } = times;
     }
 }

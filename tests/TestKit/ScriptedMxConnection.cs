@@ -30,7 +30,7 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
         socket.NoDelay = true;
         if (mx.Take(SmtpStage.Connect) is { } step)
         {
-            if (step.Kind == ScriptedMx.StepKind.Hang)
+            if (step.Kind == MxScript.StepKind.Hang)
             {
                 await HangAsync();
             }
@@ -129,7 +129,7 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
         var step = mx.Take(SmtpStage.StartTls);
         if (!await ActAsync(step, usual) || (step is not null && step.Reply?.StartsWith("220", StringComparison.Ordinal) != true))
         {
-            return step is { Kind: ScriptedMx.StepKind.Reply } && !IsClosing(step.Reply!);
+            return step is { Kind: MxScript.StepKind.Reply } && !IsClosing(step.Reply!);
         }
 
         if (mx.BreaksTls || mx.Certificate is null)
@@ -356,7 +356,7 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
         }
 
         await ActAsync(step, "");
-        if (step.Kind == ScriptedMx.StepKind.Reply)
+        if (step.Kind == MxScript.StepKind.Reply)
         {
             // Closing with unread input would reset the connection and could overtake the reply.
             socket.Shutdown(SocketShutdown.Send);
@@ -371,13 +371,13 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
 
     private Task<bool> AnswerAsync(SmtpStage stage, string usual) => ActAsync(mx.Take(stage), usual);
 
-    private async Task<bool> ActAsync(ScriptedMx.Step? step, string usual)
+    private async Task<bool> ActAsync(MxScript.Step? step, string usual)
     {
         switch (step?.Kind)
         {
-            case ScriptedMx.StepKind.Close:
+            case MxScript.StepKind.Close:
                 return false;
-            case ScriptedMx.StepKind.Hang:
+            case MxScript.StepKind.Hang:
                 await HangAsync();
                 return false;
             default:
@@ -387,7 +387,7 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
 
     private async Task HangAsync()
     {
-        // Leaves when the client does, so that a test that gave up does not hold the socket.
+        // Whatever the client does: only the end of the host ends it.
         await Task.Delay(Timeout.InfiniteTimeSpan, mx.Stopping);
     }
 
@@ -408,7 +408,7 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
             at += length;
             if (mx.Pacing != MxPacing.Whole && mx.PieceDelay > TimeSpan.Zero)
             {
-                await Task.Delay(mx.PieceDelay, mx.Stopping);
+                await Task.Delay(mx.PieceDelay, mx.Clock, mx.Stopping);
             }
         }
 

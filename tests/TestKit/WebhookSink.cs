@@ -1,5 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -62,11 +64,20 @@ public sealed class WebhookSink : IAsyncDisposable
         }
     }
 
-    public static async Task<WebhookSink> StartAsync()
+    /// <param name="certificate">For HTTPS; none for HTTP.</param>
+    public static async Task<WebhookSink> StartAsync(X509Certificate2? certificate = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http1));
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen =>
+        {
+            listen.Protocols = HttpProtocols.Http1;
+            if (certificate is not null)
+            {
+                listen.UseHttps(certificate);
+            }
+        }));
         var app = builder.Build();
         var sink = new WebhookSink(app);
         app.Run(sink.AnswerAsync);
@@ -93,7 +104,7 @@ public sealed class WebhookSink : IAsyncDisposable
     }
 
     /// <summary>Waits until something that the sink has seen makes this true.</summary>
-    public async Task WaitAsync(Func<WebhookSink, bool> condition)
+    public async Task WaitAsync(Func<WebhookSink, bool> condition, [CallerArgumentExpression(nameof(condition))] string what = "")
     {
         using var deadline = new CancellationTokenSource(Bound);
         while (true)
@@ -109,7 +120,14 @@ public sealed class WebhookSink : IAsyncDisposable
                 return;
             }
 
-            await next.WaitAsync(deadline.Token);
+            try
+            {
+                await next.WaitAsync(deadline.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                throw new TimeoutException($"Waited {Bound.TotalSeconds:0} s in vain for this: {what}; {Arrived} requests have come");
+            }
         }
     }
 

@@ -16,7 +16,16 @@ internal static class BodyComposer
 
         var hasBody = bodies.Length > 0 || layout.Images.Count > 0;
         var boundary = layout.NextBoundary();
-        OpenMultipart(ref writer, "mixed", boundary, rootType: null);
+        if (message.ReportType is null)
+        {
+            OpenMultipart(ref writer, "mixed", boundary);
+        }
+        else
+        {
+            // RFC 6522 §3.
+            OpenMultipart(ref writer, "report", boundary, ("report-type", message.ReportType));
+        }
+
         if (hasBody)
         {
             OpenPart(ref writer, boundary);
@@ -45,7 +54,7 @@ internal static class BodyComposer
         // RFC 2387 §3.1: the type of the root, which is the first part.
         var root = layout.Bodies.Length == 1 ? MediaType(layout.Message.Parts[0].ContentType) : "multipart/alternative";
         var boundary = layout.NextBoundary();
-        OpenMultipart(ref writer, "related", boundary, root);
+        OpenMultipart(ref writer, "related", boundary, ("type", root));
         OpenPart(ref writer, boundary);
         Alternative(ref writer, layout);
         foreach (var image in layout.Images)
@@ -81,7 +90,7 @@ internal static class BodyComposer
         }
 
         var boundary = layout.NextBoundary();
-        OpenMultipart(ref writer, "alternative", boundary, rootType: null);
+        OpenMultipart(ref writer, "alternative", boundary);
         for (var i = 0; i < layout.Bodies.Length; i++)
         {
             OpenPart(ref writer, boundary);
@@ -189,17 +198,19 @@ internal static class BodyComposer
     private static string MediaType(string contentType) =>
         MimeContentType.ParseLoosely(contentType, "text/plain").MediaType;
 
-    private static void OpenMultipart(ref MimeWriter writer, string subtype, string boundary, string? rootType)
+    private static void OpenMultipart(ref MimeWriter writer, string subtype, string boundary, (string Name, string Value)? parameter = null)
     {
         writer.Write("Content-Type: multipart/"u8);
         writer.Write(subtype);
         writer.Write("; boundary=\""u8);
         writer.Write(boundary);
         writer.Write((byte)'"');
-        if (rootType is not null)
+        if (parameter is var (name, value))
         {
-            writer.Write(";\r\n type=\""u8);
-            writer.Write(rootType);
+            writer.Write(";\r\n "u8);
+            writer.Write(name);
+            writer.Write("=\""u8);
+            writer.Write(value);
             writer.Write((byte)'"');
         }
 

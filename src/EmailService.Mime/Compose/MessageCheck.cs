@@ -15,6 +15,11 @@ internal static class MessageCheck
             throw new MimeFieldException("messageId", "must be left@right in printable ASCII without angle brackets.");
         }
 
+        if (message.ReportType is { } report && (!ParameterComposer.IsToken(report) || message.Parts.Count == 0 || message.Attachments.Count == 0))
+        {
+            throw new MimeFieldException("reportType", "must be a token such as tlsrpt, of a message with a text and a file.");
+        }
+
         for (var i = 0; i < message.Headers.Count; i++)
         {
             var (name, value) = message.Headers[i];

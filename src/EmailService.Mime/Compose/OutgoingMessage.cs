@@ -45,6 +45,10 @@ public sealed record OutgoingMessage
     /// <summary>The files.</summary>
     public IReadOnlyList<Attachment> Attachments { get; init; } = [];
 
+    /// <summary>Set when the message is a report that machines read: its bodies and files are then the parts of a <c>multipart/report</c> of this type
+    /// (RFC 6522 §3), a text for people first. A token such as <c>tlsrpt</c>.</summary>
+    public string? ReportType { get; init; }
+
     /// <summary>Further header fields, in order. None that <see cref="MimeHeader.IsReserved"/> names.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
 }

@@ -52,11 +52,6 @@ public sealed record SmtpClientOptions
     /// <summary>Group commands where the host offers PIPELINING (RFC 2920). Default true.</summary>
     public bool UsePipelining { get; init; } = true;
 
-    /// <summary>Content of up to this many bytes is sent along with MAIL and RCPT in one write where the host offers both
-    /// CHUNKING and PIPELINING: one round trip for a message. Default 0, never: a connection that closes before
-    /// the reply to MAIL then leaves the outcome unknown, where it would otherwise be known that nothing was delivered.</summary>
-    public int SpeculativeContentBytes { get; init; }
-
     /// <summary>The roots that vouch for certificates where a policy asks for PKIX; null for those of the system.</summary>
     public X509Certificate2Collection? TrustedRoots { get; init; }
 

@@ -164,8 +164,8 @@ public sealed class SmtpClientSession : ISmtpSession
 
         // A certificate with a name that anybody may have put into DNS proves nothing: only a policy that vouches for the name counts.
         var isVerified = Tls is { IsVerified: true } && Policy.Mode is (SmtpTlsMode.Verified or SmtpTlsMode.Dane);
-        var transaction = new SmtpTransaction(_connection, Capabilities, _options, envelope, content, _needsReset, _domains, isVerified);
-        await transaction.RunAsync(cancellationToken).ConfigureAwait(false);
+        using var transaction = new SmtpTransaction(_connection, Capabilities, _options, envelope, content, _needsReset);
+        await transaction.RunAsync(isVerified, _domains, cancellationToken).ConfigureAwait(false);
 
         // Bytes that no command of ours asked for: we would read them as replies to the next ones.
         _mustClose = transaction.MustClose || !_connection.IsOpen || _connection.HasUnreadInput;

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Net;
 
 namespace EmailService.Smtp.Client;
 
@@ -10,7 +11,11 @@ namespace EmailService.Smtp.Client;
 /// <param name="TlsFault">In which way TLS fell short, if that is the reason. Tells apart what RFC 8460 §4.3 reports apart.</param>
 /// <param name="Tls">What the handshake came to, if there was one.</param>
 public sealed record SmtpConnectFailure(
-    SmtpStage Stage, SmtpFailureKind Kind, SmtpReply? Reply, string? Detail = null, SmtpTlsFault TlsFault = SmtpTlsFault.None, SmtpTlsInfo? Tls = null);
+    SmtpStage Stage, SmtpFailureKind Kind, SmtpReply? Reply, string? Detail = null, SmtpTlsFault TlsFault = SmtpTlsFault.None, SmtpTlsInfo? Tls = null)
+{
+    /// <summary>Our own address on the connection, or null if there was none. RFC 8460 §4.4 reports it.</summary>
+    public IPAddress? LocalAddress { get; init; }
+}
 
 /// <summary>A session that is ready for a message, or the reason why there is none.</summary>
 /// <param name="Session">The session, owned by the caller from now on; or null.</param>

@@ -38,8 +38,8 @@ internal sealed class SmtpConnection : IAsyncDisposable
         Transcript = transcript;
     }
 
-    /// <summary>Our side, once connected.</summary>
-    public System.Net.IPEndPoint? LocalEndPoint => _socket.LocalEndPoint as System.Net.IPEndPoint;
+    /// <summary>Our side, once connected; also when the connection has ended.</summary>
+    public System.Net.IPEndPoint? LocalEndPoint { get; private set; }
 
     public SmtpTranscript Transcript { get; set; }
 
@@ -90,6 +90,7 @@ internal sealed class SmtpConnection : IAsyncDisposable
             _deadline.CancelAfter(timeout);
             await _socket.ConnectAsync(endPoint, _deadline.Token).ConfigureAwait(false);
             _stream = new NetworkStream(_socket, ownsSocket: true);
+            LocalEndPoint = _socket.LocalEndPoint as System.Net.IPEndPoint;
             return true;
         }
         catch (Exception e) when (IsFromOutside(e))
@@ -264,6 +265,9 @@ internal sealed class SmtpConnection : IAsyncDisposable
 
         return false;
     }
+
+    /// <summary>A reply, but none to what was asked: the two sides are out of step.</summary>
+    public void FailMisfit(SmtpReply reply) => Fail(SmtpFailureKind.ProtocolError, $"a reply that does not fit the command: {reply.Code}");
 
     public async ValueTask DisposeAsync()
     {

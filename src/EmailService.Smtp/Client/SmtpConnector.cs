@@ -53,7 +53,7 @@ internal sealed class SmtpConnector(
 
         await connection.DisposeAsync().ConfigureAwait(false);
         var failure = connector._failure ?? new SmtpConnectFailure(SmtpStage.Hello, SmtpFailureKind.Aborted, null, "aborted by us");
-        return new SmtpConnectResult(null, failure, transcript);
+        return new SmtpConnectResult(null, failure with { LocalAddress = connection.LocalEndPoint?.Address }, transcript);
     }
 
     private async Task<bool> RunAsync(IPEndPoint endPoint)
@@ -149,7 +149,7 @@ internal sealed class SmtpConnector(
         var settings = options.TlsOptions?.Invoke(hostName) ?? new SslClientAuthenticationOptions();
         if (settings.EnabledSslProtocols == SslProtocols.None)
         {
-            // RFC 8996: versions before 1.2 are not to be used.
+            // RFC 8996, and RFC 8997 for a relay: versions before 1.2 are not to be used.
             settings.EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13;
         }
 

@@ -1,17 +1,12 @@
 using System.Buffers;
 using System.Globalization;
-using System.Net;
-using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
-using System.Text;
-using System.Text.Unicode;
 
 namespace EmailService.Smtp.Server;
 
 /// <summary>One connection as a server: reads a command, asks the handler, writes the reply. RFC 5321 §4.1.</summary>
-/// <remarks>Replies are written when there is nothing more to read, so that a pipelined group gets its replies in one piece (RFC 2920 §3.2).
-/// What the client does never throws out of <see cref="RunAsync"/>.</remarks>
+/// <remarks>What the client does never throws out of <see cref="RunAsync"/>.</remarks>
 internal sealed class SmtpServerSession(
     Socket socket,
     SmtpServerOptions options,
@@ -19,18 +14,8 @@ internal sealed class SmtpServerSession(
     TimeProvider time,
     bool isTooMany) : IAsyncDisposable
 {
-    private const int MaxLineBytes = 4096;
-    private const int MaxLingerBytes = 1024 * 1024;
-    private static readonly TimeSpan MaxLinger = TimeSpan.FromSeconds(2);
-
-    private readonly byte[] _input = new byte[16 * 1024];
-    private readonly ArrayBufferWriter<byte> _output = new(512);
-    private readonly IPEndPoint _remote = (IPEndPoint?)socket.RemoteEndPoint ?? new IPEndPoint(IPAddress.None, 0);
-    private Stream _stream = Stream.Null;
-    private CancellationTokenSource? _deadline;
+    private SmtpServerConnection _connection = null!;
     private CancellationToken _stopping;
-    private int _start;
-    private int _end;
     private int _badCommands;
     private SmtpServerPeer? _peer;
     private string? _reversePath;
@@ -45,16 +30,13 @@ internal sealed class SmtpServerSession(
     public async Task RunAsync(CancellationToken stopping)
     {
         _stopping = stopping;
-        using var deadline = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
-        using var link = stopping.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), deadline);
-        _deadline = deadline;
         try
         {
-            socket.NoDelay = true;
-            _stream = new NetworkStream(socket, ownsSocket: true);
+            _connection = new SmtpServerConnection(socket, options.ReadTimeout, time, stopping);
+            await using var ending = _connection.ConfigureAwait(false);
             await ServeAsync().ConfigureAwait(false);
-            await FlushAsync().ConfigureAwait(false);
-            await LingerAsync().ConfigureAwait(false);
+            await _connection.FlushAsync().ConfigureAwait(false);
+            await _connection.LingerAsync().ConfigureAwait(false);
         }
         catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or OperationCanceledException or AuthenticationException)
         {
@@ -62,28 +44,11 @@ internal sealed class SmtpServerSession(
         }
     }
 
-    // Closing a socket with unread input resets it, and a reset can overtake the last reply. So the rest is read away, within bounds.
-    private async ValueTask LingerAsync()
-    {
-        socket.Shutdown(SocketShutdown.Send);
-        _deadline!.CancelAfter(MaxLinger);
-        for (var left = MaxLingerBytes; left > 0;)
-        {
-            var read = await socket.ReceiveAsync(_input, _deadline.Token).ConfigureAwait(false);
-            if (read == 0)
-            {
-                return;
-            }
-
-            left -= read;
-        }
-    }
-
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
         HasEnded = true;
-        await _stream.DisposeAsync().ConfigureAwait(false);
         socket.Dispose();
+        return ValueTask.CompletedTask;
     }
 
     private async ValueTask ServeAsync()
@@ -98,7 +63,7 @@ internal sealed class SmtpServerSession(
         var goesOn = true;
         while (goesOn)
         {
-            var line = await ReadLineAsync().ConfigureAwait(false);
+            var line = await _connection.ReadLineAsync().ConfigureAwait(false);
             if (line is null)
             {
                 return;
@@ -164,8 +129,7 @@ internal sealed class SmtpServerSession(
 
         // RFC 5321 §4.1.4: EHLO in the middle of a session ends the transaction as RSET does.
         Forget();
-        var tls = _stream as SslStream;
-        _peer = new SmtpServerPeer(_remote, name, tls?.SslProtocol);
+        _peer = new SmtpServerPeer(_connection.Remote, name, _connection.Tls);
         if (verb == "HELO")
         {
             Write(new SmtpReply(250, null, options.HostName));
@@ -174,31 +138,27 @@ internal sealed class SmtpServerSession(
 
         var size = options.MaxMessageBytes.ToString(CultureInfo.InvariantCulture);
         var keywords = $"{options.HostName}\nPIPELINING\nSIZE {size}\n8BITMIME\nSMTPUTF8\nCHUNKING\nENHANCEDSTATUSCODES";
-        Write(new SmtpReply(250, null, options.Certificate is not null && tls is null ? keywords + "\nSTARTTLS" : keywords));
+        Write(new SmtpReply(250, null, options.Certificate is not null && _connection.Tls is null ? keywords + "\nSTARTTLS" : keywords));
     }
 
     private async ValueTask<bool> StartTlsAsync()
     {
-        if (options.Certificate is null || _stream is SslStream)
+        if (options.Certificate is null || _connection.Tls is not null)
         {
             Write(SmtpServerReplies.Unknown);
             return true;
         }
 
         // RFC 3207 §4 and RFC 2920 §3.1: the last command of a group. What follows in clear was put there by somebody else.
-        if (_end > _start)
+        if (!_connection.Unread.IsEmpty)
         {
             Write(SmtpServerReplies.Syntax);
             return false;
         }
 
         Write(SmtpServerReplies.StartTls);
-        await FlushAsync().ConfigureAwait(false);
-        var tls = new SslStream(_stream);
-        _stream = tls;
-        _deadline!.CancelAfter(options.ReadTimeout);
-        await tls.AuthenticateAsServerAsync(
-            new SslServerAuthenticationOptions { ServerCertificate = options.Certificate }, _deadline.Token).ConfigureAwait(false);
+        await _connection.FlushAsync().ConfigureAwait(false);
+        await _connection.StartTlsAsync(options.Certificate).ConfigureAwait(false);
         Forget();
         _peer = null;
         return true;
@@ -279,7 +239,7 @@ internal sealed class SmtpServerSession(
         var received = 0L;
         while (true)
         {
-            if (_start == _end && !await FillAsync(CancelAfter.Now).ConfigureAwait(false))
+            if (_connection.Unread.IsEmpty && !await _connection.ReadOnAsync().ConfigureAwait(false))
             {
                 return false;
             }
@@ -306,10 +266,10 @@ internal sealed class SmtpServerSession(
 
     private (bool IsDone, int Taken) Unstuff(ref DotUnstuffer unstuffer, ArrayBufferWriter<byte>? content)
     {
-        ReadOnlySpan<byte> source = _input.AsSpan(_start, _end - _start);
+        var source = _connection.Unread;
         var isDone = unstuffer.Copy(ref source, content);
-        var taken = _end - _start - source.Length;
-        _start += taken;
+        var taken = _connection.Unread.Length - source.Length;
+        _connection.Take(taken);
         return (isDone, taken);
     }
 
@@ -332,18 +292,18 @@ internal sealed class SmtpServerSession(
         _isTooLarge |= content is not null && content.WrittenCount + left > options.MaxMessageBytes;
         while (left > 0)
         {
-            if (_start == _end && !await FillAsync(CancelAfter.Now).ConfigureAwait(false))
+            if (_connection.Unread.IsEmpty && !await _connection.ReadOnAsync().ConfigureAwait(false))
             {
                 return false;
             }
 
-            var take = (int)Math.Min(left, _end - _start);
+            var take = (int)Math.Min(left, _connection.Unread.Length);
             if (!_isTooLarge)
             {
-                content?.Write(_input.AsSpan(_start, take));
+                content?.Write(_connection.Unread[..take]);
             }
 
-            _start += take;
+            _connection.Take(take);
             left -= take;
         }
 
@@ -383,7 +343,7 @@ internal sealed class SmtpServerSession(
         try
         {
             // The handler has its own time; the client's clock stands still meanwhile.
-            _deadline!.CancelAfter(Timeout.InfiniteTimeSpan);
+            _connection.Rest();
             return await ask().ConfigureAwait(false);
         }
         catch (Exception e) when (!_stopping.IsCancellationRequested)
@@ -408,101 +368,9 @@ internal sealed class SmtpServerSession(
         _isTooLarge = false;
     }
 
-    // Lines in, replies out.
-
-    private enum CancelAfter
-    {
-        Now,
-        AlreadySet,
-    }
-
-    // Null when the client closed, or has to go. The deadline is for the whole line.
-    private async ValueTask<string?> ReadLineAsync()
-    {
-        var timing = CancelAfter.Now;
-        while (true)
-        {
-            var end = _input.AsSpan(_start, _end - _start).IndexOf((byte)'\n');
-            if (end > MaxLineBytes || (end < 0 && _end - _start > MaxLineBytes))
-            {
-                Write(SmtpServerReplies.LineTooLong);
-                return null;
-            }
-
-            if (end >= 0)
-            {
-                var line = _input.AsSpan(_start, end).TrimEnd((byte)'\r');
-                _start += end + 1;
-                return Utf8.IsValid(line) ? Encoding.UTF8.GetString(line) : "\uFFFD";
-            }
-
-            try
-            {
-                if (!await FillAsync(timing).ConfigureAwait(false))
-                {
-                    return null;
-                }
-            }
-            catch (OperationCanceledException) when (!_stopping.IsCancellationRequested)
-            {
-                Write(SmtpServerReplies.TimedOut);
-                await _stream.WriteAsync(_output.WrittenMemory, _stopping).ConfigureAwait(false);
-                _output.ResetWrittenCount();
-                return null;
-            }
-
-            timing = CancelAfter.AlreadySet;
-        }
-    }
-
-    private async ValueTask<bool> FillAsync(CancelAfter timing)
-    {
-        await FlushAsync().ConfigureAwait(false);
-        if (_start > 0)
-        {
-            _input.AsSpan(_start, _end - _start).CopyTo(_input);
-            _end -= _start;
-            _start = 0;
-        }
-
-        if (timing == CancelAfter.Now)
-        {
-            _deadline!.CancelAfter(options.ReadTimeout);
-        }
-
-        var read = await _stream.ReadAsync(_input.AsMemory(_end), _deadline!.Token).ConfigureAwait(false);
-        _end += read;
-        return read > 0;
-    }
-
-    private async ValueTask FlushAsync()
-    {
-        if (_output.WrittenCount > 0)
-        {
-            _deadline!.CancelAfter(options.ReadTimeout);
-            await _stream.WriteAsync(_output.WrittenMemory, _deadline.Token).ConfigureAwait(false);
-            _output.ResetWrittenCount();
-        }
-    }
-
     private void Write(SmtpReply reply)
     {
         _badCommands += reply.IsPermanent ? 1 : 0;
-        var text = reply.Text.AsSpan();
-        var code = reply.Code.ToString(CultureInfo.InvariantCulture);
-        var enhanced = reply.Enhanced is { } status ? $"{status} " : "";
-        while (true)
-        {
-            var end = text.IndexOf('\n');
-            var line = end < 0 ? text : text[..end];
-            Encoding.UTF8.GetBytes($"{code}{(end < 0 ? ' ' : '-')}{enhanced}{line}".Replace('\r', ' '), _output);
-            _output.Write("\r\n"u8);
-            if (end < 0)
-            {
-                return;
-            }
-
-            text = text[(end + 1)..];
-        }
+        _connection.Write(reply);
     }
 }

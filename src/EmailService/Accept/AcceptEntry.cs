@@ -6,6 +6,40 @@ namespace EmailService.Accept;
 /// <summary>A request on its way into a transaction: encoded, with its ids, and its answer ready.</summary>
 public sealed class AcceptEntry(int accountId, MessageId requestId, string answer, IdempotencyKey? key, IReadOnlyList<AcceptedMessage> messages)
 {
+    /// <summary>Gives the ids, encodes, and says when each recipient is due and expires.</summary>
+    public static AcceptEntry Of(int accountId, SendRequest request, IdempotencyKey? key, DateTimeOffset now, TimeSpan expiry)
+    {
+        var requestId = MessageId.NewRequest(now);
+        var content = MessageCodec.Encode(request.Content);
+        var messages = new List<AcceptedMessage>(request.Messages.Count);
+        for (var i = 0; i < request.Messages.Count; i++)
+        {
+            var requested = request.Messages[i];
+            var message = new Message
+            {
+                Id = requestId.WithIndex(i),
+                AccountId = accountId,
+                CreatedAt = now,
+                SendAt = requested.SendAt,
+                OnUnknown = request.OnUnknown,
+                Categories = request.Categories,
+                CustomArgs = requested.CustomArgs,
+                Content = request.Content,
+                Personalization = requested.Personalization,
+            };
+            var dueAt = requested.SendAt is { } later && later > now ? later : now;
+            var recipients = requested.Personalization.Envelope()
+                .Select((r, n) => new ClaimedRecipient(
+                    new RecipientId(message.Id, (short)n), accountId, r.Email, r.Domain, Attempt: 1, dueAt + expiry, Processed: false))
+                .ToList();
+            messages.Add(new AcceptedMessage(
+                message, i == 0 ? request.Size : 0, MessageCodec.Encode(requested.Personalization),
+                i == 0 ? content : null, dueAt, recipients));
+        }
+
+        return new AcceptEntry(accountId, requestId, AcceptAnswer.Write(requestId, request), key, messages);
+    }
+
     private readonly TaskCompletionSource<AcceptResult> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public int AccountId => accountId;
@@ -38,4 +72,7 @@ public sealed record AcceptedMessage(
 {
     /// <summary>Room in the hand is reserved: the rows are written as leased to this node.</summary>
     public bool Handed { get; set; }
+
+    /// <summary>The places of recipients that are suppressed, by the store: they came to their end as they were accepted.</summary>
+    public HashSet<short> Suppressed { get; } = [];
 }

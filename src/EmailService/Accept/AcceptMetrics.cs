@@ -12,6 +12,9 @@ public sealed class AcceptMetrics(ServiceMeter service)
     public Counter<long> Recipients { get; } = service.Meter.CreateCounter<long>(
         "emailservice.accept.recipients", description: "Recipients accepted.");
 
+    public Counter<long> Suppressed { get; } = service.Meter.CreateCounter<long>(
+        "emailservice.accept.suppressed", description: "Recipients accepted and not sent to, because their address is suppressed.");
+
     public Counter<long> Batches { get; } = service.Meter.CreateCounter<long>(
         "emailservice.accept.batches", description: "Transactions that accepted them.");
 

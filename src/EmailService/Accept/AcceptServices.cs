@@ -12,6 +12,7 @@ public static class AcceptServices
         builder.Services.AddSingleton<AcceptMetrics>();
         builder.Services.AddSingleton<IAcceptStore, AcceptStore>();
         builder.Services.AddSingleton<AcceptWorker>();
+        builder.Services.AddSingleton<OwnMail>();
         builder.Services.AddJob<IdempotencySweeper>("idempotency-keys", "0 23 * * * ?");
         if (builder.Has(Role.Api))
         {

@@ -42,12 +42,14 @@ public sealed class AcceptStore(NpgsqlDataSource db) : IAcceptStore
                  on_unknown, categories, custom_args, personalization, content)
         """;
 
-    // The outbox's rows and the log's first word on each, from the same arrays.
+    // The outbox's rows and the log's first word on each, from the same arrays. An address that is suppressed never gets into the
+    // outbox: it has come to its end. Primary key of suppressions; the sort puts the end behind the first word.
     private const string EnqueueSql = """
         WITH r AS MATERIALIZED (
-            SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::text[], $5::text[],
+            SELECT t.*, s.reason, s.reply, s.since FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::text[], $5::text[],
                                  $6::timestamptz[], $7::boolean[], $8::timestamptz[], $9::timestamptz[])
-                AS t(message_id, n, account_id, address, lane, due_at, leased, expires_at, at)),
+                AS t(message_id, n, account_id, address, lane, due_at, leased, expires_at, at)
+              LEFT JOIN suppressions AS s ON s.account_id = t.account_id AND s.address = lower(t.address) AND s.since IS NOT NULL),
         enqueued AS (
             INSERT INTO outbox (message_id, n, account_id, address, lane, state, due_at, expires_at, attempts, node_id, leased_until)
             SELECT message_id, n, account_id, address, lane,
@@ -55,9 +57,20 @@ public sealed class AcceptStore(NpgsqlDataSource db) : IAcceptStore
                    CASE WHEN leased THEN 1 ELSE 0 END,
                    CASE WHEN leased THEN $10::bigint END,
                    CASE WHEN leased THEN $11::timestamptz END
-              FROM r)
-        INSERT INTO events (message_id, n, account_id, kind, at, address)
-        SELECT message_id, n, account_id, 'accepted', at, address FROM r
+              FROM r WHERE since IS NULL),
+        ended AS (
+            INSERT INTO settled (message_id, n, account_id, address, state, settled_at, attempts, reply)
+            SELECT message_id, n, account_id, address, 'suppressed', at, 0, reply FROM r WHERE since IS NOT NULL),
+        told AS (
+            INSERT INTO events (message_id, n, account_id, kind, at, address, detail)
+            SELECT message_id, n, account_id, kind, at, address, detail
+              FROM (SELECT message_id, n, account_id, 'accepted' AS kind, at, address, NULL::jsonb AS detail, 0 AS place FROM r
+                    UNION ALL
+                    SELECT message_id, n, account_id, 'suppressed', at, address,
+                           jsonb_build_object('reason', 'Bounced Address', 'why', reason, 'reply', reply, 'since', since), 1
+                      FROM r WHERE since IS NOT NULL) AS e
+             ORDER BY place)
+        SELECT message_id, n FROM r WHERE since IS NOT NULL
         """;
 
     /// <summary>Commits what can be. On return each entry has its result; entries that are
@@ -73,7 +86,7 @@ public sealed class AcceptStore(NpgsqlDataSource db) : IAcceptStore
             // Sent in one go with one sync at its end, a batch is a transaction of its own.
             await using var whole = new NpgsqlBatch(connection);
             AddInserts(whole, entries, nodeId, leasedUntil);
-            await whole.ExecuteNonQueryAsync(cancellationToken);
+            await StoreAsync(whole, entries, cancellationToken);
             SetAccepted(entries);
             return;
         }
@@ -84,11 +97,26 @@ public sealed class AcceptStore(NpgsqlDataSource db) : IAcceptStore
         {
             await using var batch = new NpgsqlBatch(connection, transaction);
             AddInserts(batch, fresh, nodeId, leasedUntil);
-            await batch.ExecuteNonQueryAsync(cancellationToken);
+            await StoreAsync(batch, fresh, cancellationToken);
         }
 
         await transaction.CommitAsync(cancellationToken);
         SetAccepted(fresh);
+    }
+
+    /// <summary>Runs the inserts, and notes which recipients are suppressed.</summary>
+    private static async Task StoreAsync(NpgsqlBatch inserts, IReadOnlyList<AcceptEntry> entries, CancellationToken cancellationToken)
+    {
+        await using var reader = await inserts.ExecuteReaderAsync(cancellationToken);
+        Dictionary<Guid, AcceptedMessage>? messages = null;
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            messages ??= entries.SelectMany(e => e.Messages).ToDictionary(m => m.Message.Id.Value);
+            messages[reader.GetGuid(0)].Suppressed.Add(reader.GetInt16(1));
+        }
+
+        // To the very end: whether the commit went through is said last.
+        await reader.NextResultAsync(cancellationToken);
     }
 
     private static void SetAccepted(IReadOnlyList<AcceptEntry> entries)

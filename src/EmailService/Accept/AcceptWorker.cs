@@ -25,7 +25,7 @@ public sealed partial class AcceptWorker(
             return Task.FromResult<AcceptResult>(new AcceptResult.Unavailable("this process takes no requests: it has not the role api, or has not started"));
         }
 
-        var entry = Prepare(accountId, request, key);
+        var entry = AcceptEntry.Of(accountId, request, key, time.GetUtcNow(), outbox.Expiry);
         if (!waiting.Writer.TryWrite(entry))
         {
             metrics.Refused.Add(1);
@@ -33,40 +33,6 @@ public sealed partial class AcceptWorker(
         }
 
         return entry.Done;
-    }
-
-    private AcceptEntry Prepare(int accountId, SendRequest request, IdempotencyKey? key)
-    {
-        var now = time.GetUtcNow();
-        var requestId = MessageId.NewRequest(now);
-        var content = MessageCodec.Encode(request.Content);
-        var messages = new List<AcceptedMessage>(request.Messages.Count);
-        for (var i = 0; i < request.Messages.Count; i++)
-        {
-            var requested = request.Messages[i];
-            var message = new Message
-            {
-                Id = requestId.WithIndex(i),
-                AccountId = accountId,
-                CreatedAt = now,
-                SendAt = requested.SendAt,
-                OnUnknown = request.OnUnknown,
-                Categories = request.Categories,
-                CustomArgs = requested.CustomArgs,
-                Content = request.Content,
-                Personalization = requested.Personalization,
-            };
-            var dueAt = requested.SendAt is { } later && later > now ? later : now;
-            var recipients = requested.Personalization.Envelope()
-                .Select((r, n) => new ClaimedRecipient(
-                    new RecipientId(message.Id, (short)n), accountId, r.Email, r.Domain, Attempt: 1, dueAt + outbox.Expiry, Processed: false))
-                .ToList();
-            messages.Add(new AcceptedMessage(
-                message, i == 0 ? request.Size : 0, MessageCodec.Encode(requested.Personalization),
-                i == 0 ? content : null, dueAt, recipients));
-        }
-
-        return new AcceptEntry(accountId, requestId, AcceptAnswer.Write(requestId, request), key, messages);
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
@@ -166,10 +132,21 @@ public sealed partial class AcceptWorker(
     {
         foreach (var message in entry.Messages.Where(m => m.Handed))
         {
-            hand.HandOver(new HandedMessage(message.Message, message.Recipients, leased));
+            var open = message.Recipients;
+            if (message.Suppressed.Count > 0)
+            {
+                open = [.. open.Where(r => !message.Suppressed.Contains(r.Id.N))];
+                hand.Unreserve([.. message.Recipients.Except(open)], open.Count == 0 ? message.Message.Weight : 0);
+            }
+
+            if (open.Count > 0)
+            {
+                hand.HandOver(new HandedMessage(message.Message, open, leased));
+            }
         }
 
         metrics.Recipients.Add(entry.Messages.Sum(m => m.Recipients.Count));
+        metrics.Suppressed.Add(entry.Messages.Sum(m => m.Suppressed.Count));
     }
 
     private void Unreserve(IReadOnlyList<AcceptEntry> batch)

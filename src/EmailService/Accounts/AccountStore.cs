@@ -33,6 +33,16 @@ public sealed class AccountStore(NpgsqlDataSource database)
         return await connection.QuerySingleOrDefaultAsync<int?>(new CommandDefinition(FindSql, new { name }, cancellationToken: cancellation));
     }
 
+    private const string NamesSql = "SELECT id, name FROM accounts WHERE id = ANY (@ids)";
+
+    /// <summary>The names of these accounts.</summary>
+    public async Task<IReadOnlyDictionary<int, string>> NamesAsync(int[] ids, CancellationToken cancellation)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellation);
+        return (await connection.QueryAsync<(int Id, string Name)>(new CommandDefinition(NamesSql, new { ids }, cancellationToken: cancellation)))
+            .ToDictionary(row => row.Id, row => row.Name);
+    }
+
     private const string AnySql = "SELECT EXISTS (SELECT FROM accounts)";
 
     public async Task<bool> AnyAsync(CancellationToken cancellation)

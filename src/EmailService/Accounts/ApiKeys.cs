@@ -61,21 +61,16 @@ public sealed class ApiKeys
     public Task<IReadOnlyList<ApiKeyInfo>> ListAsync(int accountId, CancellationToken cancellation) =>
         store.ListAsync(accountId, cancellation);
 
-    internal ValueTask<KnownKey?> FindAsync(string key, CancellationToken cancellation)
+    internal async ValueTask<KnownKey?> FindAsync(string key, CancellationToken cancellation)
     {
         if (key.Length != KeyLength || !key.StartsWith(Prefix, StringComparison.Ordinal) || key[Prefix.Length + IdLength] != '.'
             || !Ascii.IsValid(key) || key.Contains('\0'))
         {
-            return default;
+            return null;
         }
 
-        var find = known.FindAsync(key.Substring(Prefix.Length, IdLength), cancellation);
-        return find.IsCompletedSuccessfully
-            ? new ValueTask<KnownKey?>(Checked(find.Result, key))
-            : AwaitAsync(find, key);
+        return Checked(await known.FindAsync(key.Substring(Prefix.Length, IdLength), cancellation), key);
     }
-
-    private static async ValueTask<KnownKey?> AwaitAsync(ValueTask<KnownKey?> find, string key) => Checked(await find, key);
 
     private static KnownKey? Checked(KnownKey? found, string key)
     {

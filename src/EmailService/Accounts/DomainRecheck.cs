@@ -1,3 +1,4 @@
+using EmailService.Messages;
 using EmailService.Platform;
 using EmailService.Platform.Jobs;
 
@@ -6,7 +7,7 @@ namespace EmailService.Accounts;
 /// <summary>Looks every day whether the records of verified domains are still in DNS, so that somebody hears of it before the mail hosts do.</summary>
 /// <remarks>Two states of a domain: good, and failing since some time. A check that DNS answers with a missing or wrong required record begins or
 /// continues the second, a good one ends it, and one without an answer changes nothing. A domain that has failed for three days, with each of at least three checks
-/// in a row, is no longer verified, and its mail is refused until it is.</remarks>
+/// in a row, is no longer verified, and its mail is refused until it is. Its account is told of the beginning and of that end, by an event.</remarks>
 public sealed partial class DomainRecheck(
     SendingDomains domains, DomainVerifier verifier, DeliveryMode mode, TimeProvider time, ILogger<DomainRecheck> log) : IJob
 {
@@ -36,7 +37,7 @@ public sealed partial class DomainRecheck(
 
             if (broken.Count == 0)
             {
-                await domains.SetRecheckedAsync(domain, 0, null, verified: true, result, stop);
+                await domains.SetRecheckedAsync(domain, new Recheck(0, null, Verified: true, result), stop);
                 Interlocked.Increment(ref good);
                 return;
             }
@@ -44,7 +45,8 @@ public sealed partial class DomainRecheck(
             Interlocked.Increment(ref failing);
             var (checks, since) = (domain.FailedChecks + 1, domain.FailingSince ?? time.GetUtcNow());
             var isOver = checks >= ChecksBeforeEnd && time.GetUtcNow() - since >= FailingBeforeEnd;
-            await domains.SetRecheckedAsync(domain, checks, since, verified: !isOver, result, stop);
+            EventKind? told = isOver ? EventKind.DomainUnverified : checks == 1 ? EventKind.DomainFailing : null;
+            await domains.SetRecheckedAsync(domain, new Recheck(checks, since, Verified: !isOver, result, told, string.Join("; ", broken)), stop);
             if (isOver)
             {
                 Interlocked.Increment(ref ended);

@@ -1,4 +1,7 @@
+using System.Text.Json;
+using EmailService.Messages;
 using EmailService.Platform;
+using EmailService.Platform.Http;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -112,25 +115,36 @@ internal sealed class DomainStore(NpgsqlDataSource database, DeliveryMode mode)
         return domains;
     }
 
-    // Not if somebody has had it checked since we looked: that is newer.
+    // Not if somebody has had it checked since we looked: that is newer. The event, if there is one, commits with the change.
     private const string RecheckedSql = """
-        UPDATE domains
-           SET checked_at = $3, check_result = $4, failed_checks = $5, failing_since = $6, state = CASE WHEN $7 THEN 'verified' ELSE 'pending' END
-         WHERE id = $1 AND state = 'verified' AND checked_at IS NOT DISTINCT FROM $2
+        WITH changed AS (
+            UPDATE domains
+               SET checked_at = $3, check_result = $4, failed_checks = $5, failing_since = $6, state = CASE WHEN $7 THEN 'verified' ELSE 'pending' END
+             WHERE id = $1 AND state = 'verified' AND checked_at IS NOT DISTINCT FROM $2
+            RETURNING account_id, name)
+        INSERT INTO events (message_id, n, account_id, kind, at, address, detail)
+        SELECT $8, 0, account_id, $9, $3, name, $10 FROM changed WHERE $9 IS NOT NULL
         """;
 
     /// <summary>Writes down what a daily check found of a verified domain.</summary>
-    public async Task SetRecheckedAsync(
-        SendingDomain domain, int failedChecks, DateTimeOffset? failingSince, bool verified, string result, DateTimeOffset now, CancellationToken cancellation)
+    public async Task SetRecheckedAsync(SendingDomain domain, Recheck found, DateTimeOffset now, CancellationToken cancellation)
     {
         await using var command = database.CreateCommand(RecheckedSql);
         command.Parameters.Add(new() { Value = domain.Id });
         command.Parameters.Add(new() { Value = (object?)domain.CheckedAt?.UtcDateTime ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
         command.Parameters.Add(new() { Value = now.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz });
-        command.Parameters.Add(new() { Value = result, NpgsqlDbType = NpgsqlDbType.Jsonb });
-        command.Parameters.Add(new() { Value = failedChecks });
-        command.Parameters.Add(new() { Value = (object?)failingSince?.UtcDateTime ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
-        command.Parameters.Add(new() { Value = verified });
+        command.Parameters.Add(new() { Value = found.Result, NpgsqlDbType = NpgsqlDbType.Jsonb });
+        command.Parameters.Add(new() { Value = found.FailedChecks });
+        command.Parameters.Add(new() { Value = (object?)found.FailingSince?.UtcDateTime ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+        command.Parameters.Add(new() { Value = found.Verified });
+        // Partitions go by the id, so it has the time in it; no message has this one.
+        command.Parameters.Add(new() { Value = MessageId.NewRequest(now).Value });
+        command.Parameters.Add(new() { Value = (object?)found.Event?.ToName() ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
+        command.Parameters.Add(new()
+        {
+            Value = JsonSerializer.Serialize(new { found.Problem, Since = found.FailingSince }, ApiJson.Options),
+            NpgsqlDbType = NpgsqlDbType.Jsonb,
+        });
         await command.ExecuteNonQueryAsync(cancellation);
     }
 
@@ -174,3 +188,11 @@ internal sealed class DomainStore(NpgsqlDataSource database, DeliveryMode mode)
 /// <summary>A domain about to be added.</summary>
 internal sealed record NewDomain(
     int AccountId, string Name, bool Verified, string Selector, byte[] Pkcs8, string ReturnPath, DateTimeOffset CreatedAt);
+
+/// <summary>What a daily check of a verified domain came to.</summary>
+/// <param name="FailedChecks">In a row.</param>
+/// <param name="Verified">False: it is no longer.</param>
+/// <param name="Result">All records, as stored.</param>
+/// <param name="Event">What the account is told, or null.</param>
+/// <param name="Problem">What is missing or wrong.</param>
+internal sealed record Recheck(int FailedChecks, DateTimeOffset? FailingSince, bool Verified, string Result, EventKind? Event = null, string? Problem = null);

@@ -75,11 +75,10 @@ public sealed class SendingDomains
     /// <summary>The verified domains of all accounts, those that are in DNS.</summary>
     internal Task<IReadOnlyList<SendingDomain>> ListVerifiedAsync(CancellationToken cancellation) => store.ListVerifiedAsync(DemoName, cancellation);
 
-    internal async Task SetRecheckedAsync(
-        SendingDomain domain, int failedChecks, DateTimeOffset? failingSince, bool verified, string result, CancellationToken cancellation)
+    internal async Task SetRecheckedAsync(SendingDomain domain, Recheck found, CancellationToken cancellation)
     {
-        await store.SetRecheckedAsync(domain, failedChecks, failingSince, verified, result, time.GetUtcNow(), cancellation);
-        if (!verified)
+        await store.SetRecheckedAsync(domain, found, time.GetUtcNow(), cancellation);
+        if (!found.Verified)
         {
             known.Clear();
         }

@@ -4,17 +4,23 @@ using EmailService.Mime;
 
 namespace EmailService.Compose;
 
+/// <summary>A message as MIME.</summary>
+/// <param name="Octets">Header and body. 7-bit, but for addresses that have no other form.</param>
+/// <param name="NeedsSmtpUtf8">An address in the header has a local part in another script: only a host with SMTPUTF8 may have it. RFC 6531 §3.2</param>
+public readonly record struct ComposedMessage(ReadOnlyMemory<byte> Octets, bool NeedsSmtpUtf8);
+
 /// <summary>Message → MIME. The same message always gives the same bytes: date and Message-ID are the
 /// message's own, so a second copy after a crash is recognisable as one.</summary>
 public static class MessageComposer
 {
     /// <exception cref="MimeFieldException">A value can't be put in a message. Accept refuses such values, so
     /// this is a fault of ours, and of this message alone.</exception>
-    public static ReadOnlyMemory<byte> Compose(Message message)
+    public static ComposedMessage Compose(Message message)
     {
         var buffer = new ArrayBufferWriter<byte>(4096 + message.Weight);
-        MimeComposer.Compose(ToMime(message), buffer);
-        return buffer.WrittenMemory;
+        var mime = ToMime(message);
+        MimeComposer.Compose(mime, buffer);
+        return new ComposedMessage(buffer.WrittenMemory, MimeComposer.NeedsSmtpUtf8(mime));
     }
 
     private static OutgoingMessage ToMime(Message message)
@@ -33,6 +39,7 @@ public static class MessageComposer
             Date = message.SendAt ?? message.CreatedAt,
             Parts = ToParts(shared.Bodies, own.Substitutions, ref room, ref work),
             Attachments = [.. shared.Attachments.Select(a => new Attachment(a.FileName, a.Type, a.Content, a.Inline, a.ContentId))],
+            ReportType = shared.ReportType,
             Headers = Merge(shared.Headers, own.Headers),
         };
     }

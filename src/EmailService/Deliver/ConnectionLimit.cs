@@ -65,7 +65,7 @@ public sealed class ConnectionLimit(int most) : IDisposable
         Interlocked.Increment(ref wanting);
         try
         {
-            await Background.CancelAsync(Interlocked.Exchange(ref wanted, new()));
+            Interlocked.Exchange(ref wanted, new()).Cancel();
             await taking;
         }
         finally

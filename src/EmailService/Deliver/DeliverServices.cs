@@ -11,7 +11,10 @@ public static class DeliverServices
         builder.Services.AddSingleton(ShapingTable.Load(options.ShapingFile, options.InPlaceOfDefault()));
         builder.Services.AddSingleton<HostMemory>();
         builder.Services.AddSingleton<ISmtpDialer, SmtpDialer>();
+        builder.Services.AddSingleton<Reactions>();
         builder.Services.AddSingleton<Deliverer>();
+        builder.Services.AddSingleton<Rerouting>();
+        builder.Services.AddSingleton<Holding>();
         builder.Services.AddSingleton<LaneContext>();
         builder.Services.AddSingleton<LaneDirectory>();
         builder.Services.AddSingleton<DeliverMetrics>();

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using EmailService.Mime;
 using EmailService.Messages;
 using EmailService.Outbox;
@@ -13,7 +14,7 @@ namespace EmailService.Deliver;
 /// <summary>Carries one recipient's message to the hosts of its lane, in order of preference, until one has answered.</summary>
 public sealed partial class Deliverer(
     Router router, TlsPolicyFinder tls, Ledger ledger, VerpKeys verp, HostMemory memory, DeliverOptions options, OutboxOptions outbox,
-    ReplyRules rules, TimeProvider time, Random random, ILogger<Deliverer> logger)
+    ReplyRules rules, Reactions reactions, TimeProvider time, Random random, ILogger<Deliverer> logger)
 {
     /// <summary>One attempt. On return its outcome is committed. The outcome is also returned, for the lane's pace.</summary>
     /// <param name="mayBegin">Asked before each transaction.</param>
@@ -32,7 +33,7 @@ public sealed partial class Deliverer(
         }
 
         var envelope = new SmtpEnvelope(
-            verp.Address.For(work.Claim.Id, content.ReturnPath), [work.Claim.Address], NeedsSmtpUtf8: content.Is8Bit, Is8Bit: content.Is8Bit,
+            verp.Address.For(work.Claim.Id, content.ReturnPath), [work.Claim.Address], content.NeedsSmtpUtf8, content.Is8Bit,
             RequireTls: work.InHand.Message.Content.RequireTls && work.Plan.Origin != HostsOrigin.Inbox);
 
         var wish = WishOf(work.InHand.Message);
@@ -43,6 +44,7 @@ public sealed partial class Deliverer(
         var connections = 0;
         var domain = work.Claim.Domain;
         Outcome? outcome = null;
+        Outcome? putOff = null;
         await foreach (var (host, endPoint, unresolved) in InOrderAsync(work.Plan, connection.EndPoint, stopping))
         {
             if (endPoint is null)
@@ -71,11 +73,15 @@ public sealed partial class Deliverer(
                 {
                     var refusal = (TlsDecision.Refuse)decision;
                     outcome = Verdict.Of(refusal);
-                    steps.Add(NotTried(host, outcome) with { TlsVerdict = TlsVerdict.Of(refusal) });
+                    steps.Add(NotTried(host, outcome) with { TlsVerdict = TlsVerdict.Of(refusal), TlsSession = TlsSessions.Of(domain, refusal, host) });
                 }
             }
 
-            if (outcome.Scope is not FailureScope.Host || connections >= options.StepsPerAttempt || stopping.IsCancellationRequested)
+            putOff = outcome.Disposition == Disposition.Deferred ? outcome : putOff;
+
+            // A stop must not make an end of what the next host may take: connecting to it is broken off, and that is a deferral.
+            var isStopping = stopping.IsCancellationRequested && outcome.Disposition == Disposition.Deferred;
+            if (outcome.Scope is not FailureScope.Host || connections >= options.StepsPerAttempt || isStopping)
             {
                 break;
             }
@@ -84,14 +90,23 @@ public sealed partial class Deliverer(
         // 3. When the last host failed too, all that goes there waits; but a message that asks for more than any host gives is alone in that.
         outcome = outcome switch
         {
-            { Scope: FailureScope.Host, Disposition: Disposition.Bounced } => outcome with { Scope = FailureScope.Message },
+            // And a host that could not be asked today may give it.
+            { Scope: FailureScope.Host, Disposition: Disposition.Bounced } => (putOff ?? outcome) with { Scope = FailureScope.Message },
             { Scope: FailureScope.Host } => outcome with { Scope = FailureScope.Lane },
             _ => outcome!,
         };
 
         // No token from here: the host has answered, and an answer that we forget is a second copy
         // in somebody's inbox. RFC 5321 §4.5.3.2.6 warns of the same for a hasty timeout.
-        await SettleAsync(work, outcome, steps, content.At);
+        // 4. What the reply rules make of it: for this recipient with its outcome, for the lane after it.
+        var startedAt = steps[^1].StartedAt;
+        var reaction = reactions.To(outcome, work.Plan.Lane, startedAt);
+        await SettleAsync(work, outcome, steps, content.At, reaction);
+        if (reaction is not null)
+        {
+            await reactions.CarryOutAsync(reaction, work.Plan.Lane, outcome, startedAt);
+        }
+
         return outcome;
     }
 
@@ -177,13 +192,29 @@ public sealed partial class Deliverer(
         ReplyIsOurs = true,
     };
 
-    private Task SettleAsync(Work work, Outcome outcome, IReadOnlyList<AttemptStep> steps, DateTimeOffset? processedAt) =>
-        SettleAsync(work.Claim, work.InHand.Message.OnUnknown, outcome, work.Plan.Lane, steps, processedAt);
+    private Task SettleAsync(Work work, Outcome outcome, IReadOnlyList<AttemptStep> steps, DateTimeOffset? processedAt, Reaction? reaction = null) =>
+        SettleAsync(work.Claim, work.InHand.Message.OnUnknown, outcome, work.SiteLane, steps, processedAt, reaction);
 
     /// <summary>Settles a recipient that has no host to go to: no such domain, null MX, or DNS failing.</summary>
     public Task SettleUnroutedAsync(ClaimedRecipient claim, OnUnknown onUnknown, Disposition disposition, SmtpReply reply) =>
         SettleAsync(claim, onUnknown, new Outcome(
             disposition, disposition == Disposition.Bounced ? FailureScope.Recipient : FailureScope.Lane, SmtpStage.Connect, reply));
+
+    /// <summary>Ends a recipient whose address was suppressed after it was accepted.</summary>
+    public Task SettleSuppressedAsync(ClaimedRecipient claim)
+    {
+        using var detail = JsonDocument.Parse(claim.Suppression!);
+        return ledger.SettleAsync(new Settlement
+        {
+            Recipient = claim.Id,
+            Attempt = claim.Attempt,
+            End = RecipientState.Suppressed,
+            Event = EventKind.Suppressed,
+            At = time.GetUtcNow(),
+            Reply = detail.RootElement.GetProperty("reply").GetString(),
+            DetailJson = claim.Suppression,
+        });
+    }
 
     /// <summary>Defers a recipient because of a fault of ours: with an event, on schedule, and until it expires.</summary>
     public Task SettleFaultAsync(ClaimedRecipient claim, OnUnknown onUnknown, string fault) =>
@@ -192,9 +223,9 @@ public sealed partial class Deliverer(
 
     private Task SettleAsync(
         ClaimedRecipient claim, OnUnknown onUnknown, Outcome outcome, string? lane = null, IReadOnlyList<AttemptStep>? steps = null,
-        DateTimeOffset? processedAt = null) =>
-        ledger.SettleAsync(Settling.Of(
-            claim, onUnknown, lane, outcome, steps ?? [], processedAt, time.GetUtcNow(), outbox, random.NextDouble(), rules));
+        DateTimeOffset? processedAt = null, Reaction? reaction = null) =>
+        ledger.SettleAsync(reactions.Judge(
+            Settling.Of(claim, onUnknown, lane, outcome, steps ?? [], processedAt, time.GetUtcNow(), outbox, random.NextDouble(), rules, reaction), claim));
 
     [LoggerMessage(3001, LogLevel.Error, "The message of {Recipient} can't be composed, though it was accepted")]
     private partial void LogNotComposed(Exception exception, string recipient);

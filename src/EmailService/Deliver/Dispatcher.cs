@@ -11,8 +11,8 @@ namespace EmailService.Deliver;
 /// <summary>Brings recipients to their lanes: those that Accept hands over in memory, and those that the table says are due.
 /// It never waits for DNS or for a mail host: a slow one delays its own recipients only.</summary>
 public sealed partial class Dispatcher(
-    Hand hand, IOutboxStore outbox, IMessageReader messages, IMessageSigner signer, Router router, LaneDirectory lanes,
-    LaneContext context, Deliverer deliverer, StoreHealth health, INode node, OutboxOptions options, TimeProvider time,
+    Hand hand, IOutboxStore outbox, IMessageReader messages, IMessageSigner signer, Rerouting routes, LaneDirectory lanes,
+    LaneContext context, Deliverer deliverer, Holding holding, StoreHealth health, INode node, OutboxOptions options, TimeProvider time,
     Random random, ILogger<Dispatcher> logger) : BackgroundService
 {
     /// <summary>How soon a lane that is full is looked at again: most empty faster than the table is polled. While nothing can be claimed
@@ -129,7 +129,9 @@ public sealed partial class Dispatcher(
         }
 
         var now = time.GetUtcNow();
-        var due = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now)
+        var found = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now).ToLookup(l => holding.IsSuspended(hand.SiteOf(l.Lane)));
+        await holding.ExpireAsync([.. found[true].Select(l => l.Lane)]);
+        var due = found[false]
             .Select(l => (l.Lane, Room: lanes.RoomOf(hand.SiteOf(l.Lane)))).Where(l => l.Room > 0).ToList();
         var wanted = Share(due, room);
         if (wanted.Count == 0)
@@ -145,6 +147,9 @@ public sealed partial class Dispatcher(
         {
             fullPause = FullPause;
         }
+
+        var isWhole = claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Count);
+        claimed = await holding.SiftAsync(claimed);
 
         // 3. Read what they are about, and bring each to its lane.
         var read = await ReadAsync(claimed);
@@ -186,7 +191,7 @@ public sealed partial class Dispatcher(
             return Round.Full;
         }
 
-        return claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Count) ? Round.More
+        return isWhole ? Round.More
             : wanted.Count < due.Count ? Round.Full
             : Round.Done;
     }
@@ -249,7 +254,7 @@ public sealed partial class Dispatcher(
     {
         try
         {
-            Place(recipient, message, await router.PlanAsync(recipient.Domain, CancellationToken.None));
+            Place(recipient, message, await routes.PlanAsync(recipient, CancellationToken.None));
         }
         catch (Exception exception)
         {
@@ -265,8 +270,15 @@ public sealed partial class Dispatcher(
         switch (plan)
         {
             case RoutePlan.Hosts hosts:
-                hand.NoteSite(recipient.Lane, hosts.Lane);
                 var work = new Work(recipient, message, hosts);
+                hand.NoteSite(recipient.Lane, work.SiteLane ?? recipient.Lane);
+                if (holding.SuspensionOf(hosts.Lane, recipient) is { } suspension)
+                {
+                    message.LetGo();
+                    context.Track(holding.HoldAsync([(recipient, suspension, work.SiteLane)]));
+                    break;
+                }
+
                 if (!lanes.TryEnqueue(work, out var later))
                 {
                     context.Track(context.GiveBackAsync([(work, time.GetUtcNow() + later)]));

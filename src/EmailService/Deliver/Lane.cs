@@ -37,7 +37,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
         {
             lock (gate)
             {
-                return Math.Min(context.MostWaiting, pace.MostWaiting(context.Share) ?? int.MaxValue);
+                return Math.Min(context.MostWaiting, Paced().MostWaiting(context.Share) ?? int.MaxValue);
             }
         }
     }
@@ -49,7 +49,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
         {
             lock (gate)
             {
-                return pace.Connections(context.Share);
+                return Paced().Connections(context.Share);
             }
         }
     }
@@ -92,7 +92,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
 
             // An idle worker takes one, and whoever it takes may hold it for long: more than that needs more workers. Where two wait for
             // their turn already, a third would only wait behind them.
-            if (Waiting <= idle || paced >= 2 || workers >= pace.Connections(context.Share))
+            if (Waiting <= idle || paced >= 2 || workers >= Paced().Connections(context.Share))
             {
                 return;
             }
@@ -163,7 +163,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
         {
             lock (gate)
             {
-                if (workers > pace.Connections(context.Share))
+                if (workers > Paced().Connections(context.Share))
                 {
                     workers--;
                     return null;
@@ -218,6 +218,11 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
     {
         try
         {
+            if (await context.GivesWayAsync(work))
+            {
+                return;
+            }
+
             if (RestsUntil is null)
             {
                 await WaitForTurnAsync(connection);
@@ -236,7 +241,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
                 return;
             }
 
-            if (!await context.MayBeginAsync(work))
+            if (await context.GivesWayAsync(work) || !await context.MayBeginAsync(work))
             {
                 return;
             }
@@ -267,7 +272,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
         TimeSpan wait;
         lock (gate)
         {
-            wait = pace.Take(context.Time.GetUtcNow(), context.Share);
+            wait = Paced().Take(context.Time.GetUtcNow(), context.Share);
             if (wait == TimeSpan.Zero)
             {
                 return;
@@ -294,6 +299,13 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
         }
 
         StartWorker();
+    }
+
+    /// <summary>The pace, as far as an overlay leaves it. Under the gate.</summary>
+    private LanePace Paced()
+    {
+        pace.Slow(context.FactorOf(key), context.Time.GetUtcNow());
+        return pace;
     }
 
     private void Observe(Outcome outcome, LaneConnection connection)

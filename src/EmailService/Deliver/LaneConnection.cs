@@ -15,8 +15,9 @@ public sealed class LaneConnection(
     ISmtpDialer dialer, SmtpClientOptions smtp, LaneLimits limits, ConnectionPermit permit, TimeProvider time, Action<LaneConnection> ended)
     : IAsyncDisposable
 {
+    private readonly HashSet<string> counted = new(StringComparer.OrdinalIgnoreCase);
     private ISmtpSession? session;
-    private string? clearBecause;
+    private SmtpConnectFailure? failedTls;
     private bool inUse;
 
     /// <summary>A session is open that may carry one more message.</summary>
@@ -42,20 +43,23 @@ public sealed class LaneConnection(
         var started = time.GetTimestamp();
         string? connecting = null;
         string? verdict = null;
+        TlsSession? tlsSession = null;
         while (true)
         {
             // 1. A session, unless the one at hand will do.
             var isFresh = false;
             if (!IsOpen || !session!.EndPoint.Equals(endPoint) || !session.Satisfies(policy.Policy) || !session.MayCarry(domain))
             {
-                (session, var failure, connecting, clearBecause) = await ConnectAsync(host, endPoint, policy, stopping);
+                (session, var failure, connecting, failedTls) = await ConnectAsync(host, endPoint, policy, stopping);
                 if (session is null)
                 {
                     verdict = TlsVerdict.Of(policy, failure!);
+                    tlsSession = TlsSessions.Of(domain, policy, host, endPoint, failedTls ?? failure!);
                     Volatile.Write(ref inUse, false);
                     return Ended(Verdict.Of(failure!), null, null, connecting);
                 }
 
+                counted.Clear();
                 isFresh = true;
             }
 
@@ -64,9 +68,17 @@ public sealed class LaneConnection(
                 return null;
             }
 
+            // A session counts once for each domain that it serves.
+            if (counted.Add(domain))
+            {
+                tlsSession = failedTls is not null
+                    ? TlsSessions.Of(domain, policy, host, endPoint, failedTls)
+                    : TlsSessions.Of(domain, policy, host, endPoint, session);
+            }
+
             // 2. The transaction. From the end of the data on it takes no notice of the token.
             var tls = session!.Tls?.ToString();
-            verdict = TlsVerdict.Of(policy, session.Tls, clearBecause);
+            verdict = TlsVerdict.Of(policy, session.Tls, failedTls);
             var source = session.LocalEndPoint?.Address.ToString();
             var result = await session.SendAsync(envelope, content.Segments, stopping);
             if (!result.SessionUsable)
@@ -97,12 +109,13 @@ public sealed class LaneConnection(
             ReplyIsOurs = outcome.Reply.IsLocal,
             Tls = tls,
             TlsVerdict = verdict,
+            TlsSession = tlsSession,
             Transcript = transcript,
         });
     }
 
     // Opportunistic: encrypted if the host can, in the clear rather than not at all (RFC 7435). A policy that asks for more allows no such thing.
-    private async Task<(ISmtpSession? Session, SmtpConnectFailure? Failure, string Transcript, string? ClearBecause)> ConnectAsync(
+    private async Task<(ISmtpSession? Session, SmtpConnectFailure? Failure, string Transcript, SmtpConnectFailure? FailedTls)> ConnectAsync(
         MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, CancellationToken stopping)
     {
         await CloseAsync();
@@ -117,7 +130,7 @@ public sealed class LaneConnection(
         }
 
         var clear = await dialer.ConnectAsync(endPoint, host.Name, SmtpTlsPolicy.ClearAfterFailure, settings, stopping);
-        return (clear.Session, clear.Failure, $"{said}\n{clear.Transcript}", $"TLS failed: {failure.Reply?.ToString() ?? failure.Detail ?? failure.Kind.ToString()}");
+        return (clear.Session, clear.Failure, $"{said}\n{clear.Transcript}", failure);
     }
 
     /// <summary>Says QUIT if there is somebody to say it to.</summary>

@@ -6,13 +6,14 @@ using EmailService.Route;
 using EmailService.Shaping;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
+using EmailService.Steer;
 
 namespace EmailService.Deliver;
 
 /// <summary>What the lanes share: limits, the way to the deliverer, and the way back for what was not delivered.</summary>
 public sealed partial class LaneContext(
-    Deliverer deliverer, IOutboxStore outbox, Hand hand, StoreHealth health, INode node, ISmtpDialer dialer, DeliverOptions options,
-    OutboxOptions outboxOptions, PlatformOptions platform, TlsTrust trust, TimeProvider time, Random random, ILogger<LaneContext> logger) : IDisposable
+    Deliverer deliverer, Holding holding, Rerouting routes, Overlays overlays, IOutboxStore outbox, Hand hand, StoreHealth health, INode node,
+    ISmtpDialer dialer, DeliverOptions options, OutboxOptions outboxOptions, PlatformOptions platform, TlsTrust trust, TimeProvider time, Random random, ILogger<LaneContext> logger) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource aborting = new();
@@ -128,6 +129,28 @@ public sealed partial class LaneContext(
         return false;
     }
 
+    /// <summary>The part of a lane's pace that remains.</summary>
+    public double FactorOf(string lane) => overlays.FactorOf(lane, Overlays.DefaultSource);
+
+    /// <summary>True if an overlay keeps a recipient back or sends it elsewhere: then it is in the table again.</summary>
+    public async ValueTask<bool> GivesWayAsync(Work work)
+    {
+        if (routes.IsElsewhere(work))
+        {
+            await GiveBackAsync([(work, time.GetUtcNow())]);
+            return true;
+        }
+
+        if (holding.SuspensionOf(work.Plan.Lane, work.Claim) is not { } suspension)
+        {
+            return false;
+        }
+
+        work.InHand.LetGo();
+        await holding.HoldAsync([(work.Claim, suspension, work.SiteLane)]);
+        return true;
+    }
+
     /// <summary>The lane rests: the claim goes back to the table, or to its end if its time is over.</summary>
     public async Task RestAsync(Work work, DateTimeOffset until)
     {
@@ -158,7 +181,7 @@ public sealed partial class LaneContext(
 
         try
         {
-            await outbox.GiveBackAsync([.. unused.Select(u => (u.Work.Claim, u.DueAt, (string?)u.Work.Plan.Lane))], CancellationToken.None);
+            await outbox.GiveBackAsync([.. unused.Select(u => (u.Work.Claim, u.DueAt, u.Work.SiteLane))], CancellationToken.None);
         }
         catch (Exception exception)
         {

@@ -14,22 +14,52 @@ public sealed class LanePace
     public static readonly TimeSpan Memory = TimeSpan.FromMinutes(30);
 
     private readonly RateBucket bucket = new();
+    private readonly RateMeter meter = new();
+    private double factor = 1;
+    private double observed;
     private DateTimeOffset keptUntil = DateTimeOffset.MinValue;
 
     public required LaneLimits Limits { get; set; }
 
     public ConcurrencyWindow Window { get; } = new();
 
+    /// <summary>The part of the pace that remains, 1 for all of it: an overlay may lower it for a time. A lane with a rate keeps to that part
+    /// of it. One without keeps to that part of what was leaving this node when it was lowered; and where that was less than a message per
+    /// second, or nobody can say, to that part of its connections, one at least.</summary>
+    public void Slow(double part, DateTimeOffset now)
+    {
+        if (factor == 1 && part < 1)
+        {
+            observed = meter.PerSecond(now);
+        }
+
+        factor = part;
+    }
+
     /// <summary>Connections that this node may have now.</summary>
-    public int Connections(NodeShare share) => Math.Min(Window.Size, share.Of(Limits.Connections.Value));
+    public int Connections(NodeShare share)
+    {
+        var most = Math.Min(Window.Size, share.Of(Limits.Connections.Value));
+        return factor < 1 && Rate(share) == 0 ? Math.Max(1, (int)(most * factor)) : most;
+    }
 
     /// <summary>Recipients that may wait in memory for this lane; null if its rate does not limit them.</summary>
-    public int? MostWaiting(NodeShare share) => Limits.MessagesPerSecond.Value > 0
-        ? (int)Math.Clamp(share.Of(Limits.MessagesPerSecond.Value) * Reach.TotalSeconds, 1, int.MaxValue)
+    public int? MostWaiting(NodeShare share) => Rate(share) is > 0 and var rate
+        ? (int)Math.Clamp(rate * Reach.TotalSeconds, 1, int.MaxValue)
         : null;
 
     /// <summary>How long the message that this call stands for must wait.</summary>
-    public TimeSpan Take(DateTimeOffset now, NodeShare share) => bucket.Take(now, share.Of(Limits.MessagesPerSecond.Value));
+    public TimeSpan Take(DateTimeOffset now, NodeShare share)
+    {
+        meter.Count(now);
+        return bucket.Take(now, Rate(share));
+    }
+
+    /// <summary>Messages per second of this node; 0 is no limit.</summary>
+    private double Rate(NodeShare share) =>
+        Limits.MessagesPerSecond.Value > 0 ? share.Of(Limits.MessagesPerSecond.Value) * factor
+        : factor < 1 && observed >= 1 ? observed * factor
+        : 0;
 
     /// <param name="workers">Workers of the lane, the observing one included.</param>
     /// <param name="others">Sessions that other workers have, or are opening.</param>
@@ -56,5 +86,5 @@ public sealed class LanePace
     }
 
     /// <summary>Nothing would be lost with it.</summary>
-    public bool IsForgettable(DateTimeOffset now) => keptUntil <= now;
+    public bool IsForgettable(DateTimeOffset now) => keptUntil <= now && (factor == 1 || observed == 0);
 }

@@ -15,11 +15,14 @@ public static class Settling
     /// <param name="processedAt">When the message was composed; null if it was not.</param>
     /// <param name="chance">From 0 to below 1, for the jitter of the retry schedule.</param>
     /// <param name="rules">They name a bounce.</param>
+    /// <param name="reaction">What a rule does about the reply; null if nothing.</param>
     public static Settlement Of(
         ClaimedRecipient claim, OnUnknown onUnknown, string? lane, Outcome outcome, IReadOnlyList<AttemptStep> steps,
-        DateTimeOffset? processedAt, DateTimeOffset now, OutboxOptions options, double chance, ReplyRules rules)
+        DateTimeOffset? processedAt, DateTimeOffset now, OutboxOptions options, double chance, ReplyRules rules, Reaction? reaction = null)
     {
-        var (end, dueAt, kind) = Next(claim, onUnknown, outcome, now, options, chance);
+        outcome = reaction?.Of(outcome) ?? outcome;
+        var (end, dueAt, kind) = Next(claim, onUnknown, outcome, now, options, chance, reaction?.Delay);
+        var meaning = end is RecipientState.Bounced or RecipientState.Expired ? rules.Classify(outcome.Reply, outcome.Scope) : null;
         var reply = OneLine(outcome.Reply);
         return new Settlement
         {
@@ -32,13 +35,15 @@ public static class Settling
             ProcessedAt = claim.Processed ? null : processedAt,
             Lane = lane,
             Reply = reply,
-            DetailJson = Detail(outcome, end, dueAt, reply, steps, rules),
+            DetailJson = Detail(outcome, end, dueAt, reply, steps, meaning, reaction),
+            SuppressAs = end == RecipientState.Bounced && meaning is { Suppress: true } ? meaning.Reason.Name : null,
             Steps = steps,
         };
     }
 
     private static (RecipientState? End, DateTimeOffset? DueAt, EventKind Event) Next(
-        ClaimedRecipient claim, OnUnknown onUnknown, Outcome outcome, DateTimeOffset now, OutboxOptions options, double chance)
+        ClaimedRecipient claim, OnUnknown onUnknown, Outcome outcome, DateTimeOffset now, OutboxOptions options, double chance,
+        TimeSpan? asked)
     {
         switch (outcome.Disposition)
         {
@@ -49,7 +54,7 @@ public static class Settling
                 return (RecipientState.Bounced, null, EventKind.Bounced);
 
             case Disposition.Deferred:
-                return RetrySchedule.NextAttempt(claim.Attempt, now, claim.ExpiresAt, options, chance) is { } next
+                return RetrySchedule.NextAttempt(claim.Attempt, now, claim.ExpiresAt, options, chance, asked) is { } next
                     ? (null, next, EventKind.Deferred)
                     : (RecipientState.Expired, null, EventKind.Expired);
 
@@ -71,7 +76,8 @@ public static class Settling
     }
 
     private static string Detail(
-        Outcome outcome, RecipientState? end, DateTimeOffset? dueAt, string reply, IReadOnlyList<AttemptStep> steps, ReplyRules rules)
+        Outcome outcome, RecipientState? end, DateTimeOffset? dueAt, string reply, IReadOnlyList<AttemptStep> steps, ReplyMeaning? meaning,
+        Reaction? reaction)
     {
         var last = steps.Count > 0 ? steps[^1] : null;
         var buffer = new ArrayBufferWriter<byte>(512);
@@ -107,9 +113,9 @@ public static class Settling
                 json.WriteString("scope", scope.ToName());
             }
 
-            if (end is RecipientState.Bounced or RecipientState.Expired)
+            if (meaning is not null)
             {
-                var (type, classification) = BounceClass.Of(outcome.Reply, outcome.Scope, end.Value, rules);
+                var (type, classification) = BounceClass.Of(meaning, end!.Value);
                 json.WriteString("type", type);
                 json.WriteString("classification", classification);
             }
@@ -117,6 +123,12 @@ public static class Settling
             if (dueAt is { } next)
             {
                 json.WriteString("next_attempt_at", next);
+            }
+
+            if (reaction is not null)
+            {
+                json.WriteString("rule", reaction.Rule.Name);
+                json.WriteString("action", reaction.Action.Do.ToName());
             }
 
             json.WriteEndObject();

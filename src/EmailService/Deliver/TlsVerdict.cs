@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using EmailService.Messages;
 using EmailService.Route;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
@@ -12,10 +13,12 @@ namespace EmailService.Deliver;
 public static class TlsVerdict
 {
     /// <summary>Of a session.</summary>
-    /// <param name="clearBecause">Why the session is in clear though the host offered TLS, or null.</param>
-    public static string Of(TlsDecision.Use decision, SmtpTlsInfo? tls, string? clearBecause) => Write(
+    /// <param name="failedTls">Why the session is in clear though the host offered TLS, or null.</param>
+    public static string Of(TlsDecision.Use decision, SmtpTlsInfo? tls, SmtpConnectFailure? failedTls) => Write(
         decision.Policy.Name, decision.Why, passed: true, tls, SmtpTlsFault.None,
-        tls is not null ? null : clearBecause ?? (decision.Policy.Mode == SmtpTlsMode.None ? null : "the host does not offer TLS"));
+        tls is not null ? null
+        : failedTls is not null ? $"TLS failed: {failedTls.Reply?.ToString() ?? failedTls.Detail ?? failedTls.Kind.ToString()}"
+        : (decision.Policy.Mode == SmtpTlsMode.None ? null : "the host does not offer TLS"));
 
     /// <summary>Of a host that gave no session.</summary>
     public static string? Of(TlsDecision.Use decision, SmtpConnectFailure failure) =>
@@ -54,7 +57,7 @@ public static class TlsVerdict
                 problem ??= tls.WhyNotVerified;
             }
 
-            Optional(json, "fault", NameOf(fault));
+            Optional(json, "fault", TlsSessions.TypeOf(fault)?.ToName());
             Optional(json, "problem", problem);
             json.WriteEndObject();
         }
@@ -72,17 +75,4 @@ public static class TlsVerdict
 
     // PostgreSQL's jsonb takes no NUL, and a certificate may hold anything.
     private static string Clean(string text) => text.Replace('\0', ' ');
-
-    // The result types of TLS reports. RFC 8460 §4.3
-    private static string? NameOf(SmtpTlsFault fault) => fault switch
-    {
-        SmtpTlsFault.None => null,
-        SmtpTlsFault.NotOffered => "starttls-not-supported",
-        SmtpTlsFault.HandshakeFailed => "validation-failure",
-        SmtpTlsFault.NotTrusted => "certificate-not-trusted",
-        SmtpTlsFault.Expired => "certificate-expired",
-        SmtpTlsFault.WrongName => "certificate-host-mismatch",
-        SmtpTlsFault.TlsaMismatch => "validation-failure",
-        SmtpTlsFault.TlsaUnusable => "tlsa-invalid",
-    };
 }

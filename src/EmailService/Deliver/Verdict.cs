@@ -19,8 +19,9 @@ public static class Verdict
         // 421 closes the channel whatever was asked. RFC 5321 §3.8
         (_, { Code: 421 }) => (Disposition.Deferred, FailureScope.Host),
 
-        // Our own answer when a host can't promise what the message requires; another may. RFC 8689 §4.2.1
-        (_, { IsLocal: true, Enhanced: { Class: 5, Subject: 7, Detail: 30 } }) => (Disposition.Bounced, FailureScope.Host),
+        // Our own answer when a host does not offer what the message needs: SMTPUTF8, room for its size, REQUIRETLS. Another may.
+        // RFC 6531 §3.2, RFC 1870 §6.1, RFC 8689 §4.2.1
+        (_, { IsLocal: true, IsPermanent: true }) => (Disposition.Bounced, FailureScope.Host),
 
         // 552 after RCPT is the old spelling of 452, too many recipients. RFC 5321 §4.5.3.1.10
         (SmtpStage.RcptTo, { Code: 552, Enhanced: null }) => (Disposition.Deferred, FailureScope.Recipient),

@@ -54,4 +54,8 @@ public sealed class MessageInHand
 }
 
 /// <summary>One recipient to deliver to now: the claim, its message, and where it goes.</summary>
-public sealed record Work(ClaimedRecipient Claim, MessageInHand InHand, RoutePlan.Hosts Plan);
+public sealed record Work(ClaimedRecipient Claim, MessageInHand InHand, RoutePlan.Hosts Plan)
+{
+    /// <summary>The lane in which its row waits from now on: its site. Null leaves the row where it is: a route that holds for a time is no site.</summary>
+    public string? SiteLane => Plan.Origin == HostsOrigin.Rerouted ? null : Plan.Lane;
+}

@@ -15,6 +15,9 @@ public sealed record MessageContent
     /// <summary>Only to mail hosts that prove who they are under TLS and pass the demand on (REQUIRETLS, RFC 8689); else the message bounces.</summary>
     public bool RequireTls { get; init; }
 
+    /// <summary>Of a report of our own that machines read (RFC 6522); null for all else.</summary>
+    public string? ReportType { get; init; }
+
     /// <summary>About how many octets of memory it holds.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
     public int Weight => Bodies.Sum(b => b.Value.Length * sizeof(char)) + Attachments.Sum(a => a.Content.Length);

@@ -53,6 +53,12 @@ public enum EventKind
     Expired,
     Suppressed,
     Cancelled,
+
+    /// <summary>About a sender's domain, not a message: its DNS records are missing or wrong, since this check.</summary>
+    DomainFailing,
+
+    /// <summary>That went on for three days: the domain is no longer verified, and its mail is refused.</summary>
+    DomainUnverified,
 }
 
 /// <summary>What to do when an outcome is unknown: rather twice than never, or rather never than twice.</summary>
@@ -103,12 +109,40 @@ public static class Names
         EventKind.Expired => "expired",
         EventKind.Suppressed => "suppressed",
         EventKind.Cancelled => "cancelled",
+        EventKind.DomainFailing => "domain_failing",
+        EventKind.DomainUnverified => "domain_unverified",
     };
+
+    /// <summary>Such an event has a sender's domain where others have a message and an address.</summary>
+    public static bool IsAboutDomain(this EventKind kind) => kind is EventKind.DomainFailing or EventKind.DomainUnverified;
 
     public static string ToName(this OnUnknown value) => value switch
     {
         OnUnknown.Retry => "retry",
         OnUnknown.Stop => "stop",
+    };
+
+    /// <summary>As RFC 8460 §4.4 spells it.</summary>
+    public static string ToName(this TlsPolicyType value) => value switch
+    {
+        TlsPolicyType.NoneFound => "no-policy-found",
+        TlsPolicyType.Sts => "sts",
+        TlsPolicyType.Tlsa => "tlsa",
+    };
+
+    /// <summary>As RFC 8460 §4.3 spells it.</summary>
+    public static string ToName(this TlsResultType value) => value switch
+    {
+        TlsResultType.StartTlsNotSupported => "starttls-not-supported",
+        TlsResultType.CertificateHostMismatch => "certificate-host-mismatch",
+        TlsResultType.CertificateExpired => "certificate-expired",
+        TlsResultType.CertificateNotTrusted => "certificate-not-trusted",
+        TlsResultType.ValidationFailure => "validation-failure",
+        TlsResultType.TlsaInvalid => "tlsa-invalid",
+        TlsResultType.DnssecInvalid => "dnssec-invalid",
+        TlsResultType.StsPolicyFetchError => "sts-policy-fetch-error",
+        TlsResultType.StsPolicyInvalid => "sts-policy-invalid",
+        TlsResultType.StsWebPkiInvalid => "sts-webpki-invalid",
     };
 
     public static bool TryParseEventKind(string? name, out EventKind kind) =>
@@ -117,8 +151,16 @@ public static class Names
     public static bool TryParseOnUnknown(string? name, out OnUnknown value) =>
         ByName.OnUnknowns.TryGetValue(name ?? "", out value);
 
+    /// <summary>For what we have written ourselves.</summary>
+    public static TlsPolicyType ParseTlsPolicyType(string name) => ByName.TlsPolicyTypes[name];
+
+    /// <summary>For what we have written ourselves.</summary>
+    public static TlsResultType ParseTlsResultType(string name) => ByName.TlsResultTypes[name];
+
     private static class ByName
     {
+        public static readonly Dictionary<string, TlsPolicyType> TlsPolicyTypes = Enum.GetValues<TlsPolicyType>().ToDictionary(ToName);
+        public static readonly Dictionary<string, TlsResultType> TlsResultTypes = Enum.GetValues<TlsResultType>().ToDictionary(ToName);
         public static readonly Dictionary<string, EventKind> EventKinds = Enum.GetValues<EventKind>().ToDictionary(ToName);
         public static readonly Dictionary<string, OnUnknown> OnUnknowns = Enum.GetValues<OnUnknown>().ToDictionary(ToName);
     }

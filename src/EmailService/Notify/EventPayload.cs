@@ -24,14 +24,18 @@ internal static class EventPayload
         var detail = document?.RootElement ?? default;
 
         json.WriteStartObject();
-        json.WriteString("email", logged.Address);
+        json.WriteString(logged.Kind.IsAboutDomain() ? "domain" : "email", logged.Address);
         json.WriteString("event", NameOf(logged.Kind));
         WriteOutcome(json, logged, detail);
         json.WriteString("sg_event_id", EventId(logged));
-        json.WriteString("sg_message_id", MessageIdOf(logged.Recipient));
+        if (!logged.Kind.IsAboutDomain())
+        {
+            json.WriteString("sg_message_id", MessageIdOf(logged.Recipient));
+        }
+
         if (logged.FromAddress is { } from)
         {
-            json.WriteString("smtp-id", MessageIdHeader.Of(logged.Recipient.Message, from[(from.LastIndexOf('@') + 1)..]));
+            json.WriteString("smtp-id", MessageIdHeader.Of(logged.Recipient.Message, MailAddress.DomainOf(from)));
         }
 
         json.WriteNumber("timestamp", logged.At.ToUnixTimeSeconds());
@@ -40,8 +44,8 @@ internal static class EventPayload
         json.WriteEndObject();
     }
 
-    /// <summary>SendGrid's word for what happened. It has none for <c>accepted</c> and <c>unknown</c>, which are sent
-    /// only to a webhook that asks for them.</summary>
+    /// <summary>SendGrid's word for what happened. It has none for <c>accepted</c>, <c>unknown</c> and what is about domains, which are
+    /// sent only to a webhook that asks for them.</summary>
     public static string NameOf(EventKind kind) => kind switch
     {
         EventKind.Accepted => "accepted",
@@ -51,6 +55,7 @@ internal static class EventPayload
         EventKind.Delivered => "delivered",
         EventKind.Bounced or EventKind.Expired => "bounce",
         EventKind.Suppressed or EventKind.Cancelled => "dropped",
+        EventKind.DomainFailing or EventKind.DomainUnverified => kind.ToName(),
     };
 
     /// <summary>Up to 92 characters, the same at each retry and in each webhook: a receiver can drop what it has seen.
@@ -109,6 +114,10 @@ internal static class EventPayload
 
             case EventKind.Cancelled:
                 json.WriteString("reason", "Cancelled");
+                break;
+
+            case EventKind.DomainFailing or EventKind.DomainUnverified:
+                json.WriteString("reason", Text(detail, "problem") ?? "");
                 break;
         }
     }

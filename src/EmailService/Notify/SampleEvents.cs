@@ -21,11 +21,11 @@ internal static class SampleEvents
                    Recipient = new RecipientId(message, 0),
                    Kind = kind,
                    At = now,
-                   Address = "recipient@example.com",
+                   Address = kind.IsAboutDomain() ? "example.org" : "recipient@example.com",
                    Attempt = 1,
                    Detail = DetailOf(kind),
-                   FromAddress = "sender@example.org",
-                   Categories = ["webhook test"],
+                   FromAddress = kind.IsAboutDomain() ? null : "sender@example.org",
+                   Categories = kind.IsAboutDomain() ? null : ["webhook test"],
                },
         ];
     }
@@ -36,6 +36,7 @@ internal static class SampleEvents
         EventKind.Delivered => """{"reply":"250 2.0.0 OK","status":"2.0.0","tls":true}""",
         EventKind.Bounced => """{"reply":"550 5.1.1 No such user","status":"5.1.1","tls":true,"type":"bounce","classification":"Invalid Address"}""",
         EventKind.Expired => """{"reply":"451 4.3.0 Try again later","status":"4.3.0","tls":true,"type":"blocked"}""",
+        EventKind.DomainFailing or EventKind.DomainUnverified => """{"problem":"Publish the TXT record at es202601._domainkey.example.org."}""",
         EventKind.Accepted or EventKind.Processed or EventKind.Unknown or EventKind.Suppressed or EventKind.Cancelled => null,
     };
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
+using EmailService.Platform;
 
 namespace EmailService.Notify;
 
@@ -16,6 +17,7 @@ internal sealed record PostAnswer(int? StatusCode, string? Error, int DurationMs
 internal sealed class WebhookSender(NotifyOptions options, TimeProvider time) : IDisposable
 {
     private const int AnswerBytes = 1024;
+    private const int LongestError = 500;
     private static readonly ProductInfoHeaderValue agent = new("EmailService", typeof(WebhookSender).Assembly.GetName().Version!.ToString(3));
 
     private readonly HttpClient client = new(NewHandler(options)) { Timeout = Timeout.InfiniteTimeSpan };
@@ -41,7 +43,7 @@ internal sealed class WebhookSender(NotifyOptions options, TimeProvider time) : 
         catch (Exception e) when (e is HttpRequestException or IOException or SocketException or FormatException or ArgumentException)
         {
             // The last two: a host name that passed as a URL and still can't be looked up.
-            return new PostAnswer(null, Printable(e.InnerException is null ? e.Message : $"{e.Message} {e.InnerException.Message}"), Elapsed());
+            return new PostAnswer(null, OneLine.Of(e.InnerException is null ? e.Message : $"{e.Message} {e.InnerException.Message}", LongestError), Elapsed());
         }
 
         int Elapsed() => (int)Math.Min(int.MaxValue, time.GetElapsedTime(started).TotalMilliseconds);
@@ -90,24 +92,8 @@ internal sealed class WebhookSender(NotifyOptions options, TimeProvider time) : 
             // The status is the answer; its body was only for the reader of the log.
         }
 
-        var text = Printable(Encoding.UTF8.GetString(buffer, 0, length));
+        var text = OneLine.Of(Encoding.UTF8.GetString(buffer, 0, length), LongestError);
         return text.Length == 0 ? $"Answered {status}" : $"Answered {status}: {text}";
-    }
-
-    /// <summary>One line that PostgreSQL can store: no NUL, no half of a surrogate pair.</summary>
-    private static string Printable(string text)
-    {
-        var line = new StringBuilder();
-        foreach (var rune in text.EnumerateRunes())
-        {
-            line.Append(Rune.IsControl(rune) ? " " : rune.ToString());
-            if (line.Length >= 500)
-            {
-                break;
-            }
-        }
-
-        return line.ToString().Trim();
     }
 
     private static SocketsHttpHandler NewHandler(NotifyOptions options)

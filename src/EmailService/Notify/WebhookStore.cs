@@ -9,7 +9,7 @@ internal sealed class WebhookStore(NpgsqlDataSource database, NotifyOptions opti
 {
     /// <summary>The kinds of a webhook that names none: those that SendGrid knows too.</summary>
     public static readonly string[] DefaultKinds =
-        [.. Enum.GetValues<EventKind>().Where(kind => kind is not (EventKind.Accepted or EventKind.Unknown)).Select(Names.ToName)];
+        [.. Enum.GetValues<EventKind>().Where(kind => kind is not (EventKind.Accepted or EventKind.Unknown) && !kind.IsAboutDomain()).Select(Names.ToName)];
 
     // Starts at the present end of the log. Whatever commits from now on has a transaction id that is not below the
     // oldest running one, so nothing later is missed; at most a few events of the last moments come along.

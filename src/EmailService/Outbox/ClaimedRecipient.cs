@@ -9,6 +9,9 @@ namespace EmailService.Outbox;
 public sealed record ClaimedRecipient(
     RecipientId Id, int AccountId, string Address, string Lane, int Attempt, DateTimeOffset ExpiresAt, bool Processed)
 {
+    /// <summary>Why nothing is sent to the address any more, as the detail of the event that says so; null if it is sent.</summary>
+    public string? Suppression { get; init; }
+
     /// <summary>Where it goes: lower-case ASCII, as Accept stored it.</summary>
     public string Domain => MailAddress.DomainOf(Address);
 }

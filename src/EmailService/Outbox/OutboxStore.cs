@@ -46,7 +46,8 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
     // One statement claims and leases, for many lanes in one round trip: SKIP LOCKED in a SELECT of its
     // own would give the rows back before the work began. Index outbox_due serves each lane's part. The outer
     // limit, the sum of the inner ones, changes nothing but the estimate: without it the planner expects a tenth
-    // of the lane, and reads the whole table to join it.
+    // of the lane, and reads the whole table to join it. Whoever was suppressed since it was accepted is told apart by the
+    // primary key of suppressions.
     private const string ClaimDueSql = """
         WITH due AS MATERIALIZED (
             SELECT d.message_id, d.n
@@ -62,7 +63,9 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
            SET state = 'leased', node_id = $4, leased_until = $5, attempts = r.attempts + 1
           FROM due
          WHERE r.message_id = due.message_id AND r.n = due.n
-        RETURNING r.message_id, r.n, r.account_id, r.address, r.lane, r.attempts, r.expires_at, r.processed
+        RETURNING r.message_id, r.n, r.account_id, r.address, r.lane, r.attempts, r.expires_at, r.processed,
+                  (SELECT jsonb_build_object('reason', 'Bounced Address', 'why', s.reason, 'reply', s.reply, 'since', s.since)::text
+                     FROM suppressions AS s WHERE s.account_id = r.account_id AND s.address = lower(r.address) AND s.since IS NOT NULL)
         """;
 
     /// <summary>Claims up to the wanted number of due recipients in each lane for a node.</summary>
@@ -84,7 +87,10 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
             claimed.Add(new ClaimedRecipient(
                 new RecipientId(new MessageId(reader.GetGuid(0)), reader.GetInt16(1)),
                 reader.GetInt32(2), reader.GetString(3), reader.GetString(4), reader.GetInt32(5),
-                reader.GetFieldValue<DateTimeOffset>(6), reader.GetBoolean(7)));
+                reader.GetFieldValue<DateTimeOffset>(6), reader.GetBoolean(7))
+            {
+                Suppression = reader.IsDBNull(8) ? null : reader.GetString(8),
+            });
         }
 
         return claimed;

@@ -18,15 +18,24 @@ public static class RetrySchedule
 
     /// <summary>When attempt <paramref name="attempt"/> is followed by the next, or null when the
     /// recipient's time is over. The last attempt falls on the expiry itself, not before it.</summary>
+    /// <param name="asked">A wait that a reply rule asks for, in place of ours. After the first attempt it only lengthens ours: a host that says
+    /// "in a minute" for three days is not asked every minute.</param>
     public static DateTimeOffset? NextAttempt(
-        int attempt, DateTimeOffset now, DateTimeOffset expiresAt, OutboxOptions options, double chance)
+        int attempt, DateTimeOffset now, DateTimeOffset expiresAt, OutboxOptions options, double chance, TimeSpan? asked = null)
     {
         if (now >= expiresAt)
         {
             return null;
         }
 
-        var next = now + DelayAfter(attempt, options, chance);
+        var delay = DelayAfter(attempt, options, chance);
+        if (asked is { } wait && (attempt == 1 || wait > delay))
+        {
+            // Never sooner: who greylists counts the seconds.
+            delay = wait * (1 + options.Jitter * chance);
+        }
+
+        var next = now + delay;
         return next < expiresAt ? next : expiresAt;
     }
 

@@ -10,7 +10,7 @@ public sealed class Liveness(TimeSpan timeToLive, TimeProvider clock)
     /// <summary>The last heartbeat that was stored is younger than the time to live.</summary>
     public bool IsAlive => isStarted && clock.GetElapsedTime(Volatile.Read(ref lastBeat)) < timeToLive;
 
-    /// <summary>Counts the times that others may have taken what this node holds: a silence that outlasted the time to live, or a mark as stopped.</summary>
+    /// <summary>Counts the times that the others may have taken what the node holds.</summary>
     public long Era => Volatile.Read(ref era);
 
     /// <summary>The node has signed on.</summary>
@@ -22,8 +22,7 @@ public sealed class Liveness(TimeSpan timeToLive, TimeProvider clock)
     }
 
     /// <summary>A heartbeat was stored.</summary>
-    /// <param name="sent">Taken before asking.</param>
-    /// <param name="wasAlive">The table said so until then.</param>
+    /// <param name="wasAlive">False if the others had been told that this node is gone.</param>
     public void Beat(long sent, bool wasAlive)
     {
         if (!wasAlive || clock.GetElapsedTime(Volatile.Read(ref lastBeat)) >= timeToLive)

@@ -44,6 +44,8 @@ public static class PlatformServices
         builder.AddOptions<RetentionOptions>("Retention");
         services.AddJob<Retention>("retention", "0 41 3 * * ?");
         services.AddJobs();
+        services.AddSingleton<JobGauges>();
+        services.AddHostedService(provider => provider.GetRequiredService<JobGauges>());
         services.AddSingleton<EventSignal>();
         return builder;
     }

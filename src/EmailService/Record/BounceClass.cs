@@ -1,5 +1,4 @@
 using EmailService.Messages;
-using EmailService.Smtp;
 
 namespace EmailService.Record;
 
@@ -8,15 +7,8 @@ namespace EmailService.Record;
 /// <c>Technical</c> whatever was said last.</summary>
 public static class BounceClass
 {
-    /// <param name="rules">The rules to ask; those that come with the program if none are given.</param>
-    public static (string Type, string Classification) Of(SmtpReply reply, FailureScope? scope, RecipientState end, ReplyRules? rules = null)
-    {
-        if (end == RecipientState.Expired)
-        {
-            return ("blocked", ReplyReason.Technical);
-        }
-
-        var meaning = (rules ?? ReplyRules.Shipped).Classify(reply, scope);
-        return (meaning.Kind == BounceKind.Hard ? "bounce" : "blocked", meaning.Reason.Class);
-    }
+    public static (string Type, string Classification) Of(ReplyMeaning meaning, RecipientState end) =>
+        end == RecipientState.Expired
+            ? ("blocked", ReplyReason.Technical)
+            : (meaning.Kind == BounceKind.Hard ? "bounce" : "blocked", meaning.Reason.Class);
 }

@@ -10,7 +10,7 @@ namespace EmailService.Record;
 /// <para>An outcome is never dropped. While the store fails, it is tried again until it is stored, and the
 /// gate (<see cref="StoreHealth"/>) keeps new attempts from starting: design, contract 6.</para></summary>
 public sealed partial class Ledger(
-    ILedgerStore store, Hand hand, StoreHealth health, EventSignal events, RecordOptions options, RecordMetrics metrics, TimeProvider time,
+    ILedgerStore store, Hand hand, StoreHealth health, EventSignal events, TlsTally tally, RecordOptions options, RecordMetrics metrics, TimeProvider time,
     ILogger<Ledger> logger) : BackgroundService
 {
     private readonly Channel<Pending> waiting = Channel.CreateUnbounded<Pending>();
@@ -94,7 +94,7 @@ public sealed partial class Ledger(
             {
                 // The fact matters more than its story: rather without transcript and detail than not at all.
                 LogRefused(refused, batch[0].Settlement.Recipient.ToString());
-                batch = [batch[0] with { Settlement = batch[0].Settlement with { Steps = [], DetailJson = null, Reply = null } }];
+                batch = [batch[0] with { Settlement = batch[0].Settlement with { Steps = [], DetailJson = null, Reply = null, SuppressAs = null } }];
             }
             catch (Exception exception)
             {
@@ -108,6 +108,7 @@ public sealed partial class Ledger(
         {
             metrics.Outcomes.Add(1, new KeyValuePair<string, object?>("event", Messages.Names.ToName(pending.Settlement.Event)));
             hand.LetGo(pending.Settlement.Recipient, pending.Settlement.Attempt);
+            tally.Count(pending.Settlement.Steps);
             pending.Done.TrySetResult();
         }
 

@@ -13,15 +13,17 @@ public sealed class LedgerStore(NpgsqlDataSource db) : ILedgerStore
     // finds nothing to do. A row that is kept keeps its number too, so a repeat is known by the time of
     // the attempt; that the row is queued says nothing, a sweep may have taken it back from a slow worker.
     // One sort gives "processed" its place before the outcome in the log.
+    // An address that was never delivered to is suppressed by one refusal, one that was by two, a day apart and without a delivery
+    // between them: a host that loses its list of users for an hour must not cost a living address. Index settled_address.
     private const string SettleSql = """
         WITH o AS MATERIALIZED (
             SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::text[], $5::timestamptz[], $6::text[],
-                                 $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[], $11::text[])
-                AS t(message_id, n, attempt, state, due_at, kind, at, processed_at, lane, reply, detail)),
+                                 $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[], $11::text[], $28::text[])
+                AS t(message_id, n, attempt, state, due_at, kind, at, processed_at, lane, reply, detail, suppress)),
         gone AS (
             DELETE FROM outbox AS q USING o
              WHERE q.message_id = o.message_id AND q.n = o.n AND q.attempts = o.attempt AND o.state IS NOT NULL
-            RETURNING q.message_id, q.n, q.account_id, q.address, q.attempts, o.state, o.kind, o.at, o.processed_at, o.reply, o.detail),
+            RETURNING q.message_id, q.n, q.account_id, q.address, q.attempts, o.state, o.kind, o.at, o.processed_at, o.reply, o.detail, o.suppress),
         kept AS (
             UPDATE outbox AS q
                SET state = 'queued', node_id = NULL, leased_until = NULL, due_at = o.due_at, processed = q.processed OR o.processed_at IS NOT NULL,
@@ -29,12 +31,26 @@ public sealed class LedgerStore(NpgsqlDataSource db) : ILedgerStore
               FROM o
              WHERE q.message_id = o.message_id AND q.n = o.n AND q.attempts = o.attempt AND o.state IS NULL
                AND (q.state = 'leased' OR q.last_attempt_at IS DISTINCT FROM o.at)
-            RETURNING q.message_id, q.n, q.account_id, q.address, q.attempts, NULL::text AS state, o.kind, o.at, o.processed_at, o.reply, o.detail),
+            RETURNING q.message_id, q.n, q.account_id, q.address, q.attempts, NULL::text AS state, o.kind, o.at, o.processed_at, o.reply, o.detail, NULL::text AS suppress),
         done AS MATERIALIZED (
             SELECT * FROM gone UNION ALL SELECT * FROM kept),
         ended AS (
             INSERT INTO settled (message_id, n, account_id, address, state, settled_at, attempts, reply)
             SELECT message_id, n, account_id, address, state, at, attempts, reply FROM done WHERE state IS NOT NULL),
+        refused AS (
+            SELECT DISTINCT ON (account_id, lower(address)) account_id, lower(address) AS address, suppress, reply, message_id, at,
+                   (SELECT max(s.settled_at) FROM settled AS s
+                     WHERE lower(s.address) = lower(gone.address) AND s.account_id = gone.account_id AND s.state = 'delivered') AS delivered_at
+              FROM gone WHERE suppress IS NOT NULL
+             ORDER BY account_id, lower(address)),
+        suppressed AS (
+            INSERT INTO suppressions AS s (account_id, address, reason, reply, message_id, bounced_at, delivered_at, since)
+            SELECT account_id, address, suppress, reply, message_id, at, delivered_at, CASE WHEN delivered_at IS NULL THEN at END FROM refused
+                ON CONFLICT (account_id, address) DO UPDATE
+               SET (reason, reply, message_id, delivered_at) = (excluded.reason, excluded.reply, excluded.message_id, excluded.delivered_at),
+                   bounced_at = CASE WHEN excluded.delivered_at > s.bounced_at THEN excluded.bounced_at ELSE s.bounced_at END,
+                   since = CASE WHEN excluded.delivered_at > s.bounced_at OR excluded.bounced_at < s.bounced_at + $29 THEN NULL ELSE excluded.bounced_at END
+             WHERE s.since IS NULL),
         tried AS (
             INSERT INTO attempts (message_id, n, attempt, step, started_at, duration_ms, disposition, scope, stage,
                                   mail_host, remote, reply, reply_is_ours, tls, transcript, tls_verdict)
@@ -55,6 +71,9 @@ public sealed class LedgerStore(NpgsqlDataSource db) : ILedgerStore
              ORDER BY message_id, n, place)
         SELECT count(*) FROM done
         """;
+
+    /// <summary>Between the refusals that suppress an address which has taken mail before.</summary>
+    public static readonly TimeSpan BetweenRefusals = TimeSpan.FromDays(1);
 
     /// <summary>Commits outcomes. Returns how many leases were still held; the others were ended by
     /// somebody else, or by an earlier run of the same statement.</summary>
@@ -91,6 +110,8 @@ public sealed class LedgerStore(NpgsqlDataSource db) : ILedgerStore
         p.Add(steps.TextColumn(s => s.Step.Tls));
         p.Add(steps.TextColumn(s => s.Step.Transcript));
         p.Add(steps.TextColumn(s => s.Step.TlsVerdict));
+        p.Add(settlements.TextColumn(s => s.SuppressAs));
+        p.Add(new NpgsqlParameter<TimeSpan> { TypedValue = BetweenRefusals });
         return (int)(long)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 }

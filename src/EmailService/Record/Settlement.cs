@@ -34,6 +34,9 @@ public sealed record Settlement
     /// <summary>The event's detail, as JSON.</summary>
     public string? DetailJson { get; init; }
 
+    /// <summary>The reason for which the address should get no more mail, as the reply rules name it; null if it may.</summary>
+    public string? SuppressAs { get; init; }
+
     public IReadOnlyList<AttemptStep> Steps { get; init; } = [];
 }
 
@@ -57,5 +60,9 @@ public sealed record AttemptStep
 
     /// <summary>What TLS came to, and why that was enough or not, as JSON.</summary>
     public string? TlsVerdict { get; init; }
+
+    /// <summary>What the try counts as in reports about TLS, if it counts.</summary>
+    public TlsSession? TlsSession { get; init; }
+
     public string? Transcript { get; init; }
 }

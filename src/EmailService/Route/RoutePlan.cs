@@ -46,6 +46,9 @@ public enum HostsOrigin
     /// <summary>An operator, for all domains.</summary>
     Relay,
 
+    /// <summary>An operator, for a time.</summary>
+    Rerouted,
+
     /// <summary>Nobody: live delivery is off.</summary>
     Inbox,
 }

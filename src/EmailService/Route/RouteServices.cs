@@ -15,11 +15,13 @@ public static class RouteServices
         builder.Services.AddSingleton<DaneLookup>();
         builder.Services.TryAddSingleton<MtaStsFetchSettings>();
         builder.Services.TryAddSingleton(new TlsTrust());
+        builder.Services.AddSingleton<StrangersHttps>();
         builder.Services.AddSingleton<MtaStsFetcher>();
         builder.Services.AddSingleton<MtaStsStore>();
         builder.Services.AddSingleton<MtaStsPolicies>();
         builder.Services.AddSingleton<TlsPolicyFinder>();
         builder.AddOptions<SourcesOptions>("Sources");
+        builder.Services.AddJob<MtaStsRefresh>("mta-sts", "0 12 * * * ?");
         builder.Services.AddJob<SourceCheck>("sources", "0 31 */6 * * ?");
         builder.Services.TryAddSingleton<CatchAllEndPoint>();
         builder.Services.TryAddSingleton<IDnsResolver>(s => new DnsResolver(

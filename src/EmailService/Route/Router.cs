@@ -48,6 +48,12 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
         return FromMx(domain, await dns.QueryAsync(domain, DnsType.Mx, cancellationToken));
     }
 
+    /// <summary>Mail leaves for other hosts than our own inbox.</summary>
+    public bool IsLive => options.Live;
+
+    /// <summary>To a host that an operator names for a time.</summary>
+    public RoutePlan.Hosts To(MailHost host) => One($"reroute:{host}", host, HostsOrigin.Rerouted);
+
     private RoutePlan.Hosts One(string lane, MailHost host, HostsOrigin origin) => new(lane, [host], shaping.Default) { Origin = origin };
 
     private RoutePlan FromMx(string domain, DnsAnswer answer) => answer.Status switch
@@ -89,7 +95,7 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
             : string.Concat(site.AsSpan(0, MaxLaneLength - 17), "#", Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(site)).AsSpan(0, 8)));
     }
 
-    /// <summary>The addresses of one host, IPv4 before IPv6; empty with the reason when there are none.</summary>
+    /// <summary>The addresses of one host, IPv4 and IPv6 by turns; empty with the reason when there are none.</summary>
     public async ValueTask<(IReadOnlyList<IPEndPoint> EndPoints, SmtpReply? Problem)> ResolveAsync(MailHost host, CancellationToken cancellationToken)
     {
         if (IPAddress.TryParse(host.Name, out var literal))
@@ -101,14 +107,27 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
         var asking = dns.QueryAsync(host.Name, DnsType.A, cancellationToken).Preserve();
         var v6 = options.Ipv6 ? await dns.QueryAsync(host.Name, DnsType.Aaaa, cancellationToken) : null;
         var v4 = await asking;
-        var endPoints = v4.Records.Concat(v6?.Records ?? []).OfType<AddressRecord>()
-            .Select(r => new IPEndPoint(r.Address, host.Port)).ToList();
-        if (endPoints.Count > 0)
+        if (ByTurns(AddressesIn(v4), AddressesIn(v6)) is { Count: > 0 } addresses)
         {
-            return (endPoints, null);
+            return ([.. addresses.Select(a => new IPEndPoint(a, host.Port))], null);
         }
 
         // Never permanent: a mail host without an address is somebody's slip, and slips are mended.
         return ([], SmtpReply.Local(451, new EnhancedStatusCode(4, 4, 4), $"the mail host {host.Name} has no address: {v4.Detail}"));
+    }
+
+    private static List<IPAddress> AddressesIn(DnsAnswer? answer) => answer is null ? [] : [.. answer.Records.OfType<AddressRecord>().Select(r => r.Address)];
+
+    // An attempt tries few addresses: a family that leads nowhere must not use them all up before the other has its turn. RFC 8305 §4
+    private static List<IPAddress> ByTurns(List<IPAddress> first, List<IPAddress> second)
+    {
+        var all = new List<IPAddress>(first.Count + second.Count);
+        for (var i = 0; i < Math.Max(first.Count, second.Count); i++)
+        {
+            all.AddRange(first.Skip(i).Take(1));
+            all.AddRange(second.Skip(i).Take(1));
+        }
+
+        return all;
     }
 }

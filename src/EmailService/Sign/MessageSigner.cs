@@ -14,7 +14,10 @@ public sealed record SignedMessage(IReadOnlyList<ReadOnlyMemory<byte>> Segments,
     /// <summary>Octets in all.</summary>
     public int Size => Segments.Sum(s => s.Length);
 
-    /// <summary>The header holds octets above 127: an address with a local part in another script. RFC 6532</summary>
+    /// <summary>Only a host with SMTPUTF8 may have it. RFC 6531 §3.2</summary>
+    public bool NeedsSmtpUtf8 { get; init; }
+
+    /// <summary>It has octets above 127. RFC 6152</summary>
     public bool Is8Bit { get; init; }
 }
 
@@ -32,10 +35,11 @@ public sealed class MessageSigner(SendingDomains domains, TimeProvider time) : I
 
         var composed = MessageComposer.Compose(message);
         var now = time.GetUtcNow();
-        var signature = domain.Signer.Sign(composed.Span, now);
-        return new SignedMessage([signature, composed], domain.Name, domain.ReturnPath, now)
+        var signature = domain.Signer.Sign(composed.Octets.Span, now);
+        return new SignedMessage([signature, composed.Octets], domain.Name, domain.ReturnPath, now)
         {
-            Is8Bit = !System.Text.Ascii.IsValid(composed.Span),
+            NeedsSmtpUtf8 = composed.NeedsSmtpUtf8,
+            Is8Bit = !System.Text.Ascii.IsValid(composed.Octets.Span),
         };
     }
 }

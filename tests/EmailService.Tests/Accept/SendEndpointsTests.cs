@@ -74,26 +74,16 @@ public sealed class SendEndpointsTests(SendEndpointsTests.Service service) : ICl
     public async Task A_body_over_the_limit_is_refused_also_when_its_length_is_not_said()
     {
         using var content = new StreamContent(new MemoryStream(new byte[SendEndpoints.MostOctets + 1]));
-        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/send") { Content = content };
-        request.Headers.TransferEncodingChunked = true;
 
-        using var response = await client.SendAsync(request);
-
-        await IsErrorAsync(response, 413, null, "content too large");
+        await IsTooLargeAsync(content, headers => headers.TransferEncodingChunked = true);
     }
 
     [Fact]
     public async Task A_body_said_to_be_over_the_limit_is_refused_before_it_is_sent()
     {
         using var content = new ByteArrayContent(new byte[SendEndpoints.MostOctets + 1]);
-        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/send") { Content = content };
-        request.Headers.ExpectContinue = true;
 
-        using var response = await client.SendAsync(request);
-
-        await IsErrorAsync(response, 413, null, "content too large");
+        await IsTooLargeAsync(content, headers => headers.ExpectContinue = true);
     }
 
     [Fact]
@@ -209,6 +199,17 @@ public sealed class SendEndpointsTests(SendEndpointsTests.Service service) : ICl
 
         var text = await IsErrorAsync(response, 500, null, "internal server error");
         Assert.DoesNotContain("on purpose", text, StringComparison.Ordinal);
+    }
+
+    private async Task IsTooLargeAsync(HttpContent content, Action<HttpRequestHeaders> say)
+    {
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/send") { Content = content };
+        say(request.Headers);
+
+        using var response = await client.SendAsync(request);
+
+        await IsErrorAsync(response, 413, null, "content too large");
     }
 
     private static async Task<string> IsErrorAsync(HttpResponseMessage response, int status, string? field, string message)

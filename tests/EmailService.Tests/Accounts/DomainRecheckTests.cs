@@ -2,6 +2,7 @@ using EmailService.Accounts;
 using EmailService.Dns;
 using EmailService.Platform;
 using EmailService.Platform.Jobs;
+using EmailService.Report;
 using EmailService.TestKit;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -48,6 +49,12 @@ public sealed class DomainRecheckTests : IAsyncLifetime
         Assert.False(await CheckAsync());
 
         Assert.False((await StateAsync()).Verified);
+
+        // The account was told when it began and when it was over, and not in between.
+        var page = await new EventFeedStore(database.DataSource).ReadAsync(new EventQuery { AccountId = domain.AccountId }, default);
+        Assert.Equal(["domain_failing", "domain_unverified"], page.Events.Select(e => e.Kind));
+        Assert.All(page.Events, e => Assert.Equal(("shop.example", null, null), (e.Domain, e.Email, e.MessageId)));
+        Assert.Contains("Publish the TXT record", page.Events[0].Detail!.Value.GetProperty("problem").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]

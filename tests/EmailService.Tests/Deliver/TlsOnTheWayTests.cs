@@ -1,6 +1,7 @@
 using System.Text.Json;
 using EmailService.Accept;
 using EmailService.Messages;
+using EmailService.Record;
 using EmailService.Route;
 using EmailService.ServiceKit;
 using EmailService.Smtp;
@@ -16,20 +17,27 @@ public sealed class TlsOnTheWayTests
     private static readonly TestAuthority Root = TestAuthority.CreateRoot();
 
     [Theory]
-    [InlineData("nothing", "delivered", "opportunistic", "certificate-not-trusted")]
-    [InlineData("tlsa", "delivered", "dane", null)]
-    [InlineData("wrong tlsa", "deferred", "dane", "validation-failure")]
-    [InlineData("enforce", "deferred", "mta-sts", "certificate-not-trusted")]
-    [InlineData("enforce, good certificate", "delivered", "mta-sts", null)]
-    [InlineData("enforce, without TLS", "deferred", "mta-sts", "starttls-not-supported")]
-    [InlineData("enforce, broken TLS", "deferred", "mta-sts", "validation-failure")]
-    [InlineData("enforce, not listed", "deferred", "mta-sts", null)]
-    [InlineData("enforce, TLS-Required: No", "delivered", "opportunistic", "certificate-not-trusted")]
-    [InlineData("testing", "delivered", "mta-sts-testing", "certificate-not-trusted")]
-    [InlineData("testing, without TLS", "delivered", "mta-sts-testing", null)]
-    [InlineData("broken TLS", "delivered", "opportunistic", null)]
-    [InlineData("without TLS", "delivered", "opportunistic", null)]
-    public async Task A_policy_decides(string words, string outcome, string policy, string? fault)
+    [InlineData("nothing", "delivered", "opportunistic", "certificate-not-trusted", "no-policy-found ok")]
+    [InlineData("tlsa", "delivered", "dane", null, "tlsa ok")]
+    [InlineData("wrong tlsa", "deferred", "dane", "validation-failure", "tlsa validation-failure")]
+    [InlineData("pkix tlsa", "delivered", "dane", "tlsa-invalid", "tlsa tlsa-invalid")]
+    [InlineData("tlsa servfail", "deferred", "dane", null, "tlsa dnssec-invalid")]
+    [InlineData("enforce", "deferred", "mta-sts", "certificate-not-trusted", "sts certificate-not-trusted")]
+    [InlineData("enforce, good certificate", "delivered", "mta-sts", null, "sts ok")]
+    [InlineData("enforce, old certificate", "deferred", "mta-sts", "certificate-expired", "sts certificate-expired")]
+    [InlineData("enforce, other certificate", "deferred", "mta-sts", "certificate-host-mismatch", "sts certificate-host-mismatch")]
+    [InlineData("enforce, without TLS", "deferred", "mta-sts", "starttls-not-supported", "sts starttls-not-supported")]
+    [InlineData("enforce, broken TLS", "deferred", "mta-sts", "validation-failure", "sts validation-failure")]
+    [InlineData("enforce, not listed", "deferred", "mta-sts", null, "sts validation-failure")]
+    [InlineData("enforce, TLS-Required: No", "delivered", "opportunistic", "certificate-not-trusted", null)]
+    [InlineData("testing", "delivered", "mta-sts-testing", "certificate-not-trusted", "sts certificate-not-trusted")]
+    [InlineData("testing, good certificate", "delivered", "mta-sts-testing", null, "sts ok")]
+    [InlineData("testing, good certificate, not listed", "delivered", "mta-sts-testing", null, "sts validation-failure")]
+    [InlineData("testing, without TLS", "delivered", "mta-sts-testing", null, "sts starttls-not-supported")]
+    [InlineData("no policy host", "delivered", "opportunistic", "certificate-not-trusted", "sts sts-policy-fetch-error")]
+    [InlineData("broken TLS", "delivered", "opportunistic", null, "no-policy-found validation-failure")]
+    [InlineData("without TLS", "delivered", "opportunistic", null, "no-policy-found starttls-not-supported")]
+    public async Task A_policy_decides_and_the_session_is_counted(string words, string outcome, string policy, string? fault, string? counted)
     {
         var has = words.Split(", ").ToHashSet();
         await using var service = await TestService.StartAsync(
@@ -39,12 +47,29 @@ public sealed class TlsOnTheWayTests
         service.Dns.Authenticated = true;
         mx.Certificate = has.Contains("without TLS") || has.Contains("broken TLS") ? null
             : has.Contains("good certificate") ? Root.Issue(["mx.shop.test"])
+            : has.Contains("old certificate") ? Root.Issue(["mx.shop.test"], notAfter: TimeProvider.System.GetUtcNow().AddDays(-1))
+            : has.Contains("other certificate") ? Root.Issue(["mx.other.test"])
             : ScriptedMx.CreateCertificate("mx.shop.test");
         mx.BreaksTls = has.Contains("broken TLS");
         if (has.Contains("tlsa") || has.Contains("wrong tlsa"))
         {
             var hash = TestAuthority.Association(has.Contains("tlsa") ? mx.Certificate! : Root.Certificate, 1, 1);
             service.Dns.Tlsa($"_{service.MxPort}._tcp.mx.shop.test", 3, 1, 1, hash);
+        }
+
+        if (has.Contains("pkix tlsa"))
+        {
+            service.Dns.Tlsa($"_{service.MxPort}._tcp.mx.shop.test", 1, 1, 1, TestAuthority.Association(Root.Certificate, 1, 1));
+        }
+
+        if (has.Contains("tlsa servfail"))
+        {
+            service.Dns.ServFail($"_{service.MxPort}._tcp.mx.shop.test");
+        }
+
+        if (has.Contains("no policy host"))
+        {
+            service.Dns.Txt("_mta-sts.shop.test", "v=STSv1; id=1");
         }
 
         if (has.Contains("enforce") || has.Contains("testing"))
@@ -78,6 +103,36 @@ public sealed class TlsOnTheWayTests
             Assert.Matches("^45[14] 4\\.7\\.[45] ", await service.ScalarAsync<string>("SELECT reply FROM attempts"));
             Assert.True(await service.ScalarAsync<bool>("SELECT reply_is_ours FROM attempts"));
         }
+
+        // What is counted of it for the domain's report. A flush with nothing new changes nothing.
+        await service.Get<TlsTally>().FlushAsync(TestContext.Current.CancellationToken);
+        await service.Get<TlsTally>().FlushAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(counted, await service.ScalarAsync<object>(
+            "SELECT string_agg(policy_type || ' ' || coalesce(result, 'ok'), ', ') FROM tls_sessions WHERE domain = 'shop.test' AND sessions = 1") as string);
+        if (counted is not null)
+        {
+            Assert.True(await service.ScalarAsync<bool>(
+                "SELECT (result IS NULL) = (mail_host IS NULL) AND (result IS NULL OR mail_host = 'mx.shop.test') FROM tls_sessions"));
+        }
+    }
+
+    [Fact]
+    public async Task A_kept_session_is_counted_once_for_each_domain_that_it_serves()
+    {
+        await using var service = await TestService.StartAsync(settings: ["Deliver:ConnectionsPerLane=1"]);
+        await using var mx = service.AddMx("shop.test", name: "mx.shop.test");
+        service.Dns.Mx("other.test", 10, "mx.shop.test");
+        mx.Certificate = ScriptedMx.CreateCertificate();
+        foreach (var domain in (string[])["shop.test", "shop.test", "other.test", "shop.test"])
+        {
+            await service.WaitForEventAsync(await service.AcceptAsync($"anna@{domain}"), "delivered");
+        }
+
+        await service.Get<TlsTally>().FlushAsync(TestContext.Current.CancellationToken);
+
+        Assert.Single(mx.Messages.Select(m => m.Connection).Distinct());
+        Assert.Equal("other.test 1, shop.test 1", await service.ScalarAsync<string>(
+            "SELECT string_agg(domain || ' ' || sessions, ', ' ORDER BY domain) FROM tls_sessions"));
     }
 
     [Theory]

@@ -81,6 +81,18 @@ public sealed class VerdictTests
         Assert.Contains("detail", outcome.Reply.Text, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(SmtpStage.MailFrom, 552, "5.3.4")]
+    [InlineData(SmtpStage.MailFrom, 550, "5.6.9")]
+    [InlineData(SmtpStage.RcptTo, 553, "5.6.7")]
+    [InlineData(SmtpStage.MailFrom, 550, "5.7.30")]
+    public void What_a_host_does_not_offer_another_may(SmtpStage stage, int code, string status)
+    {
+        Assert.True(EnhancedStatusCode.TryParse(status, out var enhanced));
+
+        Assert.Equal((Disposition.Bounced, FailureScope.Host), Verdict.Of(stage, SmtpReply.Local(code, enhanced, "text")));
+    }
+
     private static SmtpReply Reply(string text)
     {
         var words = text.Split(' ');

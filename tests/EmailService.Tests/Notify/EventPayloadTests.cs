@@ -28,10 +28,14 @@ public sealed class EventPayloadTests
     [InlineData(EventKind.Suppressed, """{"reason":"Unsubscribed Address"}""", """{"event":"dropped","reason":"Unsubscribed Address"}""")]
     [InlineData(EventKind.Suppressed, null, """{"event":"dropped","reason":"Bounced Address"}""")]
     [InlineData(EventKind.Cancelled, null, """{"event":"dropped","reason":"Cancelled"}""")]
+    [InlineData(EventKind.DomainFailing, """{"problem":"Publish it.","since":"2030-01-01T00:00:00Z"}""",
+        """{"domain":"r@example.net","event":"domain_failing","reason":"Publish it."}""")]
+    [InlineData(EventKind.DomainUnverified, null, """{"domain":"r@example.net","event":"domain_unverified","reason":""}""")]
     public void Each_kind_has_SendGrids_name_and_fields(EventKind kind, string? detail, string expected)
     {
         var written = Write(Logged(kind) with { Detail = detail });
 
+        Assert.NotEqual(kind.IsAboutDomain(), written.TryGetProperty("sg_message_id", out _));
         string[] common = ["email", "sg_event_id", "sg_message_id", "timestamp"];
         Assert.Equal(
             JsonDocument.Parse(expected).RootElement.EnumerateObject().Select(p => (p.Name, p.Value.GetRawText())),

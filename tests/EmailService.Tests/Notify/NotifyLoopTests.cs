@@ -113,6 +113,7 @@ public sealed class NotifyLoopTests
             builder.Services.AddSingleton(new PlatformOptions());
             builder.Services.AddSingleton(TimeProvider.System);
             builder.Services.AddSingleton(world.Database);
+            builder.Services.AddSingleton<IStoreProbe, StoreProbe>();
             builder.Services.AddSingleton<StoreHealth>();
             builder.Services.AddSingleton<NodeRegistry>();
             builder.Services.AddHostedService(services => services.GetRequiredService<NodeRegistry>());

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using EmailService.Messages;
 using EmailService.Notify;
@@ -12,7 +13,6 @@ namespace EmailService.Tests.Notify;
 /// <summary>A database of its own, a receiver on loopback, a clock that a test moves, and nodes that send when they are told to.</summary>
 internal sealed class NotifyWorld : IAsyncDisposable
 {
-    private static readonly TimeSpan bound = TimeSpan.FromSeconds(30);
 
     private readonly TestDatabase database;
     private readonly Dictionary<long, (WebhookQueue Queue, WebhookSender Sender, WebhookWorker Worker)> nodes = [];
@@ -53,6 +53,15 @@ internal sealed class NotifyWorld : IAsyncDisposable
 
     public async Task<Webhook> AddWebhookAsync(string path = "/events", string[]? kinds = null, bool enabled = true) =>
         (await Store.AddAsync(AccountId, Sink.Url(path), kinds ?? WebhookStore.DefaultKinds, enabled, CancellationToken.None))!;
+
+    /// <summary>A webhook for which one event waits.</summary>
+    public async Task<Webhook> AddDueWebhookAsync()
+    {
+        var webhook = await AddWebhookAsync();
+        await LogAsync(await AddMessageAsync(), EventKind.Delivered);
+        await ReadableAsync();
+        return webhook;
+    }
 
     /// <summary>A message with a row of its own.</summary>
     public async Task<MessageId> AddMessageAsync(string[]? categories = null, string? customArgs = null, string from = "shop@example.com")
@@ -110,27 +119,13 @@ internal sealed class NotifyWorld : IAsyncDisposable
     }
 
     /// <summary>Looks again and again until this is so.</summary>
-    public async Task StepUntilAsync(Func<bool> condition, long node = 1)
-    {
-        using var deadline = new CancellationTokenSource(bound);
-        while (!condition())
-        {
-            if (await StepAsync(node) == 0)
-            {
-                await Task.Delay(5, deadline.Token);
-            }
-        }
-    }
+    public Task StepUntilAsync(Func<bool> condition, long node = 1, [CallerArgumentExpression(nameof(condition))] string what = "") =>
+        Wait.UntilAsync(async () => condition() || (await StepAsync(node) > 0 && condition()), what);
 
     /// <summary>Other tests' transactions in the same cluster hold up readers; waits until all that is in the log can be read.</summary>
-    public async Task ReadableAsync()
-    {
-        using var deadline = new CancellationTokenSource(bound);
-        while ((bool)(await ScalarAsync("SELECT EXISTS (SELECT FROM events WHERE xact >= pg_snapshot_xmin(pg_current_snapshot()))"))!)
-        {
-            await Task.Delay(5, deadline.Token);
-        }
-    }
+    public Task ReadableAsync() => Wait.UntilAsync(
+        async () => !(bool)(await ScalarAsync("SELECT EXISTS (SELECT FROM events WHERE xact >= pg_snapshot_xmin(pg_current_snapshot()))"))!,
+        "all that is in the log can be read");
 
     public (WebhookQueue Queue, WebhookSender Sender, WebhookWorker Worker) Node(long id)
     {

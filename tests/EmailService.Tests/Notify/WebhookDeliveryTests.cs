@@ -158,9 +158,7 @@ public sealed class WebhookDeliveryTests
     public async Task A_node_that_wakes_up_late_settles_nothing_over_its_successor()
     {
         await using var world = await NotifyWorld.CreateAsync();
-        var webhook = await world.AddWebhookAsync();
-        await world.LogAsync(await world.AddMessageAsync(), EventKind.Delivered);
-        await world.ReadableAsync();
+        var webhook = await world.AddDueWebhookAsync();
         var late = Assert.Single(await world.ClaimAsync(node: 1));
         world.Time.Advance(world.Options.Lease);
         var successor = Assert.Single(await world.ClaimAsync(node: 2));
@@ -174,9 +172,7 @@ public sealed class WebhookDeliveryTests
     public async Task A_worker_whose_lease_is_nearly_over_posts_nothing()
     {
         await using var world = await NotifyWorld.CreateAsync();
-        await world.AddWebhookAsync();
-        await world.LogAsync(await world.AddMessageAsync(), EventKind.Delivered);
-        await world.ReadableAsync();
+        await world.AddDueWebhookAsync();
         var claim = Assert.Single(await world.ClaimAsync());
         world.Time.Advance(world.Options.Lease - world.Options.Timeout);
 
@@ -255,9 +251,7 @@ public sealed class WebhookDeliveryTests
     public async Task A_webhook_that_says_nothing_fails_after_the_timeout_and_is_tried_again()
     {
         await using var world = await NotifyWorld.CreateAsync();
-        var webhook = await world.AddWebhookAsync();
-        await world.LogAsync(await world.AddMessageAsync(), EventKind.Delivered);
-        await world.ReadableAsync();
+        var webhook = await world.AddDueWebhookAsync();
         world.Sink.Hang();
 
         var step = world.StepAsync();
@@ -277,9 +271,7 @@ public sealed class WebhookDeliveryTests
     public async Task A_webhook_that_is_removed_while_its_request_runs_leaves_nothing_behind()
     {
         await using var world = await NotifyWorld.CreateAsync();
-        var webhook = await world.AddWebhookAsync();
-        await world.LogAsync(await world.AddMessageAsync(), EventKind.Delivered);
-        await world.ReadableAsync();
+        var webhook = await world.AddDueWebhookAsync();
         world.Sink.Hang();
         var step = world.StepAsync();
         await world.Sink.WaitAsync(sink => sink.Arrived == 1);
@@ -294,9 +286,7 @@ public sealed class WebhookDeliveryTests
     public async Task A_private_address_is_refused_before_the_first_octet_where_the_operator_says_so()
     {
         await using var world = await NotifyWorld.CreateAsync(new NotifyOptions { AllowPrivateAddresses = false });
-        var webhook = await world.AddWebhookAsync();
-        await world.LogAsync(await world.AddMessageAsync(), EventKind.Delivered);
-        await world.ReadableAsync();
+        var webhook = await world.AddDueWebhookAsync();
         await world.StepAsync();
 
         var line = Assert.Single(await world.Store.DeliveriesAsync(webhook.Id, long.MaxValue, 10, default));

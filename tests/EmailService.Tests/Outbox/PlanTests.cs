@@ -26,11 +26,13 @@ public sealed class PlanTests
 
         Assert.DoesNotContain("Seq Scan on outbox", deep.Plan, StringComparison.Ordinal);
         Assert.Contains("outbox_due", deep.Plan, StringComparison.Ordinal);
+        Assert.Contains("suppressions_pkey", deep.Plan, StringComparison.Ordinal);
         Assert.True(deep.Buffers < 2 * shallow.Buffers, $"claiming 100 touched {shallow.Buffers} buffers of 1,000 rows and {deep.Buffers} of 200,000");
 
         var claims = await store.ClaimAsync(100);
-        var settle = await ExplainAsync(store, Sql<LedgerStore>("SettleSql"), SettleParameters([.. claims.Select(c => Delivered(c))]));
+        var settle = await ExplainAsync(store, Sql<LedgerStore>("SettleSql"), SettleParameters([.. claims.Select(c => Delivered(c) with { SuppressAs = "unknown-user" })]));
         Assert.DoesNotContain("Seq Scan on outbox", settle.Plan, StringComparison.Ordinal);
+        Assert.DoesNotContain("Seq Scan on settled", settle.Plan, StringComparison.Ordinal);
 
         var lanes = await ExplainAsync(store, Sql<OutboxStore>("FindDueLanesSql"), []);
         Assert.DoesNotContain("Seq Scan on outbox", lanes.Plan, StringComparison.Ordinal);
@@ -61,6 +63,7 @@ public sealed class PlanTests
             none.Column(s => s.At.UtcDateTime), none.Column(s => s.Attempt), none.TextColumn(_ => null), none.TextColumn(_ => null),
             none.TextColumn(_ => null), none.TextColumn(_ => null), none.TextColumn(_ => null), none.TextColumn(_ => null),
             none.Column(s => true), none.TextColumn(_ => null), none.TextColumn(_ => null), none.TextColumn(_ => null),
+            settlements.TextColumn(s => s.SuppressAs), new NpgsqlParameter<TimeSpan> { TypedValue = LedgerStore.BetweenRefusals },
         ];
     }
 

@@ -1,4 +1,5 @@
 using EmailService.ServiceKit;
+using EmailService.TestKit;
 
 namespace EmailService.Tests.Platform;
 

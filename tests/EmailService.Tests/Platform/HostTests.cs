@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using EmailService.Platform;
-using EmailService.ServiceKit;
 using EmailService.TestKit;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -30,7 +29,7 @@ public sealed class HostTests
         Assert.Equal(HttpStatusCode.OK, (await GetAsync(http, "/health/live")).Status);
 
         await server.StartAsync();
-        await Wait.UntilAsync(async () => (await GetAsync(http, "/health/ready")).Status == HttpStatusCode.OK, () => "ready");
+        await Wait.UntilAsync(async () => (await GetAsync(http, "/health/ready")).Status == HttpStatusCode.OK, "ready");
         await app.StopAsync();
     }
 

@@ -26,11 +26,11 @@ public sealed class BounceClassTests
     {
         var enhanced = status is not null && EnhancedStatusCode.TryParse(status, out var code) ? code : (EnhancedStatusCode?)null;
 
-        Assert.Equal((type, classification), BounceClass.Of(new SmtpReply(550, enhanced, ""), FailureScope.Recipient, RecipientState.Bounced));
+        Assert.Equal((type, classification), BounceClass.Of(ReplyRules.Shipped.Classify(new SmtpReply(550, enhanced, ""), FailureScope.Recipient), RecipientState.Bounced));
     }
 
     [Fact]
     public void What_expires_is_technical_whatever_was_said_last() =>
         Assert.Equal(("blocked", "Technical"),
-            BounceClass.Of(new SmtpReply(450, new EnhancedStatusCode(4, 1, 1), ""), FailureScope.Recipient, RecipientState.Expired));
+            BounceClass.Of(ReplyRules.Shipped.Classify(new SmtpReply(450, new EnhancedStatusCode(4, 1, 1), ""), FailureScope.Recipient), RecipientState.Expired));
 }

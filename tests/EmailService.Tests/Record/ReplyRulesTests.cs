@@ -156,7 +156,7 @@ public sealed class ReplyRulesTests
     public void Bounce_has_SendGrids_type_and_class(string text, RecipientState end, string type, string group)
     {
         Assert.True(ReplyText.TryParse(text, out var reply));
-        Assert.Equal((type, group), BounceClass.Of(reply, FailureScope.Recipient, end));
+        Assert.Equal((type, group), BounceClass.Of(ReplyRules.Shipped.Classify(reply, FailureScope.Recipient), end));
     }
 
     [Fact]
@@ -204,6 +204,39 @@ public sealed class ReplyRulesTests
             }
         }
     }
+
+    [Theory]
+    [InlineData("450 4.2.0 <x@example.com>: Recipient address rejected: Greylisted, see http://postgrey.example", "defer", 6, 1)]
+    [InlineData("452 4.2.2 The email account that you tried to reach is over quota.", "defer", 240, 1)]
+    [InlineData("450 4.2.1 The user you are trying to contact is receiving mail too quickly. p=ReceivingRate", "defer", 60, 1)]
+    [InlineData("421 4.7.28 Our system has detected an unusual rate of unsolicited mail - gsmtp", "lower-rate", 60, 5)]
+    [InlineData("451 4.7.650 The mail server [192.0.2.1] has been temporarily rate limited due to IP reputation. (S775)", "lower-rate", 30, 5)]
+    [InlineData("421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to user complaints", "suspend-lane", 30, 3)]
+    [InlineData("421 too many concurrent SMTP connections", "lower-rate", 10, 3)]
+    [InlineData("550 5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent. Please contact your Internet service provider (S3140)", "next-source", 60, 3)]
+    [InlineData("554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", "next-source", 60, 3)]
+    // What blames the address or the message is no matter of the lane.
+    [InlineData("550 5.1.1 <x@example.com>: User unknown", null, 0, 0)]
+    [InlineData("554 5.7.1 Message rejected as spam", null, 0, 0)]
+    [InlineData("552 5.3.4 Message too big", null, 0, 0)]
+    [InlineData("451 4.3.0 Temporary lookup failure", null, 0, 0)]
+    public void Well_known_answers_set_off(string text, string? action, int minutes, int count)
+    {
+        Assert.True(ReplyText.TryParse(text, out var reply));
+
+        var found = ReplyRules.Shipped.Match(reply)?.Action;
+
+        Assert.Equal(action, found?.Do.ToName());
+        Assert.Equal((minutes, count), ((int)(found?.For.TotalMinutes ?? 0), found?.TriggerCount ?? 0));
+    }
+
+    [Fact]
+    public void Nothing_that_is_shipped_holds_for_more_than_some_hours() =>
+        Assert.All(ReplyRules.Shipped.Rules.Select(rule => rule.Action).OfType<ReplyAction>(), action =>
+        {
+            Assert.True(action.For <= TimeSpan.FromHours(4));
+            Assert.True(action.Do is ReplyActionKind.Defer || action.TriggerCount >= 3, "a lane is not slowed for one answer");
+        });
 
     [Theory]
     [InlineData("550 5.1.1 no", 550, "5.1.1", "no")]

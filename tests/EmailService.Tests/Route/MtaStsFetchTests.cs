@@ -60,16 +60,15 @@ public sealed class MtaStsFetchTests
         Assert.NotNull(problem);
     }
 
-    private static async Task<(MtaStsPolicy? Policy, string? Problem)> FetchAsync(Action<PolicyHost> arrange, string domain = "example.test", TimeSpan? timeout = null)
+    private static async Task<(MtaStsPolicy? Policy, MtaStsProblem? Problem)> FetchAsync(Action<PolicyHost> arrange, string domain = "example.test", TimeSpan? timeout = null)
     {
         await using var host = await PolicyHost.StartAsync(Good);
         arrange(host);
         await using var dns = new LoopbackDns().A("mta-sts.example.test", "127.0.0.1");
         using var resolver = new DnsResolver(new DnsResolverOptions { Servers = [dns.EndPoint] }, TimeProvider.System);
         using var fetcher = new MtaStsFetcher(
-            resolver,
+            new StrangersHttps(resolver, new TlsTrust([Root.Certificate])),
             new MtaStsFetchSettings { Port = host.Port, Timeout = timeout ?? TimeSpan.FromSeconds(20) },
-            new TlsTrust([Root.Certificate]),
             TimeProvider.System);
         return await fetcher.FetchAsync(domain, TestContext.Current.CancellationToken);
     }

@@ -1,3 +1,4 @@
+using EmailService.TestKit;
 using Npgsql;
 
 namespace EmailService.EndToEnd.Crash;
@@ -14,41 +15,34 @@ internal sealed record CrashLog(
     /// <summary>Waits until so many recipients have come to their end; gives up when nothing moves any more.</summary>
     public static async Task<CrashLog> WaitForEndAsync(string connectionString, int recipients)
     {
-        var best = -1L;
-        var since = TimeProvider.System.GetTimestamp();
-        while (true)
+        await using var database = NpgsqlDataSource.Create(connectionString);
+        var (settled, moved) = (0L, 0L);
+        try
         {
-            var moved = 0L;
-            try
-            {
-                await using var database = NpgsqlDataSource.Create(connectionString);
-                var settled = await CountAsync(database, "SELECT count(*) FROM settled");
-                var left = await CountAsync(database, "SELECT count(*) FROM outbox");
-                moved = settled + await CountAsync(database, "SELECT count(*) FROM events");
-                if (left == 0 && settled >= recipients)
+            await Wait.UntilAsync(
+                async () =>
                 {
-                    return await ReadAsync(database);
-                }
-
-                if (moved != best)
-                {
-                    best = moved;
-                    since = TimeProvider.System.GetTimestamp();
-                }
-
-                if (TimeProvider.System.GetElapsedTime(since) > Patience)
-                {
-                    throw new TimeoutException($"{settled} of {recipients} recipients have come to their end, and nothing has moved for {Patience}. "
-                        + $"Left:\n{await DescribeLeftAsync(database)}");
-                }
-            }
-            catch (NpgsqlException) when (TimeProvider.System.GetElapsedTime(since) < Patience)
-            {
-                // It may just have been killed.
-            }
-
-            await Task.Delay(200);
+                    try
+                    {
+                        settled = await CountAsync(database, "SELECT count(*) FROM settled");
+                        moved = settled + await CountAsync(database, "SELECT count(*) FROM events");
+                        return settled >= recipients && await CountAsync(database, "SELECT count(*) FROM outbox") == 0;
+                    }
+                    catch (NpgsqlException)
+                    {
+                        // It may just have been killed.
+                        return false;
+                    }
+                },
+                () => $"the end of {recipients} recipients; {settled} have come to it, and nothing moves",
+                Patience, pause: TimeSpan.FromMilliseconds(200), progress: () => moved);
         }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"{e.Message}. Left:\n{await DescribeLeftAsync(database)}", e);
+        }
+
+        return await ReadAsync(database);
     }
 
     private static async Task<CrashLog> ReadAsync(NpgsqlDataSource database)

@@ -12,6 +12,12 @@ internal sealed class CrashProof(IReadOnlyList<PlannedMail> plan, IReadOnlyList<
 
     public List<string> Breaches { get; } = [];
 
+    /// <summary>Recipients to whom nothing came.</summary>
+    public List<string> Lost { get; } = [];
+
+    /// <summary>Copies beyond the first that nothing explains.</summary>
+    public List<string> UnexplainedCopies { get; } = [];
+
     /// <summary>Copies beyond the first that a kill explains.</summary>
     public int CopiesByCrash { get; private set; }
 
@@ -73,7 +79,11 @@ internal sealed class CrashProof(IReadOnlyList<PlannedMail> plan, IReadOnlyList<
             return;
         }
 
-        Expect(copies.Count > 0, $"{recipient.Address} was answered 202 and nothing arrived");
+        if (copies.Count == 0)
+        {
+            Lost.Add($"{recipient.Address} was answered 202 and nothing arrived");
+        }
+
         var byCrash = 0;
         var nextKill = 0;
         foreach (var (first, second) in copies.Zip(copies.Skip(1)))
@@ -97,7 +107,7 @@ internal sealed class CrashProof(IReadOnlyList<PlannedMail> plan, IReadOnlyList<
             }
             else
             {
-                Breaches.Add($"{recipient.Address} got a further copy that no kill explains: {copies.Count} copies, log: "
+                UnexplainedCopies.Add($"{recipient.Address} got a further copy that no kill explains: {copies.Count} copies, log: "
                     + string.Join(", ", log.Events[recipient.Address].Select(r => $"{r.Kind} {r.Attempt}")));
             }
         }

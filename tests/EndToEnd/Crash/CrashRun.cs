@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using EmailService.ServiceKit;
+using EmailService.TestKit;
 
 namespace EmailService.EndToEnd.Crash;
 
@@ -15,7 +16,7 @@ internal sealed class CrashRun(CrashSize size)
     private int startupKills;
 
     /// <summary>Kills the service at any time, and starts it again.</summary>
-    public Task KillServiceAsync() => RunAsync(async (world, service, senders) =>
+    public Task<CrashOutcome> KillServiceAsync() => RunAsync(async (world, service, senders) =>
     {
         var startup = TimeSpan.FromSeconds(1);
         for (var i = 0; i < size.Kills; i++)
@@ -25,6 +26,7 @@ internal sealed class CrashRun(CrashSize size)
             var chance = i == 0 ? 1 : random.NextDouble();
             if (chance < 0.2)
             {
+                // By time: until it answers, nothing outside shows how far it has come.
                 startupKills++;
                 await Task.Delay(startup * random.NextDouble());
             }
@@ -33,7 +35,12 @@ internal sealed class CrashRun(CrashSize size)
                 var since = Stopwatch.GetTimestamp();
                 await service.WaitUntilReadyAsync();
                 startup = i == 0 ? startup : Stopwatch.GetElapsedTime(since);
-                await Task.Delay(chance < 0.3 ? random.Next(5000, 8000) : random.Next(20, 1200));
+                await WaitForProgressAsync(world, senders);
+                if (chance < 0.3)
+                {
+                    // By time: what the dead held is taken back when its lease of 3 s has run out, whether it held anything or not.
+                    await Task.Delay(random.Next(5000, 8000));
+                }
             }
 
             await KillAsync(async () =>
@@ -50,7 +57,7 @@ internal sealed class CrashRun(CrashSize size)
     });
 
     /// <summary>Kills PostgreSQL with all its processes, while the service goes on.</summary>
-    public Task KillPostgresAsync() => RunAsync(async (world, service, senders) =>
+    public Task<CrashOutcome> KillPostgresAsync() => RunAsync(async (world, service, senders) =>
     {
         for (var i = 0; i < size.Kills; i++)
         {
@@ -59,16 +66,21 @@ internal sealed class CrashRun(CrashSize size)
             if (random.NextDouble() < 0.75)
             {
                 await service.WaitUntilReadyAsync();
+                await WaitForProgressAsync(world, senders);
+            }
+            else
+            {
+                // By time: while it recovers nothing is accepted and nothing settled that could be counted.
+                await Task.Delay(random.Next(20, 1500));
             }
 
-            await Task.Delay(random.Next(20, 1500));
-            await Wait.UntilAsync(() => KillAsync(world.Data.KillPostgresAsync), () => "a PostgreSQL to kill");
+            await Wait.UntilAsync(() => KillAsync(world.Data.KillPostgresAsync), "a PostgreSQL to kill");
         }
 
         return service;
     });
 
-    private async Task RunAsync(Func<CrashWorld, ServiceProcess, CrashSenders, Task<ServiceProcess>> killAsync)
+    private async Task<CrashOutcome> RunAsync(Func<CrashWorld, ServiceProcess, CrashSenders, Task<ServiceProcess>> killAsync)
     {
         var since = Stopwatch.GetTimestamp();
         Say($"{size.Messages} messages, {plan.Sum(m => m.Recipients.Count)} recipients, {size.Kills} kills, seed {size.Seed}");
@@ -104,10 +116,10 @@ internal sealed class CrashRun(CrashSize size)
             var webhook = new WebhookProof();
             await webhook.CheckAsync(world.Sink, log);
             Report(since, proof, webhook);
-            Assert.False(service.HasExited);
-            Assert.True(proof.Breaches.Count + webhook.Breaches.Count == 0,
-                $"Seed {size.Seed}, {proof.Breaches.Count} and {webhook.Breaches.Count} breaches, among them:\n"
-                + $"{string.Join('\n', proof.Breaches.Take(20).Concat(webhook.Breaches.Take(20)))}\n{Tail(service)}");
+            var outcome = new CrashOutcome(
+                senders.Accepted, kills.Count, proof.Lost, proof.UnexplainedCopies, [.. proof.Breaches, .. webhook.Breaches], !service.HasExited);
+            Explain(outcome, service);
+            return outcome;
         }
         catch (Exception e) when (e is TimeoutException or OperationCanceledException or InvalidOperationException)
         {
@@ -125,6 +137,15 @@ internal sealed class CrashRun(CrashSize size)
         var until = plan.Count * (kill + 1) / (size.Kills + 1);
         senders.Allow(until - allowed);
         allowed = until;
+    }
+
+    /// <summary>Until a random part of the mail that may go now has moved on: each answer of 202 and each message at a host is a step.
+    /// As many steps as there are requests left to accept, at most, so that the moment comes.</summary>
+    private async Task WaitForProgressAsync(CrashWorld world, CrashSenders senders)
+    {
+        long Steps() => senders.Accepted + world.Hosts.Sum(host => host.Messages.Count);
+        var moment = Steps() + random.Next(0, allowed - senders.Accepted + 1);
+        await Wait.UntilAsync(() => Task.FromResult(Steps() >= moment), () => $"{moment} steps of the mail; there are {Steps()}", progress: Steps);
     }
 
     private async Task<bool> KillAsync(Func<Task<bool>> kill)
@@ -153,7 +174,7 @@ internal sealed class CrashRun(CrashSize size)
     {
         Say($"all at their end after {Seconds(since)}; {proof.Deferrals} deferrals, {proof.Unknowns} unknown outcomes");
         Say($"kills {kills.Count}, of which {startupKills} during start-up; extra copies: {proof.CopiesByCrash} by crashes (at most {proof.MostByCrash} of one recipient), "
-            + $"{proof.CopiesByUnknown} after unknown outcomes; unexplained: {proof.Breaches.Count(b => b.Contains("further copy", StringComparison.Ordinal))}");
+            + $"{proof.CopiesByUnknown} after unknown outcomes; unexplained: {proof.UnexplainedCopies.Count}");
         if (reclaims.Count > 0)
         {
             reclaims.Sort();
@@ -162,6 +183,16 @@ internal sealed class CrashRun(CrashSize size)
         }
 
         Say($"webhook: {webhook.Events} events in {webhook.Requests} requests, {webhook.Repeats} repeated");
+    }
+
+    /// <summary>What an assertion leaves out: the first of what was found, in full, and the service's last words.</summary>
+    private static void Explain(CrashOutcome outcome, ServiceProcess service)
+    {
+        IReadOnlyList<string> found = [.. outcome.Lost.Take(20), .. outcome.UnexplainedCopies.Take(20), .. outcome.Breaches.Take(20)];
+        if (found.Count > 0 || !outcome.IsRunning)
+        {
+            Say($"{string.Join('\n', found)}\n{Tail(service)}");
+        }
     }
 
     private static string Tail(ServiceProcess service) => string.Join('\n', service.Output.Split('\n').TakeLast(25));

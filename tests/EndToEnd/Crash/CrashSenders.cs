@@ -46,6 +46,7 @@ internal sealed class CrashSenders(CrashWorld world, IReadOnlyList<PlannedMail> 
                 return;
             }
 
+            // The pauses are the customers' own, so that mail comes and comes again at any moment of the service's life.
             while (!await IsAcceptedAsync(http, mail, cancellation))
             {
                 await Task.Delay(random.Next(10, 100), cancellation);

@@ -40,6 +40,19 @@ public sealed class StructureTests
         Assert.Equal("text/plain", Shape(MimeData.Message() with { Parts = [] }));
     }
 
+    // RFC 6522 §3.
+    [Fact]
+    public void Report_for_machines_is_a_text_and_files_and_says_what_report_it_is()
+    {
+        var report = Parse(MimeData.Message() with { Parts = [Plain], Attachments = [Pdf], ReportType = "tlsrpt" });
+
+        Assert.Equal("multipart/report", report.ContentType.MediaType);
+        Assert.Equal("tlsrpt", report.ContentType.Parameters["report-type"]);
+        Assert.Equal(["text/plain", "application/pdf"], report.Children.Select(part => part.ContentType.MediaType));
+        Assert.Throws<MimeFieldException>(() => Parse(MimeData.Message() with { Parts = [Plain], ReportType = "tlsrpt" }));
+        Assert.Throws<MimeFieldException>(() => Parse(MimeData.Message() with { Parts = [Plain], Attachments = [Pdf], ReportType = "x\"; y" }));
+    }
+
     [Theory]
     [InlineData("plain ASCII\r\nin lines", "7bit")]
     [InlineData("uma só página de texto em português", "quoted-printable")]

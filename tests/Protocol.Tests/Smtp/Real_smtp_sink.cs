@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using EmailService.Smtp.Client;
+using EmailService.TestKit;
 using static EmailService.Protocol.Tests.Smtp.SmtpTestSession;
 
 namespace EmailService.Protocol.Tests.Smtp;
@@ -22,11 +23,12 @@ public sealed class Real_smtp_sink
         try
         {
             var connected = await ConnectAsync(new IPEndPoint(IPAddress.Loopback, port));
-            for (var i = 0; !connected.IsConnected && i < 200 && !sink.HasExited; i++)
+            await Wait.UntilAsync(async () =>
             {
-                await Task.Delay(25);
-                connected = await ConnectAsync(new IPEndPoint(IPAddress.Loopback, port));
-            }
+                Assert.False(sink.HasExited, "smtp-sink ended");
+                connected = connected.IsConnected ? connected : await ConnectAsync(new IPEndPoint(IPAddress.Loopback, port));
+                return connected.IsConnected;
+            }, () => "a session with smtp-sink; the last try: " + connected.Transcript);
 
             Assert.True(connected.IsConnected, connected.Transcript.ToString());
             await using var session = connected.Session;

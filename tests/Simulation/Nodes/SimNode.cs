@@ -8,6 +8,7 @@ using EmailService.Platform;
 using EmailService.Record;
 using EmailService.Route;
 using EmailService.Sign;
+using EmailService.Steer;
 using Microsoft.Extensions.Hosting;
 
 namespace EmailService.Simulation;
@@ -45,17 +46,22 @@ internal sealed class SimNode
         var health = new StoreHealth(link, Clock, Log<StoreHealth>());
         registry = new SimRegistry(link, health, Clock, platform, Beaten);
         var events = new EventSignal(Clock);
-        ledger = new Ledger(link, Hand, health, events, new RecordOptions(), new RecordMetrics(Meter), Clock, Log<Ledger>());
+        var overlays = world.Overlays.Of(Clock);
+        var metrics = new RecordMetrics(Meter);
+        var reactions = new Reactions(Rules, new SimOverlays.Imposing(world.Overlays, link), new RefusalWatch(Clock), metrics, Clock, Log<Reactions>());
+        ledger = new Ledger(link, Hand, health, events, new RecordOptions(), metrics, Clock, Log<Ledger>());
         var router = new Router(world.Net, route, new CatchAllEndPoint(), SimSettings.Shaping, random);
         var deliverer = new Deliverer(
-            router, new TlsPolicyFinder(null!, null!, route), ledger, Verp(), new HostMemory(Clock), world.Settings.Deliver, options, Rules, Clock, random,
-            Log<Deliverer>());
+            router, new TlsPolicyFinder(null!, null!, route), ledger, Verp(), new HostMemory(Clock), world.Settings.Deliver, options, Rules, reactions, Clock,
+            random, Log<Deliverer>());
         var signer = new SimSigner(Clock);
+        var holding = new Holding(overlays, link, Hand, deliverer, registry, health, options, Meter, Clock, Log<Holding>());
+        var routes = new Rerouting(router, overlays);
         var context = new LaneContext(
-            deliverer, link, Hand, health, registry, dialer, world.Settings.Deliver, options, platform, new TlsTrust(), Clock, random, Log<LaneContext>());
+            deliverer, holding, routes, overlays, link, Hand, health, registry, dialer, world.Settings.Deliver, options, platform, new TlsTrust(), Clock, random, Log<LaneContext>());
         Lanes = new LaneDirectory(context);
         dispatcher = new Dispatcher(
-            Hand, link, link, signer, router, Lanes, context, deliverer, health, registry, options, Clock, random, Log<Dispatcher>());
+            Hand, link, link, signer, routes, Lanes, context, deliverer, holding, health, registry, options, Clock, random, Log<Dispatcher>());
         sweeper = new LeaseSweeper(link, Hand, registry, health, options, Clock, Log<LeaseSweeper>());
         accept = new AcceptWorker(link, Hand, registry, events, new AcceptOptions(), options, new AcceptMetrics(Meter), Clock, Log<AcceptWorker>());
     }

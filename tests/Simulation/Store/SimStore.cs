@@ -115,6 +115,19 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
         return claimed;
     }
 
+    public List<ClaimedRecipient> ClaimExpired(IReadOnlyList<string> lanes, int most, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil)
+    {
+        var expired = lanes.Where(queued.ContainsKey).SelectMany(l => queued[l].Where(r => r.ExpiresAt <= now)).Take(most).ToList();
+        foreach (var row in expired)
+        {
+            queued[row.Lane].Remove(row);
+            row.Attempts++;
+            Lease(row, nodeId, leasedUntil);
+        }
+
+        return [.. expired.Select(r => r.ToClaim())];
+    }
+
     public bool GiveBack(IReadOnlyList<(ClaimedRecipient Recipient, DateTimeOffset DueAt, string? Lane)> unused)
     {
         foreach (var (recipient, dueAt, lane) in unused)

@@ -4,13 +4,14 @@ using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Platform;
 using EmailService.Record;
+using EmailService.Steer;
 using Npgsql;
 
 namespace EmailService.Simulation;
 
 /// <summary>One node's way to the store: it takes time, fails while the store is down or the way is cut, and loses answers.</summary>
 internal sealed class StoreLink(SimStore store, SimClock world, NodeClock clock, Random random, Trace trace, long number)
-    : IOutboxStore, ILedgerStore, IAcceptStore, IMessageReader, IStoreProbe
+    : IOutboxStore, IHeldStore, ILedgerStore, IAcceptStore, IMessageReader, IStoreProbe
 {
     private static readonly TimeSpan GivesUpAfter = TimeSpan.FromSeconds(3);
 
@@ -51,6 +52,16 @@ internal sealed class StoreLink(SimStore store, SimClock world, NodeClock clock,
 
     public Task<int> ReclaimAsync(IReadOnlyList<(Abandoned Lease, DateTimeOffset DueAt)> leases, CancellationToken cancellationToken) =>
         Call("reclaim", () => store.Reclaim(leases));
+
+    public Task HoldAsync(IReadOnlyList<HeldBack> held, DateTimeOffset soon, CancellationToken cancellation) => Call("hold", () =>
+        store.GiveBack([.. held.Select(h => (h.Recipient, h.DueAt < h.Recipient.ExpiresAt ? h.DueAt : h.Recipient.ExpiresAt, h.Lane))]));
+
+    public Task<List<ClaimedRecipient>> ClaimExpiredAsync(
+        IReadOnlyList<string> lanes, int most, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil, CancellationToken cancellation) =>
+        Call("claim expired", () => store.ClaimExpired(lanes, most, nodeId, now, leasedUntil));
+
+    /// <summary>Imposes an overlay for all nodes.</summary>
+    public Task<Overlay> ImposeAsync(Func<Overlay> impose) => Call("impose", impose);
 
     public Task<int> SettleAsync(IReadOnlyList<Settlement> settlements, CancellationToken cancellationToken) =>
         Call("settle", () => store.Settle(settlements, number));

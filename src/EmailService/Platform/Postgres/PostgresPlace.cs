@@ -90,13 +90,12 @@ internal sealed record PostgresPlace(string Folder, string SocketFolder)
 
     private static void Run(string[] command)
     {
-        var result = ShellCommand.RunAsync(null, CancellationToken.None, command).GetAwaiter().GetResult();
+        var result = ShellCommand.Run(command);
         if (result.ExitCode != 0)
         {
             throw new OperatorException($"Could not make a folder for PostgreSQL: {result.Output}");
         }
     }
 
-    private static bool TryRun(string[] command) =>
-        ShellCommand.RunAsync(null, CancellationToken.None, command).GetAwaiter().GetResult().ExitCode == 0;
+    private static bool TryRun(string[] command) => ShellCommand.Run(command).ExitCode == 0;
 }

@@ -19,6 +19,16 @@ internal static class ShellCommand
         return new Result(process.ExitCode, (await output + await error).Trim());
     }
 
+    /// <summary>The same for a command that prints a line or two, where nobody can wait otherwise: a constructor.</summary>
+    public static Result Run(params string[] command)
+    {
+        using var process = Start(null, command);
+        process.StandardInput.Close();
+        var output = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        return new Result(process.ExitCode, output.Trim());
+    }
+
     /// <summary>Starts a command. The caller disposes the process.</summary>
     public static Process Start(UnprivilegedUser? user, params string[] command)
     {

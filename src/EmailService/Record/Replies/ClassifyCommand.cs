@@ -47,13 +47,13 @@ internal static class ClassifyCommand
         answer.Append("rule      ").Append(meaning.Rule?.Name ?? "none matches").Append('\n');
         if (meaning.Rule?.Action is { } action)
         {
-            answer.Append("action    ").Append(Describe(action)).Append('\n');
+            answer.Append("action    ").Append(Describe(action, reply)).Append('\n');
         }
 
         return answer.Append("rules of  ").Append(rules.Version).Append('\n').ToString();
     }
 
-    private static string Describe(ReplyAction action)
+    private static string Describe(ReplyAction action, SmtpReply reply)
     {
         var text = new StringBuilder(action.Do.ToName());
         if (action.Do == ReplyActionKind.LowerRate)
@@ -71,6 +71,7 @@ internal static class ClassifyCommand
             text.Append(FormattableString.Invariant($", after {action.TriggerCount} within {action.TriggerWithin}"));
         }
 
-        return text.Append(" (known to the rules; not carried out in this version)").ToString();
+        // A refusal for good has no next attempt. One that only looks like it, to the connection for instance, has.
+        return text.Append(reply.IsPermanent && action.Do is ReplyActionKind.Defer or ReplyActionKind.Bounce ? ", if the refusal is not final" : "").ToString();
     }
 }

@@ -14,17 +14,20 @@ public sealed partial class MtaStsPolicies(
     /// <summary>After a fetch that failed, the same id is not tried again for so long. RFC 8461 §3.3 asks for five minutes or more.</summary>
     public static readonly TimeSpan CoolDown = TimeSpan.FromMinutes(5);
 
+    // A day, less what a run of the job may come early.
+    private static readonly TimeSpan RefreshAfter = TimeSpan.FromHours(20);
+    private const int AtOnce = 4;
     private const int MostFailures = 10_000;
     private static readonly TimeSpan ReloadEvery = TimeSpan.FromMinutes(10);
 
     private readonly ConcurrentDictionary<string, CachedMtaSts> policies = new(StringComparer.OrdinalIgnoreCase);
-    private readonly ConcurrentDictionary<string, (string Id, DateTimeOffset Until, string Problem)> failures = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, (string Id, DateTimeOffset Until, MtaStsProblem Problem)> failures = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<string, Lazy<Task>> fetches = new(StringComparer.OrdinalIgnoreCase);
     private readonly SemaphoreSlim loading = new(1, 1);
     private DateTimeOffset loadedAt = DateTimeOffset.MinValue;
 
-    /// <summary>The policy that holds now, or null. Completes at once while DNS is cached and the policy known.</summary>
-    public async ValueTask<CachedMtaSts?> FindAsync(string domain, CancellationToken cancellationToken)
+    /// <summary>The policy that holds now, or why there is none though there should be; neither if the domain has none. Completes at once while DNS is cached and the policy known.</summary>
+    public async ValueTask<(CachedMtaSts? Policy, MtaStsProblem? Problem)> FindAsync(string domain, CancellationToken cancellationToken)
     {
         if (loadedAt + ReloadEvery < time.GetUtcNow())
         {
@@ -33,45 +36,54 @@ public sealed partial class MtaStsPolicies(
 
         var id = MtaStsRecord.IdOf(await dns.QueryAsync($"_mta-sts.{domain}", DnsType.Txt, cancellationToken));
         var cached = Valid(domain);
-        if (id is null || id == cached?.Id || IsCoolingDown(domain, id))
+        if (id is null || id == cached?.Id)
         {
-            return cached;
+            return (cached, null);
+        }
+
+        if (CoolingDown(domain, id) is { } problem)
+        {
+            return (cached, cached is null ? problem : null);
         }
 
         // The fetch goes on for others if this caller gives up.
         var fetch = fetches.GetOrAdd(domain, key => new Lazy<Task>(() => FetchAsync(key, id)));
         await fetch.Value.WaitAsync(cancellationToken);
-        return Valid(domain);
+        cached = Valid(domain);
+        return (cached, cached is null ? CoolingDown(domain, id) : null);
     }
 
-    /// <summary>Fetches anew those that end soon, so that a domain in steady use is never without. For a recurring job, once a day or more
-    /// often. RFC 8461 §10.2.</summary>
+    /// <summary>Fetches anew those that are a day old, or half as old as they may become, whatever DNS says of them: who wants to keep a policy from us must
+    /// then keep it away for all of its life. RFC 8461 §10.2. What can't be fetched stays as it is.</summary>
     /// <returns>How many were fetched, and how many failed.</returns>
-    public async Task<(int Fetched, int Failed)> RefreshAsync(TimeSpan endingWithin, int most, CancellationToken cancellationToken)
+    public async Task<(int Fetched, int Failed)> RefreshAsync(int most, CancellationToken cancellationToken)
     {
-        var before = time.GetUtcNow() + endingWithin;
+        await LoadAsync(cancellationToken);
+        var now = time.GetUtcNow();
         var (fetched, failed) = (0, 0);
-        foreach (var cached in policies.Values.Where(p => p.ExpiresAt < before).OrderBy(p => p.ExpiresAt).Take(most).ToList())
+        var old = policies.Values.Where(p => IsOld(p, now)).OrderBy(p => p.ExpiresAt).Take(most).ToList();
+        await Parallel.ForEachAsync(old, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken }, async (cached, stop) =>
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            var id = MtaStsRecord.IdOf(await dns.QueryAsync($"_mta-sts.{cached.Domain}", DnsType.Txt, cancellationToken));
+            var id = MtaStsRecord.IdOf(await dns.QueryAsync($"_mta-sts.{cached.Domain}", DnsType.Txt, stop));
             await FetchAsync(cached.Domain, id ?? cached.Id);
-            _ = policies.TryGetValue(cached.Domain, out var now) && now.FetchedAt > cached.FetchedAt ? fetched++ : failed++;
-        }
-
+            _ = policies.TryGetValue(cached.Domain, out var renewed) && renewed.FetchedAt > cached.FetchedAt
+                ? Interlocked.Increment(ref fetched)
+                : Interlocked.Increment(ref failed);
+        });
         return (fetched, failed);
     }
 
-    /// <summary>Why the last fetch for a domain failed, if it did and is not to be repeated yet.</summary>
-    public string? LastProblem(string domain) => failures.TryGetValue(domain, out var failure) ? failure.Problem : null;
+    private static bool IsOld(CachedMtaSts cached, DateTimeOffset now) =>
+        now - cached.FetchedAt >= (cached.Policy.MaxAge / 2 < RefreshAfter ? cached.Policy.MaxAge / 2 : RefreshAfter);
 
     public void Dispose() => loading.Dispose();
 
     private CachedMtaSts? Valid(string domain) =>
         policies.TryGetValue(domain, out var cached) && cached.ExpiresAt > time.GetUtcNow() ? cached : null;
 
-    private bool IsCoolingDown(string domain, string id) =>
-        failures.TryGetValue(domain, out var failure) && failure.Id == id && failure.Until > time.GetUtcNow();
+    /// <summary>What the last fetch failed with, while it is not to be repeated.</summary>
+    private MtaStsProblem? CoolingDown(string domain, string id) =>
+        failures.TryGetValue(domain, out var failure) && failure.Id == id && failure.Until > time.GetUtcNow() ? failure.Problem : null;
 
     private async Task FetchAsync(string domain, string id)
     {
@@ -95,8 +107,8 @@ public sealed partial class MtaStsPolicies(
             }
 
             failures[domain] = (id, now + CoolDown, problem!);
-            LogNotFetched(domain, problem!);
-            await store.FailedAsync(domain.ToLowerInvariant(), problem!, now, CancellationToken.None);
+            LogNotFetched(domain, problem!.Text);
+            await store.FailedAsync(domain.ToLowerInvariant(), problem.Text, now, CancellationToken.None);
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)
         {

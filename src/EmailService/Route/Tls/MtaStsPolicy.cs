@@ -78,6 +78,10 @@ public sealed record MtaStsPolicy(MtaStsMode Mode, IReadOnlyList<string> Mx, Tim
         return TryMake(version, mode, maxAge, mx, ref policy, out problem);
     }
 
+    /// <summary>The policy's lines, as far as we understood them. For reports: RFC 8460 §4.4, policy-string.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"version: STSv1\nmode: {Mode.ToString().ToLowerInvariant()}\n{string.Concat(Mx.Select(mx => $"mx: {mx}\n"))}max_age: {MaxAge.TotalSeconds:0}");
+
     /// <summary>True if the policy lists the host. A wildcard stands for the leftmost label, exactly one. RFC 8461 §4.1.</summary>
     public bool Lists(string host)
     {

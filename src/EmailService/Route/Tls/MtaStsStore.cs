@@ -1,9 +1,14 @@
+using EmailService.Messages;
 using Npgsql;
 
 namespace EmailService.Route;
 
 /// <summary>A policy as it was fetched, and for how long it holds.</summary>
-public sealed record CachedMtaSts(string Domain, string Id, MtaStsPolicy Policy, DateTimeOffset FetchedAt, DateTimeOffset ExpiresAt);
+public sealed record CachedMtaSts(string Domain, string Id, MtaStsPolicy Policy, DateTimeOffset FetchedAt, DateTimeOffset ExpiresAt)
+{
+    /// <summary>For reports; made once, because it is wanted at each attempt.</summary>
+    internal AppliedTlsPolicy Applied { get; } = new(TlsPolicyType.Sts, Domain, Policy.ToString(), string.Join('\n', Policy.Mx));
+}
 
 /// <summary>The table of policies, shared by all nodes.</summary>
 public sealed class MtaStsStore(NpgsqlDataSource db)

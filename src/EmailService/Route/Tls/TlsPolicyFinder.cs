@@ -1,4 +1,5 @@
 using System.Net;
+using EmailService.Messages;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
 
@@ -24,6 +25,12 @@ public abstract record TlsDecision
     {
     }
 
+    /// <summary>The policy of the recipient's domain that was applied, for reports to that domain; null where another's word was taken.</summary>
+    public AppliedTlsPolicy? Applied { get; init; }
+
+    /// <summary>What is wrong with the policy or the host before there is a session, or null.</summary>
+    public (TlsResultType Type, string Reason)? Problem { get; init; }
+
     /// <summary>Connect under this policy.</summary>
     /// <param name="Why">Where the policy comes from, on one line.</param>
     public sealed record Use(SmtpTlsPolicy Policy, string Why) : TlsDecision
@@ -48,7 +55,7 @@ public sealed class TlsPolicyFinder(DaneLookup dane, MtaStsPolicies sts, RouteOp
         {
             HostsOrigin.Inbox => Opportunistic("the catch-all host"),
             HostsOrigin.Relay => Ours(options.RelayTls, host, "relay"),
-            HostsOrigin.Static => Ours(options.Tls.GetValueOrDefault(domain, TlsDemand.Opportunistic), host, "override"),
+            HostsOrigin.Static or HostsOrigin.Rerouted => Ours(options.Tls.GetValueOrDefault(domain, TlsDemand.Opportunistic), host, "override"),
             HostsOrigin.Mx when options.Tls.TryGetValue(domain, out var demand) => Ours(demand, host, "override"),
             HostsOrigin.Mx when wish == TlsWish.Relax => Opportunistic("TLS-Required: No"),
             HostsOrigin.Mx => await FromDomainAsync(domain, host, cancellationToken),
@@ -75,13 +82,20 @@ public sealed class TlsPolicyFinder(DaneLookup dane, MtaStsPolicies sts, RouteOp
             switch (await dane.FindAsync(domain, host, cancellationToken))
             {
                 case DaneAnswer.NotNow notNow:
-                    return Refuse("dane", new EnhancedStatusCode(4, 7, 5), notNow.Why);
+                    return Refuse("dane", new EnhancedStatusCode(4, 7, 5), notNow.Why) with
+                    {
+                        Applied = new AppliedTlsPolicy(TlsPolicyType.Tlsa, host.Name),
+                        Problem = (TlsResultType.DnssecInvalid, notNow.Why),
+                    };
                 case DaneAnswer.Records { Tlsa: var records, Base: var name }:
                     var usable = SmtpTlsa.Usable(records);
 
                     // Names count for trust anchors alone (RFC 7672 §3.2.2); without them, domains that share a host share its sessions.
                     var names = usable.Any(r => r.Usage == SmtpTlsa.TrustAnchor) ? Names(name, domain) : [];
-                    var policy = new TlsDecision.Use(SmtpTlsPolicy.Dane(records, names, name), $"TLSA records of {name}");
+                    var policy = new TlsDecision.Use(SmtpTlsPolicy.Dane(records, names, name), $"TLSA records of {name}")
+                    {
+                        Applied = new AppliedTlsPolicy(TlsPolicyType.Tlsa, name, string.Join('\n', records.Select(TextOf))),
+                    };
                     if (usable.Count > 0)
                     {
                         return policy;
@@ -96,27 +110,41 @@ public sealed class TlsPolicyFinder(DaneLookup dane, MtaStsPolicies sts, RouteOp
         }
 
         // 2. MTA-STS.
-        if (options.MtaSts && await sts.FindAsync(domain, cancellationToken) is { Policy: var found } cached)
+        var (cached, problem) = options.MtaSts ? await sts.FindAsync(domain, cancellationToken) : default;
+        if (cached is { Policy: var found })
         {
-            var listed = found.Lists(host.Name);
+            (TlsResultType Type, string Reason)? unlisted = found.Lists(host.Name)
+                ? null
+                : (TlsResultType.ValidationFailure, $"the MTA-STS policy of {domain} does not list {host.Name}");
             switch (found.Mode)
             {
-                case MtaStsMode.Enforce when listed:
-                    return new TlsDecision.Use(SmtpTlsPolicy.Verified("mta-sts", host.Name), $"MTA-STS of {domain}, id {cached.Id}");
+                case MtaStsMode.Enforce when unlisted is null:
+                    return new TlsDecision.Use(SmtpTlsPolicy.Verified("mta-sts", host.Name), $"MTA-STS of {domain}, id {cached.Id}") { Applied = cached.Applied };
                 case MtaStsMode.Enforce:
-                    return Refuse("mta-sts", new EnhancedStatusCode(4, 7, 5), $"the MTA-STS policy of {domain} does not list {host.Name}");
+                    return Refuse("mta-sts", new EnhancedStatusCode(4, 7, 5), unlisted.Value.Reason) with { Applied = cached.Applied, Problem = unlisted };
                 case MtaStsMode.Testing when unauthenticated is null:
                     return new TlsDecision.Use(
                         new SmtpTlsPolicy(SmtpTlsMode.Opportunistic, "mta-sts-testing"),
-                        listed ? $"MTA-STS of {domain}, testing" : $"MTA-STS of {domain}, testing; it does not list {host.Name}");
+                        unlisted is null ? $"MTA-STS of {domain}, testing" : $"MTA-STS of {domain}, testing; it does not list {host.Name}")
+                    {
+                        Applied = cached.Applied,
+                        Problem = unlisted,
+                    };
                 case MtaStsMode.Testing:
                 case MtaStsMode.None:
                     break;
             }
         }
 
-        return unauthenticated ?? Opportunistic(why);
+        return unauthenticated ?? Opportunistic(why) with
+        {
+            Applied = new AppliedTlsPolicy(problem is null ? TlsPolicyType.NoneFound : TlsPolicyType.Sts, domain),
+            Problem = problem is null ? null : (problem.Type, problem.Text),
+        };
     }
+
+    // RFC 6698 §2.2, in full: SmtpTlsa.ToString cuts the data short.
+    private static string TextOf(SmtpTlsa record) => $"{record.Usage} {record.Selector} {record.MatchingType} {Convert.ToHexString(record.Data.Span)}";
 
     private static string[] Names(string name, string domain) => name == domain ? [name] : [name, domain];
 

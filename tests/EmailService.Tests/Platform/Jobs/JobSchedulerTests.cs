@@ -1,7 +1,6 @@
 using System.Globalization;
 using EmailService.Platform;
 using EmailService.Platform.Jobs;
-using EmailService.ServiceKit;
 using EmailService.TestKit;
 
 namespace EmailService.Tests.Platform.Jobs;
@@ -30,7 +29,7 @@ public sealed class JobSchedulerTests : IAsyncLifetime
         await using var second = await JobNode.StartAsync(database, "second", job);
 
         // The tick is the only one of its schedule: when it is over, its trigger is gone.
-        await Wait.UntilAsync(async () => await IsEmptyAsync("qrtz_triggers") && await IsEmptyAsync("qrtz_fired_triggers"), () => "the tick to be over");
+        await Wait.UntilAsync(async () => await IsEmptyAsync("qrtz_triggers") && await IsEmptyAsync("qrtz_fired_triggers"), "the tick to be over");
 
         Assert.Equal(1, runs);
         var status = Assert.Single(await first.Store.ListAsync(CancellationToken.None));
@@ -55,7 +54,7 @@ public sealed class JobSchedulerTests : IAsyncLifetime
 
         await first.KillAsync(database);
 
-        await Wait.UntilAsync(async () => (await second.Store.ListAsync(CancellationToken.None))[0].LastResult == "taken over", () => "the second node to take over");
+        await Wait.UntilAsync(async () => (await second.Store.ListAsync(CancellationToken.None))[0].LastResult == "taken over", "the second node to take over");
         Assert.Equal(second.NodeId, (await second.Store.ListAsync(CancellationToken.None))[0].NodeId);
     }
 

@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace EmailService.Notify;
+namespace EmailService.Platform;
 
 /// <summary>Addresses that are not on the public Internet. RFC 6890</summary>
 internal static class PrivateAddress

@@ -1,0 +1,103 @@
+namespace EmailService.Deliver;
+
+/// <summary>How many messages a second a site takes, learned from being told "too many": as <see cref="ConcurrencyWindow"/> learns how many
+/// connections. Pure: the caller has the clock and the lock.
+/// <para>The first refusal sets the ceiling to what was answered in the second before it; each further one, while the ceiling holds,
+/// takes a tenth. A little more is tried after a number of answers that doubles with each try that was refused, so that finding out costs
+/// at most one message in so many.</para></summary>
+public sealed class LearnedRate
+{
+    /// <summary>Answers between a refusal and the next try of a little more.</summary>
+    public const int LeastQuiet = 64;
+
+    public const int MostQuiet = 4096;
+
+    /// <summary>Messages a second; a site that refuses this too is another matter than pace.</summary>
+    public const double Least = 0.05;
+
+    private const double Decrease = 0.9;
+    private const double Increase = 1.03;
+    private const int Slots = 10;
+    private static readonly TimeSpan Slot = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Refusals of messages that were under way together count once.</summary>
+    private static readonly TimeSpan Burst = TimeSpan.FromSeconds(1);
+
+    private readonly int[] answered = new int[Slots];
+    private long slot;
+    private double good;
+    private int quiet = LeastQuiet;
+    private int answersSince;
+    private bool isTrying;
+    private DateTimeOffset settlesAt = DateTimeOffset.MinValue;
+
+    /// <summary>Messages a second that the site has been seen to take, or null if it never said that there were too many.</summary>
+    public double? Ceiling { get; private set; }
+
+    /// <summary>The smaller of what is allowed and what was learned.</summary>
+    /// <param name="perSecond">What is allowed; 0 is no limit.</param>
+    public double Of(double perSecond) => Ceiling is not { } ceiling ? perSecond : perSecond > 0 ? Math.Min(perSecond, ceiling) : ceiling;
+
+    /// <summary>The site took a message, or refused it for a reason of its own.</summary>
+    public void Answered(DateTimeOffset now)
+    {
+        TurnTo(now);
+        answered[slot % Slots]++;
+        answersSince = Math.Min(answersSince + 1, MostQuiet);
+        if (Ceiling is not { } ceiling || answersSince < quiet || LastSecond() < 0.8 * ceiling)
+        {
+            return;
+        }
+
+        if (isTrying)
+        {
+            quiet = Math.Max(LeastQuiet, quiet / 2);
+        }
+
+        good = ceiling;
+        Ceiling = ceiling * Increase;
+        isTrying = true;
+        answersSince = 0;
+    }
+
+    /// <summary>The site refused a message because there were too many.</summary>
+    public void TooMany(DateTimeOffset now)
+    {
+        TurnTo(now);
+        if (now < settlesAt)
+        {
+            return;
+        }
+
+        settlesAt = now + Burst;
+        answersSince = 0;
+        if (isTrying)
+        {
+            quiet = Math.Min(2 * quiet, MostQuiet);
+            Ceiling = good;
+        }
+        else
+        {
+            Ceiling = Math.Max(Least, Ceiling * Decrease ?? LastSecond());
+        }
+
+        isTrying = false;
+    }
+
+    private int LastSecond() => answered.Sum();
+
+    private void TurnTo(DateTimeOffset now)
+    {
+        var present = now.Ticks / Slot.Ticks;
+        if (present - slot >= Slots)
+        {
+            Array.Clear(answered);
+            slot = present;
+        }
+
+        while (slot < present)
+        {
+            answered[++slot % Slots] = 0;
+        }
+    }
+}

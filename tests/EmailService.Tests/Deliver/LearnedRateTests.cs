@@ -1,0 +1,101 @@
+using EmailService.Deliver;
+
+namespace EmailService.Tests.Deliver;
+
+public sealed class LearnedRateTests(ITestOutputHelper output)
+{
+    private static readonly DateTimeOffset Start = new(2026, 11, 22, 0, 0, 0, TimeSpan.Zero);
+
+    [Fact]
+    public void A_site_that_never_says_too_many_is_not_held_back()
+    {
+        var rate = new LearnedRate();
+        for (var i = 0; i < 10_000; i++)
+        {
+            rate.Answered(Start.AddMilliseconds(i));
+        }
+
+        Assert.Null(rate.Ceiling);
+        Assert.Equal(0, rate.Of(0));
+        Assert.Equal(7, rate.Of(7));
+    }
+
+    [Fact]
+    public void The_first_refusal_holds_it_to_what_the_last_second_brought_and_those_of_the_same_moment_count_once()
+    {
+        var rate = new LearnedRate();
+        for (var i = 0; i < 20; i++)
+        {
+            rate.Answered(Start.AddMilliseconds(10 * i));
+        }
+
+        for (var i = 0; i < 5; i++)
+        {
+            rate.TooMany(Start.AddMilliseconds(210 + i));
+        }
+
+        Assert.Equal(20, rate.Ceiling);
+        Assert.Equal(20, rate.Of(0));
+        Assert.Equal(8, rate.Of(8));
+    }
+
+    [Theory]
+    [InlineData(20)]
+    [InlineData(3)]
+    [InlineData(200)]
+    [InlineData(1)]
+    public void It_settles_at_what_a_site_takes_uses_nine_tenths_and_is_refused_once_in_twenty_at_most(int allowed)
+    {
+        var (used, refused) = Settle(allowed, later: null);
+
+        output.WriteLine($"{used:P1} of {allowed} per second used, {refused:P1} refused");
+        Assert.InRange(used, 0.9, 1.01);
+        Assert.InRange(refused, 0, 0.05);
+    }
+
+    [Fact]
+    public void It_follows_a_site_that_comes_to_take_more_or_less()
+    {
+        Assert.InRange(Settle(20, later: 40).Used, 0.9, 1.01);
+        Assert.InRange(Settle(40, later: 20).Refused, 0, 0.05);
+    }
+
+    // A site that takes so many in any second, and a sender that always has more. The first burst goes as fast as five connections carry it.
+    private static (double Used, double Refused) Settle(int allowed, int? later)
+    {
+        var (rate, bucket) = (new LearnedRate(), new RateBucket());
+        var taken = new Queue<DateTimeOffset>();
+        var (now, took, refused) = (Start, 0, 0);
+        var total = Math.Max(6000, 60 * allowed);
+        var sinceMeasured = Start;
+        for (var i = 0; i < 2 * total; i++)
+        {
+            if (i == total)
+            {
+                (took, refused, sinceMeasured) = (0, 0, now);
+            }
+
+            var most = i > total / 4 ? later ?? allowed : allowed;
+            now += TimeSpan.FromMilliseconds(2);
+            now += bucket.Take(now, rate.Of(0));
+            while (taken.TryPeek(out var first) && now - first >= TimeSpan.FromSeconds(1))
+            {
+                taken.Dequeue();
+            }
+
+            if (taken.Count < most)
+            {
+                taken.Enqueue(now);
+                took++;
+                rate.Answered(now);
+            }
+            else
+            {
+                refused++;
+                rate.TooMany(now);
+            }
+        }
+
+        return (took / (now - sinceMeasured).TotalSeconds / (later ?? allowed), (double)refused / (took + refused));
+    }
+}

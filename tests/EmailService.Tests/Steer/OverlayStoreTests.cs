@@ -1,0 +1,135 @@
+using EmailService.Outbox;
+using EmailService.Steer;
+using EmailService.Tests.Outbox;
+using static EmailService.Tests.Outbox.StoreFixture;
+
+namespace EmailService.Tests.Steer;
+
+public sealed class OverlayStoreTests
+{
+    private static readonly OverlayWish Slower = new(OverlayKind.LowerRate, new OverlayScope("mx:a"), Now.AddMinutes(10), 0.5);
+    private static readonly OverlayWish Suspended = new(OverlayKind.Suspend, new OverlayScope("shop.test"), Now.AddHours(1));
+
+    [Fact]
+    public async Task A_rate_is_lowered_once_by_what_several_nodes_heard_in_the_same_moment()
+    {
+        await using var store = await CreateAsync();
+        var overlays = Overlays(store);
+
+        var first = await overlays.ImposeAsync(Slower, "rate", "421 slow", Now.AddSeconds(-1), Now, CancellationToken.None);
+        var same = await overlays.ImposeAsync(Slower, "rate", "421 slow", Now.AddSeconds(-1), Now.AddMilliseconds(1), CancellationToken.None);
+        var later = await overlays.ImposeAsync(Slower with { Until = Now.AddMinutes(11) }, "rate", "421 still", Now.AddSeconds(30), Now.AddSeconds(60), CancellationToken.None);
+
+        Assert.Equal((first!.Id, first.Id), (same!.Id, later!.Id));
+        Assert.Equal((0.5, 0.5, 0.25), (first.Factor, same.Factor, later.Factor));
+        Assert.Equal((Now.AddMinutes(11), "421 still"), (later.Until, later.Reply));
+    }
+
+    [Fact]
+    public async Task A_rate_is_never_lowered_to_nothing()
+    {
+        await using var store = await CreateAsync();
+        Overlay? last = null;
+        for (var i = 0; i < 10; i++)
+        {
+            last = await Overlays(store).ImposeAsync(Slower, "rate", "421", Now.AddSeconds(2 * i), Now.AddSeconds((2 * i) + 1), CancellationToken.None);
+        }
+
+        Assert.Equal(OverlayStore.LeastFactor, last!.Factor);
+    }
+
+    [Fact]
+    public async Task One_that_has_ended_begins_anew()
+    {
+        await using var store = await CreateAsync();
+        await Overlays(store).ImposeAsync(Slower, "rate", "421", Now, Now, CancellationToken.None);
+
+        var next = await Overlays(store).ImposeAsync(Slower with { Until = Now.AddHours(2) }, "rate", "421", Now.AddHours(1), Now.AddHours(1), CancellationToken.None);
+
+        Assert.Equal((0.5, Now.AddHours(1)), (next!.Factor, next.CreatedAt));
+    }
+
+    [Fact]
+    public async Task An_operators_overlay_replaces_the_one_before_and_releases_what_it_held()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(2);
+        var overlays = Overlays(store);
+        var first = await overlays.ImposeAsync(Suspended, Now, CancellationToken.None);
+        await HoldAsync(store, first!);
+
+        var second = await overlays.ImposeAsync(Suspended with { Until = Now.AddMinutes(5) }, Now, CancellationToken.None);
+
+        Assert.Equal([second!.Id], (await overlays.InForceAsync(Now, CancellationToken.None)).Select(o => o.Id));
+        Assert.Equal(2, await store.ScalarAsync<long>($"SELECT count(*) FROM outbox WHERE held_by IS NULL AND due_at <= '{Now:O}' AND attempts = 0"));
+    }
+
+    [Fact]
+    public async Task What_is_held_for_an_overlay_that_was_lifted_meanwhile_is_due_soon()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(1);
+        var overlay = await Overlays(store).ImposeAsync(Suspended, Now, CancellationToken.None);
+        await Overlays(store).LiftAsync(overlay!.Id, Now, CancellationToken.None);
+
+        await HoldAsync(store, overlay);
+
+        Assert.Equal(Now.AddSeconds(2).UtcDateTime, await store.ScalarAsync<DateTime>("SELECT due_at FROM outbox WHERE held_by IS NULL AND state = 'queued'"));
+    }
+
+    [Fact]
+    public async Task A_lift_finds_what_is_being_held_in_the_same_moment()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(200);
+        var overlay = await Overlays(store).ImposeAsync(Suspended, Now, CancellationToken.None);
+        var claimed = await store.ClaimAsync(200);
+        var held = new HeldStore(store.Db);
+
+        var holding = claimed.Select(c => held.HoldAsync([new HeldBack(c, overlay!.Id, overlay.Until, null)], Now.AddSeconds(2), CancellationToken.None)).ToList();
+        await Overlays(store).LiftAsync(overlay!.Id, Now, CancellationToken.None);
+        await Task.WhenAll(holding);
+
+        Assert.Equal(200, await store.ScalarAsync<long>($"SELECT count(*) FROM outbox WHERE state = 'queued' AND held_by IS NULL AND due_at <= '{Now.AddSeconds(2):O}'"));
+    }
+
+    [Fact]
+    public async Task What_is_held_is_due_when_its_time_is_over()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(1);
+        var overlay = await Overlays(store).ImposeAsync(Suspended with { Until = Now.AddDays(20) }, Now, CancellationToken.None);
+
+        await HoldAsync(store, overlay!);
+
+        Assert.Equal(Now.AddHours(72).UtcDateTime, await store.ScalarAsync<DateTime>("SELECT due_at FROM outbox"));
+    }
+
+    [Fact]
+    public async Task Those_whose_time_is_over_are_removed()
+    {
+        await using var store = await CreateAsync();
+        await Overlays(store).ImposeAsync(Suspended, Now, CancellationToken.None);
+
+        Assert.Empty(await Overlays(store).RemoveEndedAsync(Now.AddMinutes(59), CancellationToken.None));
+        Assert.Empty(await Overlays(store).InForceAsync(Now.AddHours(1), CancellationToken.None));
+        Assert.Single(await Overlays(store).RemoveEndedAsync(Now.AddHours(1), CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Rules_impose_for_a_week_at_most()
+    {
+        await using var store = await CreateAsync();
+
+        await Assert.ThrowsAsync<Npgsql.PostgresException>(() => Overlays(store).ImposeAsync(
+            Slower with { Until = Now.AddDays(8) }, "rate", "421", Now, Now, CancellationToken.None));
+    }
+
+    private static OverlayStore Overlays(StoreFixture store) => new(store.Db, new HeldStore(store.Db));
+
+    private static async Task HoldAsync(StoreFixture store, Overlay overlay)
+    {
+        var claimed = await store.ClaimAsync(10);
+        await new HeldStore(store.Db).HoldAsync([.. claimed.Select(c => new HeldBack(c, overlay.Id, overlay.Until, null))], Now.AddSeconds(2), CancellationToken.None);
+    }
+}
