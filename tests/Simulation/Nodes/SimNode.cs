@@ -49,7 +49,8 @@ internal sealed class SimNode
         var overlays = world.Overlays.Of(Clock);
         var metrics = new RecordMetrics(Meter);
         var reactions = new Reactions(Rules, new SimOverlays.Imposing(world.Overlays, link), new RefusalWatch(Clock), metrics, Clock, Log<Reactions>());
-        ledger = new Ledger(link, Hand, health, events, new RecordOptions(), metrics, Clock, Log<Ledger>());
+        ledger = new Ledger(
+            link, Hand, health, events, new TlsTally(null!, metrics, Clock, Log<TlsTally>()), new RecordOptions(), metrics, Clock, Log<Ledger>());
         var router = new Router(world.Net, route, new CatchAllEndPoint(), SimSettings.Shaping, random);
         var deliverer = new Deliverer(
             router, new TlsPolicyFinder(null!, null!, route), ledger, Verp(), new HostMemory(Clock), world.Settings.Deliver, options, Rules, reactions, Clock,

@@ -22,7 +22,8 @@ internal sealed class SimOverlays(SimClock clock, Trace trace)
     {
         var now = clock.GetUtcNow();
         var old = all.Find(o => o.Kind == wish.Kind && o.Scope == wish.Scope && o.Until > now);
-        var factor = old is null ? wish.Factor : old.ChangedAt <= startedAt ? Math.Max(OverlayStore.LeastFactor, old.Factor * wish.Factor) : old.Factor;
+        var asked = wish.Factor ?? 1;
+        var factor = old is null ? asked : old.ChangedAt <= startedAt ? Math.Max(OverlayStore.LeastFactor, old.Factor * asked) : old.Factor;
         var overlay = new Overlay
         {
             Id = old?.Id ?? all.Count + 1, Kind = wish.Kind, Scope = wish.Scope, Factor = factor, Route = wish.Route,
