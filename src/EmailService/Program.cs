@@ -23,6 +23,10 @@ var root = new RootCommand("EmailService: takes mail over HTTP, signs it and del
     ClassifyCommand.Create(context),
     SuppressionsCommand.Create(context),
     ShapingCommand.Create(context),
+    LanesCommand.Create(context),
+    LeverCommands.CreateRetry(context),
+    LeverCommands.CreateExpire(context),
+    TailCommand.Create(context),
 };
 foreach (var command in OverlayCommands.Create(context))
 {

@@ -18,7 +18,17 @@ public sealed class DeliverMetrics : IHostedService
             "Lanes whose hosts gave no session several times running.");
         service.Meter.CreateObservableGauge(
             "emailservice.deliver.connections", () => lanes.All().Sum(l => l.Workers), "{connection}", "Workers, each with at most one connection.");
+        service.Meter.CreateObservableGauge(
+            "emailservice.deliver.lane_window", () => lanes.All().Where(l => LaneMetrics.IsNamed(l.Key)).Select(l => new Measurement<int>(l.Window, LaneMetrics.Tag(l.Key))),
+            "{connection}", "Connections that the lane dares in this process.");
+        service.Meter.CreateObservableGauge(
+            "emailservice.deliver.lane_connections", () => ByLane(lanes, l => l.Workers), "{connection}", "Workers of the lane.");
+        service.Meter.CreateObservableGauge(
+            "emailservice.deliver.lane_waiting", () => ByLane(lanes, l => l.Waiting), "{recipient}", "Recipients that wait in memory for the lane.");
     }
+
+    private static IEnumerable<Measurement<int>> ByLane(LaneDirectory lanes, Func<Lane, int> figure) =>
+        lanes.All().GroupBy(l => LaneMetrics.Tag(l.Key)).Select(g => new Measurement<int>(g.Sum(figure), g.Key));
 
     /// <summary>Nothing to start: a hosted service is made with the host, and gauges exist from then on.</summary>
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -13,6 +13,7 @@ public static class DeliverServices
         builder.Services.AddSingleton<ISmtpDialer, SmtpDialer>();
         builder.Services.AddSingleton<Reactions>();
         builder.Services.AddSingleton<Deliverer>();
+        builder.Services.AddSingleton<LaneMetrics>();
         builder.Services.AddSingleton<Rerouting>();
         builder.Services.AddSingleton<Holding>();
         builder.Services.AddSingleton<LaneContext>();
@@ -21,6 +22,7 @@ public static class DeliverServices
         if (builder.Has(Role.Deliver))
         {
             builder.Services.AddHostedService<Dispatcher>();
+            builder.Services.AddHostedService<LaneTeller>();
             builder.Services.AddHostedService(s => s.GetRequiredService<DeliverMetrics>());
         }
 

@@ -67,7 +67,7 @@ public sealed partial class Deliverer(
 
                     outcome = tried;
                     steps.Add(step);
-                    Remember(endPoint, outcome);
+                    Remember(endPoint, host, work.Plan.Lane, outcome);
                 }
                 else
                 {
@@ -168,11 +168,11 @@ public sealed partial class Deliverer(
         }
     }
 
-    private void Remember(IPEndPoint endPoint, Outcome outcome)
+    private void Remember(IPEndPoint endPoint, MailHost host, string lane, Outcome outcome)
     {
         if (outcome is { Scope: FailureScope.Host, Stage: <= SmtpStage.Hello })
         {
-            memory.Failed(endPoint);
+            memory.Failed(endPoint, host.Name, lane);
         }
         else
         {

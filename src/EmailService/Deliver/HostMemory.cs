@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
+using EmailService.Steer;
 
 namespace EmailService.Deliver;
 
@@ -13,12 +14,20 @@ public sealed class HostMemory(TimeProvider time)
 
     private readonly ConcurrentDictionary<IPEndPoint, Failing> failing = new();
 
-    private readonly record struct Failing(DateTimeOffset Until, TimeSpan Pause);
+    private readonly record struct Failing(string Lane, string Host, DateTimeOffset Until, TimeSpan Pause);
 
     public bool IsAvoided(IPEndPoint endPoint) =>
         !failing.IsEmpty && failing.TryGetValue(endPoint, out var f) && f.Until > time.GetUtcNow();
 
-    public void Failed(IPEndPoint endPoint)
+    /// <summary>Those that are avoided now, by the lane that found out last.</summary>
+    public ILookup<string, AvoidedHost> Avoided()
+    {
+        var now = time.GetUtcNow();
+        return failing.Where(f => f.Value.Until > now).OrderBy(f => f.Value.Host, StringComparer.Ordinal)
+            .ToLookup(f => f.Value.Lane, f => new AvoidedHost(f.Value.Host, f.Key.ToString(), f.Value.Until));
+    }
+
+    public void Failed(IPEndPoint endPoint, string host, string lane)
     {
         if (failing.Count >= MaxHosts)
         {
@@ -28,12 +37,12 @@ public sealed class HostMemory(TimeProvider time)
         var now = time.GetUtcNow();
         failing.AddOrUpdate(
             endPoint,
-            _ => new Failing(now + First, First),
+            _ => new Failing(lane, host, now + First, First),
             (_, f) =>
             {
                 // Many connections fail together; they count as one failure.
                 var pause = f.Until > now ? f.Pause : f.Pause * 2 < Longest ? f.Pause * 2 : Longest;
-                return new Failing(now + pause, pause);
+                return new Failing(lane, host, now + pause, pause);
             });
     }
 

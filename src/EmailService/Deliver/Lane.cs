@@ -3,6 +3,7 @@ using EmailService.Messages;
 using EmailService.Platform;
 using EmailService.Shaping;
 using EmailService.Smtp;
+using EmailService.Steer;
 
 namespace EmailService.Deliver;
 
@@ -10,7 +11,7 @@ namespace EmailService.Deliver;
 /// <para>A worker is one connection: it starts when work waits and none is idle, as far as the lane's pace allows, and ends
 /// when it had no work for a while or the pace allows it no more. A lane whose hosts give no session several times running rests: what it
 /// holds goes back to the table, due when the rest is over.</para></summary>
-public sealed class Lane(string key, LaneLimits limits, LaneContext context)
+public sealed partial class Lane(string key, LaneLimits limits, LaneContext context)
 {
     private readonly Channel<Work> ready = Channel.CreateUnbounded<Work>();
     private readonly Lock gate = new();
@@ -81,14 +82,18 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
     public void Enqueue(Work work)
     {
         ready.Writer.TryWrite(work);
-        StartWorker(work.Plan.Limits);
+        StartWorker(work);
     }
 
-    private void StartWorker(LaneLimits? current = null)
+    private void StartWorker(Work? arrived = null)
     {
         lock (gate)
         {
-            pace.Limits = current ?? pace.Limits;
+            if (arrived is not null)
+            {
+                pace.Limits = arrived.Plan.Limits;
+                record.NoteDomain(arrived.Claim.Lane);
+            }
 
             // An idle worker takes one, and whoever it takes may hold it for long: more than that needs more workers. Where two wait for
             // their turn already, a third would only wait behind them.
@@ -249,9 +254,11 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
             // A host that takes its time with every line must not outlast the lease: another node would deliver beside us.
             using var limit = new CancellationTokenSource(context.AttemptLimit, context.Time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(context.Aborting, limit.Token);
+            var started = context.Time.GetTimestamp();
+            connection.Carries = new AttemptUnderWay(work.Claim.Id.Message.ToString(), work.Claim.Id.N, context.Time.GetUtcNow());
             if (await context.Deliverer.DeliverAsync(work, connection, () => context.MayBeginAsync(work), either.Token) is { } outcome)
             {
-                Observe(outcome, connection);
+                Observe(outcome, context.Time.GetElapsedTime(started), connection);
                 work.InHand.LetGo();
             }
         }
@@ -264,6 +271,10 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
             // A bug, or the memory is full: it ends this unit of work, not the process.
             await context.FailedAsync(work, exception);
             await connection.CloseAsync();
+        }
+        finally
+        {
+            connection.Carries = null;
         }
     }
 
@@ -281,6 +292,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
             paced++;
         }
 
+        context.Metrics.Paced(key, wait);
         try
         {
             if (wait > connection.IdleTimeout)
@@ -308,10 +320,12 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
         return pace;
     }
 
-    private void Observe(Outcome outcome, LaneConnection connection)
+    private void Observe(Outcome outcome, TimeSpan took, LaneConnection connection)
     {
         lock (gate)
         {
+            var now = context.Time.GetUtcNow();
+            record.Add(outcome, took, now);
             var signal = PaceSignals.Of(outcome);
             if (signal == PaceSignal.Answered)
             {
@@ -320,7 +334,7 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
             }
 
             var others = signal == PaceSignal.Refused ? connections.Count(c => c != connection && c.IsInUse) : 0;
-            pace.Observe(signal, workers, others, context.Time.GetUtcNow(), context.Share);
+            pace.Observe(signal, workers, others, now, context.Share);
 
             // A site that holds other sessions of ours and refuses one more is busy, not dead.
             if (others > 0 || outcome is not { Disposition: Disposition.Deferred, Scope: FailureScope.Lane, Stage: <= SmtpStage.Hello })
@@ -337,7 +351,13 @@ public sealed class Lane(string key, LaneLimits limits, LaneContext context)
                 var rest = Math.Min(
                     context.Options.FirstRest.TotalSeconds * Math.Pow(2, Math.Min(beyond / Math.Max(1, workers), 30)),
                     context.Options.LongestRest.TotalSeconds);
-                restsUntil = context.Time.GetUtcNow() + TimeSpan.FromSeconds(rest);
+                if (restsUntil <= now)
+                {
+                    context.Metrics.Rested(key);
+                }
+
+                restedAt = now;
+                restsUntil = now + TimeSpan.FromSeconds(rest);
             }
         }
     }

@@ -6,6 +6,7 @@ using EmailService.Shaping;
 using EmailService.Sign;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
+using EmailService.Steer;
 
 namespace EmailService.Deliver;
 
@@ -19,12 +20,20 @@ public sealed class LaneConnection(
     private ISmtpSession? session;
     private SmtpConnectFailure? failedTls;
     private bool inUse;
+    private AttemptUnderWay? carries;
 
     /// <summary>A session is open that may carry one more message.</summary>
     public bool IsOpen => session is { IsUsable: true } && session.MessagesSent < limits.MessagesPerConnection.Value;
 
     /// <summary>A session is open or is being opened. Other threads may ask.</summary>
     public bool IsInUse => Volatile.Read(ref inUse);
+
+    /// <summary>The attempt that it is made for now. Other threads may ask.</summary>
+    public AttemptUnderWay? Carries
+    {
+        get => Volatile.Read(ref carries);
+        set => Volatile.Write(ref carries, value);
+    }
 
     /// <summary>How long it is kept without work.</summary>
     public TimeSpan IdleTimeout => limits.IdleTimeout.Value;

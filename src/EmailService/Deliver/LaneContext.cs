@@ -13,7 +13,8 @@ namespace EmailService.Deliver;
 /// <summary>What the lanes share: limits, the way to the deliverer, and the way back for what was not delivered.</summary>
 public sealed partial class LaneContext(
     Deliverer deliverer, Holding holding, Rerouting routes, Overlays overlays, IOutboxStore outbox, Hand hand, StoreHealth health, INode node,
-    ISmtpDialer dialer, DeliverOptions options, OutboxOptions outboxOptions, PlatformOptions platform, TlsTrust trust, TimeProvider time, Random random, ILogger<LaneContext> logger) : IDisposable
+    ISmtpDialer dialer, DeliverOptions options, OutboxOptions outboxOptions, PlatformOptions platform, TlsTrust trust, LaneMetrics metrics,
+    TimeProvider time, Random random, ILogger<LaneContext> logger) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource aborting = new();
@@ -43,6 +44,8 @@ public sealed partial class LaneContext(
     public int MostWaiting => Math.Max(1, outboxOptions.ReadyRecipients / 2);
 
     public TimeProvider Time => time;
+
+    public LaneMetrics Metrics => metrics;
 
     /// <summary>Set at the start of a stop: no new work.</summary>
     public CancellationToken Stopping => stopping.Token;

@@ -59,6 +59,14 @@ public sealed class LaneDirectory(LaneContext context)
         }
     }
 
+    public Lane? Find(string key)
+    {
+        lock (gate)
+        {
+            return lanes.GetValueOrDefault(key);
+        }
+    }
+
     public IReadOnlyList<Lane> All()
     {
         lock (gate)

@@ -56,7 +56,7 @@ public sealed class LanePace
     }
 
     /// <summary>Messages per second of this node; 0 is no limit.</summary>
-    private double Rate(NodeShare share) =>
+    public double Rate(NodeShare share) =>
         Limits.MessagesPerSecond.Value > 0 ? share.Of(Limits.MessagesPerSecond.Value) * factor
         : factor < 1 && observed >= 1 ? observed * factor
         : 0;

@@ -8,6 +8,8 @@ public static class OutboxServices
     {
         builder.AddOptions<OutboxOptions>("Outbox");
         builder.Services.AddSingleton<IOutboxStore, OutboxStore>();
+        builder.Services.AddSingleton<OutboxRetry>();
+        builder.Services.AddSingleton<OutboxDepth>();
         builder.Services.AddSingleton<HeldStore>();
         builder.Services.AddSingleton<IHeldStore>(s => s.GetRequiredService<HeldStore>());
         builder.Services.AddSingleton<Hand>();

@@ -15,6 +15,7 @@ public static class RecordServices
         builder.Services.AddSingleton<TlsTallyStore>();
         builder.Services.AddSingleton<TlsTally>();
         builder.Services.AddSingleton<Ledger>();
+        builder.Services.AddSingleton<OperatorExpiry>();
         if (builder.Has(Role.Deliver))
         {
             // Stops after the ledger, which counts until it has stored its last outcome.

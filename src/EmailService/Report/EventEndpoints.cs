@@ -1,5 +1,6 @@
 using EmailService.Accounts;
 using EmailService.Messages;
+using EmailService.Platform.Http;
 
 namespace EmailService.Report;
 
@@ -21,7 +22,7 @@ internal static class EventEndpoints
         var wait = TimeSpan.FromSeconds(query.Number("wait", 0, 0, 30));
         if (query.Problems.Count > 0)
         {
-            return ReportErrors.BadRequest(query.Problems);
+            return ApiErrors.BadRequest(query.Problems);
         }
 
         // A reader that waits must not hold up our stopping: it gets its empty page at once.

@@ -10,11 +10,18 @@ public sealed record EventPage(IReadOnlyList<FeedEvent> Events, LogPosition Next
 /// <summary>Which events are asked for.</summary>
 public sealed record EventQuery
 {
-    public required int AccountId { get; init; }
+    /// <summary>Null for those of all accounts.</summary>
+    public required int? AccountId { get; init; }
     public LogPosition After { get; init; } = LogPosition.Start;
     public int Limit { get; init; } = 100;
     public EventKind? Kind { get; init; }
     public MessageId? MessageId { get; init; }
+
+    /// <summary>One of these kinds; null for any.</summary>
+    public IReadOnlyList<EventKind>? Kinds { get; init; }
+
+    /// <summary>The recipient's domain, in lower-case ASCII.</summary>
+    public string? Domain { get; init; }
 }
 
 /// <summary>Reads the event log forward. It never passes over a transaction that commits late: it stops below the
@@ -30,23 +37,41 @@ public sealed class EventFeedStore(NpgsqlDataSource database)
           FROM boundary LEFT JOIN LATERAL (
             SELECT {EventRow.Columns}
               FROM events
-             WHERE (xact, id) > ($1, $2) AND xact < boundary.xmin AND account_id = $3
+             WHERE (xact, id) > ($1, $2) AND xact < boundary.xmin
         """;
 
+    private const string OfAccount = " AND account_id = $3";
     private const string OfKind = " AND kind = $5";
     private const string OfMessage = " AND message_id = $6";
+    private const string OfKinds = " AND kind = ANY ($7)";
+    private const string OfDomain = " AND right(address, length($8)) = $8";
     private const string InOrder = " ORDER BY xact, id LIMIT $4) AS page ON true";
+
+    private const string EndSql = "SELECT pg_snapshot_xmin(pg_current_snapshot())";
+
+    /// <summary>The place before which all is known, and behind which all that comes lies.</summary>
+    public async Task<LogPosition> EndAsync(CancellationToken cancel)
+    {
+        await using var command = database.CreateCommand(EndSql);
+        return LogPosition.Before((ulong)(await command.ExecuteScalarAsync(cancel))!);
+    }
 
     public async Task<EventPage> ReadAsync(EventQuery query, CancellationToken cancel)
     {
-        var sql = string.Concat(Sql, query.Kind is null ? "" : OfKind, query.MessageId is null ? "" : OfMessage, InOrder);
+        var sql = string.Concat((string[])
+        [
+            Sql, query.AccountId is null ? "" : OfAccount, query.Kind is null ? "" : OfKind, query.MessageId is null ? "" : OfMessage,
+            query.Kinds is null ? "" : OfKinds, query.Domain is null ? "" : OfDomain, InOrder,
+        ]);
         await using var command = database.CreateCommand(sql);
         command.Parameters.Add(new() { NpgsqlDbType = NpgsqlDbType.Xid8, Value = query.After.Xact });
         command.Parameters.Add(new() { Value = query.After.Id });
-        command.Parameters.Add(new() { Value = query.AccountId });
+        command.Parameters.Add(new() { NpgsqlDbType = NpgsqlDbType.Integer, Value = (object?)query.AccountId ?? DBNull.Value });
         command.Parameters.Add(new() { Value = query.Limit });
         command.Parameters.Add(new() { NpgsqlDbType = NpgsqlDbType.Text, Value = (object?)query.Kind?.ToName() ?? DBNull.Value });
         command.Parameters.Add(new() { NpgsqlDbType = NpgsqlDbType.Uuid, Value = (object?)query.MessageId?.Value ?? DBNull.Value });
+        command.Parameters.Add(new() { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text, Value = (object?)query.Kinds?.Select(Names.ToName).ToArray() ?? DBNull.Value });
+        command.Parameters.Add(new() { NpgsqlDbType = NpgsqlDbType.Text, Value = query.Domain is null ? DBNull.Value : "@" + query.Domain });
 
         var events = new List<FeedEvent>();
         var boundary = query.After;

@@ -15,7 +15,7 @@ internal static class MessageEndpoints
         var n = query.Value<short>("n", (string text, out short value) => short.TryParse(text, out value) && value >= 0, "a recipient's place, from 0");
         if (query.Problems.Count > 0)
         {
-            return ReportErrors.BadRequest(query.Problems);
+            return ApiErrors.BadRequest(query.Problems);
         }
 
         var report = MessageReference.TryParse(id, out var messageId)
@@ -42,7 +42,7 @@ internal static class MessageEndpoints
         };
         if (query.Problems.Count > 0)
         {
-            return ReportErrors.BadRequest(query.Problems);
+            return ApiErrors.BadRequest(query.Problems);
         }
 
         try
@@ -52,7 +52,7 @@ internal static class MessageEndpoints
         }
         catch (NpgsqlException e) when (e.InnerException is TimeoutException)
         {
-            return ReportErrors.BadRequest([("to", "the search took too long; give a recipient, or a shorter time by after and before")]);
+            return ApiErrors.BadRequest([("to", "the search took too long; give a recipient, or a shorter time by after and before")]);
         }
     }
 

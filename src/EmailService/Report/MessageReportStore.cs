@@ -1,6 +1,7 @@
 using System.Data;
 using EmailService.Messages;
 using EmailService.Platform;
+using EmailService.Steer;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -8,7 +9,7 @@ namespace EmailService.Report;
 
 /// <summary>Reads one message from all the tables it lives in: seven statements in one round trip and one
 /// snapshot, so that a recipient settled meanwhile is neither missed nor told twice.</summary>
-public sealed class MessageReportStore(NpgsqlDataSource database, TimeProvider time, PlatformOptions platform)
+public sealed class MessageReportStore(NpgsqlDataSource database, LaneFactsReader lanes, TimeProvider time, PlatformOptions platform)
 {
     private const int MostAttempts = 2000;
     private const int MostEvents = 5000;
@@ -101,6 +102,10 @@ public sealed class MessageReportStore(NpgsqlDataSource database, TimeProvider t
         var events = await ListAsync(reader, row => EventRow.Read(row, 0), cancel);
         await reader.ReadAsync(cancel);
         var somebodyDelivers = reader.GetBoolean(0);
+        await reader.CloseAsync();
+        await transaction.CommitAsync(cancel);
+        await connection.CloseAsync();
+        var facts = await lanes.ReadAsync([.. open.Select(row => row.Lane).Distinct()], cancel);
 
         var now = time.GetUtcNow();
         var attemptsOf = attempts.Take(MostAttempts).ToLookup(row => row.N, row => row.Attempt);
@@ -113,7 +118,9 @@ public sealed class MessageReportStore(NpgsqlDataSource database, TimeProvider t
                 Email = row.Address,
                 State = ReportedState.Of(row.State, row.Attempts, message.SendAt, now),
                 Reply = row.LastReply,
-                Why = WhyStillHere.Explain(row, message.SendAt, somebodyDelivers, now),
+                Why = WhyStillHere.Explain(
+                    row, message.SendAt, somebodyDelivers, facts.Of(new RecipientId(id, row.N), row.Lane, row.Address, accountId, row.HeldBy?.NodeId),
+                    attemptsOf[row.N].LastOrDefault(attempt => attempt.TlsVerdict is not null)?.TlsVerdict, now),
                 Attempts = [],
                 Events = [],
             })

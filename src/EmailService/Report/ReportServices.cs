@@ -1,4 +1,5 @@
 using EmailService.Accounts;
+using EmailService.Report.Tail;
 
 namespace EmailService.Report;
 
@@ -10,6 +11,7 @@ public static class ReportServices
         builder.Services.AddSingleton<MessageSearchStore>();
         builder.Services.AddSingleton<EventFeedStore>();
         builder.Services.AddSingleton<EventFeed>();
+        builder.Services.AddSingleton<AttemptTail>();
         return builder;
     }
 
@@ -18,6 +20,7 @@ public static class ReportServices
         app.MapGet("/v1/messages/{id}", MessageEndpoints.FindAsync).RequireApiKey();
         app.MapGet("/v1/messages", MessageEndpoints.SearchAsync).RequireApiKey();
         app.MapGet("/v1/events", EventEndpoints.ReadAsync).RequireApiKey();
+        app.MapGet("/v1/attempts/tail", TailEndpoint.TailAsync).RequireApiKey();
         app.MapGet("/v1/jobs", JobEndpoints.ListAsync).RequireApiKey();
     }
 }

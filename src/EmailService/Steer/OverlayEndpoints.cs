@@ -42,11 +42,11 @@ internal static class OverlayEndpoints
 }
 
 /// <summary>An overlay as the API shows it.</summary>
-internal sealed record ShownOverlay(
+public sealed record ShownOverlay(
     long Id, string Kind, string? Lane, string? Source, string? Domain, string? Account, double? Factor, string? Route,
     DateTimeOffset Until, string Origin, string? Rule, string? Reply, DateTimeOffset CreatedAt, DateTimeOffset ChangedAt)
 {
-    public static async Task<IReadOnlyList<ShownOverlay>> OfAsync(IReadOnlyList<Overlay> overlays, AccountStore accounts, CancellationToken cancellation)
+    internal static async Task<IReadOnlyList<ShownOverlay>> OfAsync(IReadOnlyList<Overlay> overlays, AccountStore accounts, CancellationToken cancellation)
     {
         var names = await accounts.NamesAsync([.. overlays.Select(o => o.Scope.AccountId).OfType<int>().Distinct()], cancellation);
         return

@@ -1,7 +1,9 @@
+using EmailService.Accounts;
 using EmailService.Platform;
 
 namespace EmailService.Steer;
 
+/// <summary>What an operator sees of the lanes, and what he imposes on traffic or does to what waits.</summary>
 public static class SteerServices
 {
     public static WebApplicationBuilder AddSteer(this WebApplicationBuilder builder)
@@ -12,6 +14,12 @@ public static class SteerServices
         builder.Services.AddSingleton<OverlayReader>();
         builder.Services.AddSingleton<Steering>();
         builder.Services.AddSingleton<IImposing>(s => s.GetRequiredService<Steering>());
+        builder.Services.AddSingleton<LaneStatusStore>();
+        builder.Services.AddSingleton<LaneTableStore>();
+        builder.Services.AddSingleton<LaneFactsReader>();
+        builder.Services.AddSingleton<LaneFinder>();
+        builder.Services.AddSingleton<MessageOwners>();
+        builder.Services.AddSingleton<Levers>();
         if (builder.Has(Role.Deliver))
         {
             builder.Services.AddHostedService<OverlayRefresher>();
@@ -20,5 +28,16 @@ public static class SteerServices
         return builder;
     }
 
-    public static void MapSteer(this WebApplication app) => app.MapOverlays();
+    public static void MapSteer(this WebApplication app)
+    {
+        app.MapOverlays();
+        app.MapGet("/v1/lanes", LaneEndpoints.ListAsync).RequireApiKey();
+        app.MapGet("/v1/lanes/{lane}", LaneEndpoints.FindAsync).RequireApiKey();
+        app.MapPost("/v1/lanes/{lane}/retry", LeverEndpoints.RetryLaneAsync).RequireApiKey();
+        app.MapPost("/v1/lanes/{lane}/expire", LeverEndpoints.ExpireLaneAsync).RequireApiKey();
+        app.MapPost("/v1/messages/retry", LeverEndpoints.RetryAsync).RequireApiKey();
+        app.MapPost("/v1/messages/expire", LeverEndpoints.ExpireAsync).RequireApiKey();
+        app.MapPost("/v1/messages/{id}/retry", LeverEndpoints.RetryMessageAsync).RequireApiKey();
+        app.MapPost("/v1/messages/{id}/expire", LeverEndpoints.ExpireMessageAsync).RequireApiKey();
+    }
 }

@@ -59,7 +59,7 @@ internal sealed class SimNode
         var holding = new Holding(overlays, link, Hand, deliverer, registry, health, options, Meter, Clock, Log<Holding>());
         var routes = new Rerouting(router, overlays);
         var context = new LaneContext(
-            deliverer, holding, routes, overlays, link, Hand, health, registry, dialer, world.Settings.Deliver, options, platform, new TlsTrust(), Clock, random, Log<LaneContext>());
+            deliverer, holding, routes, overlays, link, Hand, health, registry, dialer, world.Settings.Deliver, options, platform, new TlsTrust(), new LaneMetrics(Meter), Clock, random, Log<LaneContext>());
         Lanes = new LaneDirectory(context);
         dispatcher = new Dispatcher(
             Hand, link, link, signer, routes, Lanes, context, deliverer, holding, health, registry, options, Clock, random, Log<Dispatcher>());

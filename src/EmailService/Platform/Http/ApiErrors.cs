@@ -54,6 +54,10 @@ public static class ApiErrors
     public static IResult BadRequest(string message, string? field = null, string? help = null) =>
         Result(StatusCodes.Status400BadRequest, message, field, help);
 
+    /// <summary>400 with every problem of a query string.</summary>
+    internal static IResult BadRequest(IReadOnlyList<(string Field, string Message)> problems) =>
+        Result(StatusCodes.Status400BadRequest, [.. problems.Select(problem => new FieldError(problem.Message, problem.Field))]);
+
     public static IResult NotFound(string message, string? field = null, string? help = null) =>
         Result(StatusCodes.Status404NotFound, message, field, help);
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace EmailService.Report;
+namespace EmailService.Platform.Http;
 
 /// <summary>Reads the parameters of a query string and gathers what is wrong with them, so that one answer names it all.
 /// A parameter that was not named in a call is a mistake too: a misspelt filter that is passed over finds too much.</summary>
@@ -12,7 +12,7 @@ internal sealed class QueryReader(IQueryCollection query)
     /// <summary>What is wrong, once everything has been read.</summary>
     public IReadOnlyList<(string Field, string Message)> Problems =>
         [.. problems, .. query.Keys.Where(key => !known.Contains(key))
-            .Select(key => (key, $"found the parameter \"{key}\", expected only {string.Join(", ", known)}"))];
+            .Select(key => (key, $"found the parameter \"{key}\", expected {(known.Count == 0 ? "none" : "only " + string.Join(", ", known))}"))];
 
     public string? Text(string name)
     {

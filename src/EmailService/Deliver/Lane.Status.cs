@@ -1,0 +1,93 @@
+using EmailService.Messages;
+using EmailService.Platform;
+using EmailService.Steer;
+
+namespace EmailService.Deliver;
+
+/// <content>What is told of a lane, and the one thing that may be asked of it.</content>
+public sealed partial class Lane
+{
+    private const int MostAttempts = 50;
+
+    private readonly LaneRecord record = new();
+    private DateTimeOffset restedAt;
+
+    /// <summary>Connections that the lane dares; for a gauge.</summary>
+    public int Window
+    {
+        get
+        {
+            lock (gate)
+            {
+                return pace.Window.Size;
+            }
+        }
+    }
+
+    /// <summary>Somebody wishes it to be tried now: a rest that began before that ends.</summary>
+    public void EndRest(DateTimeOffset wished)
+    {
+        lock (gate)
+        {
+            if (restedAt <= wished)
+            {
+                restsUntil = DateTimeOffset.MinValue;
+                failures = 0;
+            }
+        }
+    }
+
+    /// <param name="stores">Outcomes can be stored, and this node holds what it holds.</param>
+    /// <param name="avoided">Hosts that did not answer lately.</param>
+    public LaneStatus Status(bool stores, IReadOnlyList<AvoidedHost> avoided)
+    {
+        var now = context.Time.GetUtcNow();
+        IReadOnlyList<(DateTimeOffset At, Outcome Outcome)> outcomes;
+        LaneStatus status;
+        lock (gate)
+        {
+            outcomes = record.Outcomes;
+            var share = context.Share;
+            var situation = new LaneSituation
+            {
+                Waiting = Waiting,
+                Paced = paced,
+                Workers = workers,
+                WithoutConnection = workers - connections.Count,
+                Share = share.Of(pace.Limits.Connections.Value),
+                Window = pace.Window.Size,
+                Ceiling = pace.Window.Ceiling,
+                Allowed = Paced().Connections(share),
+                Limits = pace.Limits,
+                Rate = pace.Rate(share) * share.Nodes,
+                IsResting = restsUntil > now,
+                Stores = stores,
+                AllConnections = context.Options.Connections,
+            };
+            status = new LaneStatus
+            {
+                Lane = Key,
+                Domains = record.Domains,
+                Waiting = situation.Waiting,
+                InHands = Math.Max(0, connections.Count - idle),
+                Attempts = [.. connections.Select(c => c.Carries).OfType<AttemptUnderWay>().Take(MostAttempts)],
+                Connections = connections.Count(c => c.IsInUse),
+                ConnectionsAllowed = situation.Allowed,
+                Window = situation.Window,
+                WindowCeiling = situation.Ceiling,
+                ConnectionsLimit = new Figure(pace.Limits.Connections.Value, pace.Limits.Connections.Origin),
+                RateLimit = new Figure(pace.Limits.MessagesPerSecond.Value, pace.Limits.MessagesPerSecond.Origin),
+                Minute = record.Minute(now),
+                SecondsPerMessage = record.SecondsPerMessage is { } seconds ? Math.Round(seconds, 3) : null,
+                LimitedBy = LaneLimiting.Of(situation),
+                RestsUntil = situation.IsResting ? restsUntil : null,
+                AvoidedHosts = avoided,
+            };
+        }
+
+        return status with
+        {
+            Replies = [.. outcomes.Select(o => new LaneReply(o.At, o.Outcome.Disposition.ToName(), Settling.OneLine(o.Outcome.Reply), o.Outcome.Reply.IsLocal))],
+        };
+    }
+}

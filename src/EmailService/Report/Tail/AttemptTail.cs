@@ -1,0 +1,63 @@
+using System.Runtime.CompilerServices;
+using EmailService.Messages;
+
+namespace EmailService.Report.Tail;
+
+/// <summary>The outcomes of attempts as they are committed, by all nodes: the event log, read from its end on. Each reader goes at its own
+/// pace and keeps nothing but its place; when nobody reads, nothing is asked of the database.</summary>
+public sealed class AttemptTail(EventFeed feed, EventFeedStore store)
+{
+    /// <summary>Readers at once; each asks the database several times a second.</summary>
+    internal const int MostReaders = 32;
+
+    /// <summary>After so long without anything a reader gets an empty page.</summary>
+    internal static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
+
+    private const int PageSize = 200;
+
+    /// <summary>What an attempt may come to.</summary>
+    public static readonly IReadOnlyList<EventKind> Outcomes =
+        [EventKind.Delivered, EventKind.Deferred, EventKind.Bounced, EventKind.Expired, EventKind.Unknown];
+
+    private int readers;
+
+    /// <summary>Takes a place among the readers; false when there are too many. <see cref="Leave"/> gives it back.</summary>
+    internal bool TryEnter()
+    {
+        if (Interlocked.Increment(ref readers) <= MostReaders)
+        {
+            return true;
+        }
+
+        Leave();
+        return false;
+    }
+
+    internal void Leave() => Interlocked.Decrement(ref readers);
+
+    /// <summary>Page after page, some of them empty, until stopping.</summary>
+    /// <param name="after">Where to begin; null for what comes from now on.</param>
+    public async IAsyncEnumerable<EventPage> PagesAsync(
+        TailQuery query, LogPosition? after, CancellationToken stopping, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var wanted = new EventQuery
+        {
+            AccountId = query.AccountId,
+            After = after ?? await store.EndAsync(cancel),
+            Limit = PageSize,
+            Kinds = query.Outcome is { } only ? [only] : Outcomes,
+            Domain = query.Domain,
+        };
+        while (!stopping.IsCancellationRequested)
+        {
+            var page = await feed.ReadAsync(wanted, Silence, stopping, cancel);
+            yield return page;
+            wanted = wanted with { After = page.Next };
+        }
+    }
+}
+
+/// <param name="AccountId">Null for all accounts.</param>
+/// <param name="Domain">The recipients' domain, or null.</param>
+/// <param name="Outcome">One of <see cref="AttemptTail.Outcomes"/>, or null.</param>
+public sealed record TailQuery(int? AccountId, string? Domain, EventKind? Outcome);
