@@ -6,7 +6,7 @@ namespace EmailService.Simulation;
 /// <summary>The contract, over many worlds. <c>EMAILSERVICE_SIM_SEEDS</c> says how many, <c>EMAILSERVICE_SIM_SEED</c> which one, with its story.</summary>
 public sealed class Seeds(ITestOutputHelper output)
 {
-    private const int InTheTest = 150;
+    private const int InTheTest = 100;
 
     [Fact]
     public void Contract_holds_in_every_world()

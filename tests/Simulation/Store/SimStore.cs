@@ -34,6 +34,12 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
 
     public int Count => rows.Count;
 
+    /// <summary>How often nodes asked what is due.</summary>
+    public int Rounds { get; private set; }
+
+    /// <summary>Leases that were taken back by others.</summary>
+    public int Reclaimed { get; private set; }
+
     public IEnumerable<Row> Rows => rows.Values;
 
     // Heartbeats.
@@ -91,7 +97,11 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
 
     // Leases.
 
-    public List<DueLane> FindDueLanes() => [.. queued.Where(l => l.Value.Count > 0).Select(l => new DueLane(l.Key, l.Value.Min!.DueAt))];
+    public List<DueLane> FindDueLanes()
+    {
+        Rounds++;
+        return [.. queued.Where(l => l.Value.Count > 0).Select(l => new DueLane(l.Key, l.Value.Min!.DueAt))];
+    }
 
     public List<ClaimedRecipient> ClaimDue(IReadOnlyList<(string Lane, int Count)> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil)
     {
@@ -182,6 +192,7 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
             }
         }
 
+        Reclaimed += count;
         return count;
     }
 
