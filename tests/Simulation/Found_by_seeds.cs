@@ -1,4 +1,3 @@
-using EmailService.Deliver;
 using EmailService.Messages;
 using EmailService.Outbox;
 
@@ -19,7 +18,7 @@ public sealed class Found_by_seeds
         {
             var first = await world.StartNodeAsync();
             await world.StartNodeAsync();
-            _ = new SimTraffic(world).SendAsync(first, [$"d1.{Site}"], OnUnknown.Retry);
+            _ = world.WatchAsync(new SimTraffic(world).SendAsync(first, [$"d1.{Site}"], OnUnknown.Retry));
 
             // The connection takes 300 ms.
             await Task.Delay(TimeSpan.FromMilliseconds(200), world.Clock);
@@ -56,5 +55,5 @@ public sealed class Found_by_seeds
         Assert.InRange(world.Store.Rounds, 1, 2 * end.TotalSeconds * 1.2);
     }
 
-    private static SimWorld World(SimSite site, OutboxOptions outbox) => new(1, new SimSettings { Outbox = outbox, Deliver = new DeliverOptions() }, [site]);
+    private static SimWorld World(SimSite site, OutboxOptions outbox) => new(1, new SimSettings { Outbox = outbox }, [site]);
 }

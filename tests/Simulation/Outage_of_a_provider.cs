@@ -50,7 +50,7 @@ public sealed class Outage_of_a_provider(ITestOutputHelper output)
         {
             await world.StartNodeAsync();
             await world.StartNodeAsync();
-            _ = SendSteadilyAsync();
+            _ = world.WatchAsync(SendSteadilyAsync());
             await Task.Delay(From, world.Clock);
             sites[0].Outage = outage;
             for (var i = 0; i < Backlog / 500; i++)
@@ -68,7 +68,7 @@ public sealed class Outage_of_a_provider(ITestOutputHelper output)
             while (world.Clock.Now < End - TimeSpan.FromMinutes(5))
             {
                 await Task.Delay(TimeSpan.FromSeconds(2 * dice.NextDouble()), world.Clock);
-                _ = traffic.SendAsync(world.Nodes[dice.Next(2)], [$"d{dice.Next(5)}.s{dice.Next(2, 2 + Others)}.test"], OnUnknown.Retry);
+                _ = world.WatchAsync(traffic.SendAsync(world.Nodes[dice.Next(2)], [$"d{dice.Next(5)}.s{dice.Next(2, 2 + Others)}.test"], OnUnknown.Retry));
             }
         }
     }

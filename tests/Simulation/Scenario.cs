@@ -66,9 +66,9 @@ internal sealed class Scenario
             await world.StartNodeAsync();
         }
 
-        _ = SendAsync();
-        _ = faults.RunAsync();
-        _ = WatchAsync();
+        _ = world.WatchAsync(SendAsync());
+        _ = world.WatchAsync(faults.RunAsync());
+        _ = world.WatchAsync(NobodyStarvesAsync());
     }
 
     private IEnumerable<SimSite> Sites()
@@ -110,12 +110,13 @@ internal sealed class Scenario
             var site = world.Net.Sites[random.Next(world.Net.Sites.Count)].Name;
             var domains = Enumerable.Range(0, isBurst ? random.Next(50, 250) : random.Next(1, 5))
                 .Select(_ => $"d{random.Next(5)}.{(random.Next(100) == 0 ? SimNet.Nowhere : site)}").ToList();
-            _ = traffic.SendAsync(up[random.Next(up.Count)], domains, random.Next(3) == 0 ? OnUnknown.Stop : OnUnknown.Retry, random.Next(20) == 0);
+            _ = world.WatchAsync(traffic.SendAsync(
+                up[random.Next(up.Count)], domains, random.Next(3) == 0 ? OnUnknown.Stop : OnUnknown.Retry, random.Next(20) == 0));
         }
     }
 
-    /// <summary>Nobody starves: what is due at the site in good order leaves, whatever the others do.</summary>
-    private async Task WatchAsync()
+    /// <summary>What is due at the site in good order leaves, whatever the others do.</summary>
+    private async Task NobodyStarvesAsync()
     {
         while (true)
         {

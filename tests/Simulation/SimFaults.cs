@@ -20,7 +20,7 @@ internal sealed class SimFaults(SimWorld world, Random random, TimeSpan end)
                 return;
             }
 
-            _ = OneAsync();
+            _ = world.WatchAsync(OneAsync());
         }
     }
 

@@ -78,6 +78,19 @@ internal sealed class SimWorld
     /// <summary>Nodes, or their ways to each other, are not what they were.</summary>
     public void Changed() => changedAt = Clock.Now;
 
+    /// <summary>Lets something go on beside; that it fails must not go unseen.</summary>
+    public async Task WatchAsync(Task task)
+    {
+        try
+        {
+            await task;
+        }
+        catch (Exception e)
+        {
+            Truth.Violate($"something simulated ended: {e}");
+        }
+    }
+
     /// <summary>Lets virtual time pass.</summary>
     public void Run(TimeSpan until, Func<Task>? start = null, Func<bool>? stop = null)
     {

@@ -28,8 +28,6 @@ internal sealed class SimNode
     private readonly Ledger ledger;
     private readonly AcceptWorker accept;
     private readonly CancellationTokenSource stopping = new();
-    private readonly CancellationTokenSource stopped = new();
-    private Task running = Task.CompletedTask;
     private TimeSpan lastBeat;
     private TimeSpan lastSilence = TimeSpan.MinValue;
 
@@ -60,9 +58,9 @@ internal sealed class SimNode
         var routes = new Rerouting(router, overlays);
         var context = new LaneContext(
             deliverer, holding, routes, overlays, link, Hand, health, registry, dialer, world.Settings.Deliver, options, platform, new TlsTrust(), new LaneMetrics(Meter), Clock, random, Log<LaneContext>());
-        Lanes = new LaneDirectory(context);
+        var lanes = new LaneDirectory(context);
         dispatcher = new Dispatcher(
-            Hand, link, link, signer, routes, Lanes, context, deliverer, holding, health, registry, options, Clock, random, Log<Dispatcher>());
+            Hand, link, link, signer, routes, lanes, context, deliverer, holding, health, registry, options, Clock, random, Log<Dispatcher>());
         sweeper = new LeaseSweeper(link, Hand, registry, health, options, Clock, Log<LeaseSweeper>());
         accept = new AcceptWorker(link, Hand, registry, events, new AcceptOptions(), options, new AcceptMetrics(Meter), Clock, Log<AcceptWorker>());
     }
@@ -72,8 +70,6 @@ internal sealed class SimNode
     public NodeClock Clock { get; }
 
     public Hand Hand { get; }
-
-    public LaneDirectory Lanes { get; }
 
     public long NodeId => registry.NodeId;
 
@@ -96,8 +92,11 @@ internal sealed class SimNode
         world.Trace.Add("starts", Number);
         await registry.StartAsync();
         Hand.Open();
-        running = Task.WhenAll(Run(ledger, stopped.Token), Run(sweeper, stopping.Token), Run(dispatcher, stopping.Token), Run(accept, stopped.Token));
-        _ = registry.RunAsync(stopped.Token);
+        foreach (var work in (Task[])[Run(ledger, default), Run(sweeper, stopping.Token), Run(dispatcher, stopping.Token), Run(accept, default), registry.RunAsync()])
+        {
+            _ = world.WatchAsync(work);
+        }
+
         IsUp = true;
     }
 

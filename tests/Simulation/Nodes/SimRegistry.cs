@@ -39,9 +39,10 @@ internal sealed class SimRegistry(StoreLink store, StoreHealth health, NodeClock
         }
     }
 
-    public async Task RunAsync(CancellationToken stopping)
+    /// <summary>Until the node is dead, and its clock stands.</summary>
+    public async Task RunAsync()
     {
-        while (!stopping.IsCancellationRequested)
+        while (true)
         {
             await Task.Delay(options.HeartbeatInterval, clock, CancellationToken.None);
             try
