@@ -151,7 +151,7 @@ public sealed class Operator_steers
             builder.Services.AddSingleton<IOutboxStore>(s => counting.Over(ActivatorUtilities.CreateInstance<OutboxStore>(s)));
         });
         var overlay = await service.Get<Steering>().ImposeAsync(
-            new OverlayWish(OverlayKind.Suspend, new OverlayScope(AccountId: 1), service.Time!.GetUtcNow().AddHours(1)), CancellationToken.None);
+            new OverlayWish(OverlayKind.Suspend, new OverlayScope(AccountId: 1), service.Time!.GetUtcNow().AddHours(60)), CancellationToken.None);
         await EnqueueAsync(service, "mx:deep.test");
 
         await Wait.UntilAsync(

@@ -17,7 +17,8 @@ public sealed partial class OverlayRefresher(
     /// <summary>Known before the first message starts.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        overlays.Set(await store.InForceAsync(time.GetUtcNow(), cancellationToken));
+        var reading = overlays.BeginReading();
+        overlays.Set(await store.InForceAsync(time.GetUtcNow(), cancellationToken), reading);
         await base.StartAsync(cancellationToken);
     }
 
@@ -58,7 +59,8 @@ public sealed partial class OverlayRefresher(
                 cleaned = now;
             }
 
-            overlays.Set(await OverlayStore.InForceAsync(connection, now, stopping));
+            var reading = overlays.BeginReading();
+            overlays.Set(await OverlayStore.InForceAsync(connection, now, stopping), reading);
             await connection.WaitAsync(PollMilliseconds, stopping);
         }
     }

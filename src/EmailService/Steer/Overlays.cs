@@ -9,13 +9,29 @@ public sealed class Overlays(TimeProvider time)
     /// <summary>The egress source where none is configured.</summary>
     public const string DefaultSource = "default";
 
+    private readonly Lock gate = new();
     private volatile View view = View.Empty;
+    private long begun;
+    private long applied;
 
     /// <summary>All that are in force now.</summary>
     public IReadOnlyList<Overlay> InForce => [.. view.All.Where(IsInForce)];
 
-    /// <summary>Replaces what is known.</summary>
-    public void Set(IReadOnlyList<Overlay> overlays) => view = overlays.Count == 0 ? View.Empty : new View(overlays);
+    /// <summary>Call it before reading the table: of readings that overlap, the one that began last is the newest.</summary>
+    public long BeginReading() => Interlocked.Increment(ref begun);
+
+    /// <summary>Replaces what is known, unless it was replaced by what a later reading found.</summary>
+    public void Set(IReadOnlyList<Overlay> overlays, long reading)
+    {
+        lock (gate)
+        {
+            if (reading > applied)
+            {
+                applied = reading;
+                view = overlays.Count == 0 ? View.Empty : new View(overlays);
+            }
+        }
+    }
 
     /// <summary>What keeps this mail back, or null: a suspension, or that its source is to be avoided. Of several the one that ends last.</summary>
     public Overlay? SuspensionOf(string? lane, string? source, string? domain, int? accountId) =>

@@ -64,7 +64,11 @@ public sealed partial class Steering(OverlayStore store, Overlays overlays, Over
         }
     }
 
-    private async Task RefreshAsync(CancellationToken cancellation) => overlays.Set(await store.InForceAsync(time.GetUtcNow(), cancellation));
+    private async Task RefreshAsync(CancellationToken cancellation)
+    {
+        var reading = overlays.BeginReading();
+        overlays.Set(await store.InForceAsync(time.GetUtcNow(), cancellation), reading);
+    }
 
     private void Count(Overlay overlay, string change) => metrics.Changes.Add(
         1, new("kind", overlay.Kind.ToName()), new("origin", overlay.Origin.ToName()), new KeyValuePair<string, object?>("change", change));

@@ -212,9 +212,11 @@ public sealed class ReplyRulesTests
     [InlineData("421 4.7.28 Our system has detected an unusual rate of unsolicited mail - gsmtp", "lower-rate", 60, 5)]
     [InlineData("451 4.7.650 The mail server [192.0.2.1] has been temporarily rate limited due to IP reputation. (S775)", "lower-rate", 30, 5)]
     [InlineData("421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to user complaints", "suspend-lane", 30, 3)]
-    [InlineData("421 too many concurrent SMTP connections", "lower-rate", 10, 3)]
     [InlineData("550 5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent. Please contact your Internet service provider (S3140)", "next-source", 60, 3)]
     [InlineData("554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", "next-source", 60, 3)]
+    // How much a site takes, a lane finds out by itself.
+    [InlineData("421 too many concurrent SMTP connections", null, 0, 0)]
+    [InlineData("450 4.7.0 rate limit exceeded, slow down", null, 0, 0)]
     // What blames the address or the message is no matter of the lane.
     [InlineData("550 5.1.1 <x@example.com>: User unknown", null, 0, 0)]
     [InlineData("554 5.7.1 Message rejected as spam", null, 0, 0)]

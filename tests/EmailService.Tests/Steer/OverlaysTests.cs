@@ -23,7 +23,7 @@ public sealed class OverlaysTests
     [InlineData("account", "2", false)]
     public void A_suspension_covers_what_its_scope_gives(string part, string value, bool covers)
     {
-        overlays.Set([Suspend(Scope(part, value))]);
+        Set([Suspend(Scope(part, value))]);
 
         Assert.Equal(covers, overlays.SuspensionOf("mx:a", "default", "a.test", 1) is not null);
     }
@@ -31,7 +31,7 @@ public sealed class OverlaysTests
     [Fact]
     public void All_that_a_scope_gives_must_agree()
     {
-        overlays.Set([Suspend(new OverlayScope("mx:a", Domain: "a.test", AccountId: 1))]);
+        Set([Suspend(new OverlayScope("mx:a", Domain: "a.test", AccountId: 1))]);
 
         Assert.NotNull(overlays.SuspensionOf("mx:a", "default", "a.test", 1));
         Assert.Null(overlays.SuspensionOf("mx:a", "default", "a.test", 2));
@@ -42,7 +42,7 @@ public sealed class OverlaysTests
     [Fact]
     public void An_overlay_ends_by_itself()
     {
-        overlays.Set([Suspend(new OverlayScope("mx:a"))]);
+        Set([Suspend(new OverlayScope("mx:a"))]);
         Assert.Single(overlays.InForce);
 
         time.Advance(TimeSpan.FromHours(1));
@@ -54,7 +54,7 @@ public sealed class OverlaysTests
     [Fact]
     public void Of_several_suspensions_the_last_to_end_is_told()
     {
-        overlays.Set([Suspend(new OverlayScope("mx:a")), Suspend(new OverlayScope(Domain: "a.test"), hours: 3), Suspend(new OverlayScope(AccountId: 1), hours: 2)]);
+        Set([Suspend(new OverlayScope("mx:a")), Suspend(new OverlayScope(Domain: "a.test"), hours: 3), Suspend(new OverlayScope(AccountId: 1), hours: 2)]);
 
         Assert.Equal(Now.AddHours(3), overlays.SuspensionOf("mx:a", "default", "a.test", 1)!.Until);
     }
@@ -62,7 +62,7 @@ public sealed class OverlaysTests
     [Fact]
     public void A_source_is_avoided_for_the_site_that_refused_it()
     {
-        overlays.Set([Suspend(new OverlayScope("mx:a", "one"), OverlayKind.NextSource), Suspend(new OverlayScope(Source: "two"))]);
+        Set([Suspend(new OverlayScope("mx:a", "one"), OverlayKind.NextSource), Suspend(new OverlayScope(Source: "two"))]);
 
         Assert.True(overlays.IsSourceAvoided("mx:a", "one"));
         Assert.False(overlays.IsSourceAvoided("mx:b", "one"));
@@ -73,7 +73,7 @@ public sealed class OverlaysTests
     [Fact]
     public void A_suspended_lane_avoids_no_source()
     {
-        overlays.Set([Suspend(new OverlayScope("mx:a"))]);
+        Set([Suspend(new OverlayScope("mx:a"))]);
 
         Assert.False(overlays.IsSourceAvoided("mx:a", "default"));
         Assert.True(overlays.IsWholeLaneSuspended("mx:a"));
@@ -83,7 +83,7 @@ public sealed class OverlaysTests
     [Fact]
     public void Some_of_a_suspended_lane_may_be_wanted_elsewhere()
     {
-        overlays.Set([Suspend(new OverlayScope("mx:a")), Suspend(new OverlayScope(Domain: "a.test"), OverlayKind.Reroute) with { Route = "relay.test:25" }]);
+        Set([Suspend(new OverlayScope("mx:a")), Suspend(new OverlayScope(Domain: "a.test"), OverlayKind.Reroute) with { Route = "relay.test:25" }]);
 
         Assert.False(overlays.IsWholeLaneSuspended("mx:a"));
         Assert.Equal("relay.test:25", overlays.RouteOf("mx:a", "a.test", 1));
@@ -93,7 +93,7 @@ public sealed class OverlaysTests
     [Fact]
     public void The_lowest_factor_holds()
     {
-        overlays.Set([
+        Set([
             Suspend(new OverlayScope("mx:a"), OverlayKind.LowerRate) with { Factor = 0.5 },
             Suspend(new OverlayScope("mx:a", "default"), OverlayKind.LowerRate) with { Factor = 0.25 }]);
 
@@ -103,7 +103,7 @@ public sealed class OverlaysTests
     [Fact]
     public void The_route_that_was_given_last_holds()
     {
-        overlays.Set([
+        Set([
             Suspend(new OverlayScope("mx:a"), OverlayKind.Reroute) with { Route = "one.test:25", ChangedAt = Now.AddMinutes(1) },
             Suspend(new OverlayScope(AccountId: 1), OverlayKind.Reroute) with { Route = "two.test:25" }]);
 
@@ -111,6 +111,18 @@ public sealed class OverlaysTests
         Assert.Equal("two.test:25", overlays.RouteOf("mx:b", "a.test", 1));
         Assert.Equal("two.test:25", overlays.RouteOf(null, "a.test", 1));
     }
+
+    [Fact]
+    public void What_an_earlier_reading_found_does_not_replace_what_a_later_one_did()
+    {
+        var (earlier, later) = (overlays.BeginReading(), overlays.BeginReading());
+        overlays.Set([Suspend(new OverlayScope("mx:a"))], later);
+        overlays.Set([], earlier);
+
+        Assert.Single(overlays.InForce);
+    }
+
+    private void Set(IReadOnlyList<Overlay> known) => overlays.Set(known, overlays.BeginReading());
 
     private static OverlayScope Scope(string part, string value) => part switch
     {
