@@ -227,6 +227,12 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
             return await WriteReplyAsync("503 5.5.1 Nested MAIL");
         }
 
+        if (mx.MostPerSecond is not null && !mx.EnterMessage())
+        {
+            await WriteReplyAsync("421 4.7.0 Too many messages from your address, slow down");
+            return false;
+        }
+
         if (step is null || step.Reply?[0] == '2')
         {
             _mail = line;

@@ -92,7 +92,9 @@ public sealed partial class Deliverer(
         // in somebody's inbox. RFC 5321 §4.5.3.2.6 warns of the same for a hasty timeout.
         // 4. What the reply rules make of it: for this recipient with its outcome, for the lane after it.
         var startedAt = steps[^1].StartedAt;
-        var reaction = reactions.To(outcome, work.Plan.Lane, startedAt);
+        var rule = reactions.RuleOf(outcome);
+        outcome = outcome with { Reason = rule?.Reason };
+        var reaction = reactions.To(outcome, rule, work.Plan.Lane, startedAt);
         await SettleAsync(work, outcome, steps, content.At, reaction);
         if (reaction is not null)
         {

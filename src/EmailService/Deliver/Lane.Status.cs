@@ -50,6 +50,7 @@ public sealed partial class Lane
                 Allowed = Paced().Connections(share),
                 Limits = pace.Limits,
                 Rate = pace.Rate(share) * share.Nodes,
+                IsRateLearned = pace.IsRateLearned(share),
                 IsResting = restsUntil is not null,
                 Stores = stores,
                 AllConnections = context.Options.Connections,

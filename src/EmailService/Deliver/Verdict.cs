@@ -1,4 +1,5 @@
 using EmailService.Messages;
+using EmailService.Record;
 using EmailService.Route;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
@@ -6,7 +7,11 @@ using EmailService.Smtp.Client;
 namespace EmailService.Deliver;
 
 /// <summary>What a try came to, for one recipient: its disposition, how far a failure reaches, and what was said.</summary>
-public sealed record Outcome(Disposition Disposition, FailureScope? Scope, SmtpStage Stage, SmtpReply Reply);
+public sealed record Outcome(Disposition Disposition, FailureScope? Scope, SmtpStage Stage, SmtpReply Reply)
+{
+    /// <summary>What the reply rules call a host's refusal; null if none of them knows it.</summary>
+    public ReplyReason? Reason { get; init; }
+}
 
 /// <summary>The rule that gives an answer its meaning. The disposition decides what becomes of the
 /// recipient, the scope what else waits: this address, this content, this host (the next one is tried), or

@@ -59,6 +59,6 @@ public sealed class ServerSentEventsTests
 
     private static FeedEvent Event(int number, string email) => new()
     {
-        Id = $"{number}", Cursor = $"c{number}", Kind = "delivered", At = ReportWorld.Now, MessageId = "m", N = 0, Email = email, Domain = null, Attempt = 1,
+        Id = $"{number}", Cursor = $"c{number}", Kind = "delivered", At = ReportWorld.Now, MessageId = "m", N = 0, Email = email, Attempt = 1, Domain = null,
     };
 }
