@@ -12,7 +12,6 @@ public sealed partial class LeaseSweeper(
 
     /// <summary>A silence that no node has kept: only nodes that are marked as stopped count as gone.</summary>
     private static readonly TimeSpan SignedOffOnly = TimeSpan.FromDays(3650);
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
     private HashSet<Abandoned> suspects = [];
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -22,7 +21,7 @@ public sealed partial class LeaseSweeper(
         {
             try
             {
-                await Task.Delay(Interval, node.Clock, stoppingToken);
+                await Task.Delay(node.TimeToLive / 5, node.Clock, stoppingToken);
                 if (!health.IsHealthy || !node.IsAlive)
                 {
                     healthySince = node.Clock.GetTimestamp();
