@@ -385,8 +385,8 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
             }
 
             site = SiteState.Silent;
-            var isSiteSilent = Rest.IsSilence(outcome) && siteRest.Failed(now);
-            if (rest.Failed(now) || isSiteSilent)
+            var isSiteSilent = Rest.IsSilence(outcome) && siteRest.Failed(workers, now);
+            if (rest.Failed(workers, now) || isSiteSilent)
             {
                 context.Metrics.Rested(Key);
             }
