@@ -18,8 +18,11 @@ public enum SmtpFailureKind
     /// <summary>TLS was wanted and could not be had. The caller decides whether to try again without.</summary>
     TlsFailed,
 
-    /// <summary>No TCP connection: refused, unreachable, or our own local address could not be bound.</summary>
+    /// <summary>No TCP connection: refused or unreachable.</summary>
     ConnectFailed,
+
+    /// <summary>Our own local address could not be bound; the host was not asked.</summary>
+    NoLocalAddress,
 
     /// <summary>The caller's token was cancelled before the content was committed to the wire.</summary>
     Aborted,

@@ -2,6 +2,7 @@ using EmailService.Accept;
 using EmailService.Accounts;
 using EmailService.Compose;
 using EmailService.Deliver;
+using EmailService.Egress;
 using EmailService.Inbox;
 using EmailService.Notify;
 using EmailService.Outbox;
@@ -31,6 +32,7 @@ public static class ServiceHost
         builder.AddPlatform();
         builder.AddRecord();
         builder.AddOutbox();
+        builder.AddEgress();
         builder.AddRoute();
         builder.AddSteer();
         builder.AddAccounts();

@@ -254,7 +254,7 @@ public sealed class Operator_steers
             }
 
             public Task<List<ClaimedRecipient>> ClaimDueAsync(
-                IReadOnlyList<(string Lane, int Count)> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil, CancellationToken cancellationToken)
+                IReadOnlyList<WantedLane> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil, CancellationToken cancellationToken)
             {
                 Interlocked.Increment(ref counting.claims);
                 return store.ClaimDueAsync(wanted, nodeId, now, leasedUntil, cancellationToken);

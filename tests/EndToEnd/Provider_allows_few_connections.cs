@@ -29,7 +29,7 @@ public sealed class Provider_allows_few_connections(ITestOutputHelper output) : 
     [Fact]
     public async Task Three_nodes_that_know_it_share_it_and_are_never_refused()
     {
-        await File.WriteAllTextAsync(shaping, """{ "version": 1, "blocks": { "busy": { "mx": ["busy.test"], "connections": 5 } } }""");
+        await File.WriteAllTextAsync(shaping, """{ "version": 1, "blocks": { "busy": { "mx": ["busy.test"], "connections": 5, "idle_timeout": "5m" } } }""");
         await using var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(TestService.MigrateAsync);
         await using var dns = new LoopbackDns();
         await using var one = await NodeAsync(database, dns);
@@ -92,6 +92,38 @@ public sealed class Provider_allows_few_connections(ITestOutputHelper output) : 
         output.WriteLine($"{(Messages - 1) / TimeProvider.System.GetElapsedTime(times[0], times[^1]).TotalSeconds:0.0} of {rate} per second");
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task A_provider_of_20_messages_a_second_on_5_connections_is_found_out_and_kept_busy(int count)
+    {
+        await using var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(TestService.MigrateAsync);
+        await using var dns = new LoopbackDns();
+        await using var one = await NodeAsync(database, dns);
+        await using var two = count > 1 ? await NodeAsync(database, dns, one.MxPort) : null;
+        await using var three = count > 2 ? await NodeAsync(database, dns, one.MxPort) : null;
+        TestService[] nodes = [.. new[] { one, two, three }.OfType<TestService>()];
+        await Wait.UntilAsync(() => nodes.All(n => n.Get<NodeRegistry>().Share.Nodes == count), "all know of each other");
+        await using var mx = Busy(one.AddMx("busy.test"));
+        mx.MostPerSecond = 20;
+
+        await DeliverAsync(nodes, bound: TimeSpan.FromMinutes(3));
+
+        // Settled: the second half of what was tried.
+        var (tried, deferred) = (await one.ScalarAsync<long>($"{Half} SELECT count(*) FROM half"),
+            await one.ScalarAsync<long>($"{Half} SELECT count(*) FROM half WHERE disposition = 'deferred'"));
+        var times = mx.Messages.Select(m => m.ReceivedAt).Order().Skip(mx.Messages.Count / 2).ToList();
+        var used = (times.Count - 1) / TimeProvider.System.GetElapsedTime(times[0], times[^1]).TotalSeconds / 20;
+        output.WriteLine($"{count} nodes: {deferred} of {tried} attempts deferred once settled, {used:P0} of the rate used, peak {mx.PeakSessions} sessions");
+        Assert.InRange(deferred, 0, tried / 20);
+        Assert.Equal(Messages, mx.Messages.Count + await DeferredAsync(one));
+        Assert.Equal(5, mx.PeakSessions);
+    }
+
+    private const string Half = """
+        WITH half AS (SELECT * FROM (SELECT disposition, ntile(2) OVER (ORDER BY started_at) AS part FROM attempts) AS a WHERE part = 2)
+        """;
+
     private static ScriptedMx Busy(ScriptedMx mx)
     {
         mx.MostSessions = 5;
@@ -106,7 +138,7 @@ public sealed class Provider_allows_few_connections(ITestOutputHelper output) : 
             .. new FileInfo(shaping).Length > 0 ? [$"Deliver:ShapingFile={shaping}"] : Array.Empty<string>(),
         ]);
 
-    private static async Task DeliverAsync(TestService[] nodes)
+    private static async Task DeliverAsync(TestService[] nodes, TimeSpan? bound = null)
     {
         // Messages of ten recipients each.
         await Task.WhenAll(Enumerable.Range(0, Messages / 10).Select(i =>
@@ -116,7 +148,7 @@ public sealed class Provider_allows_few_connections(ITestOutputHelper output) : 
                 SELECT (SELECT count(*) FROM settled WHERE state = 'delivered')
                      + (SELECT count(*) FROM outbox WHERE state = 'queued' AND attempts > 0)
                 """) == Messages,
-            "each is delivered or deferred");
+            () => "each is delivered or deferred", bound, TimeSpan.FromMilliseconds(100));
     }
 
     private static Task<long> DeferredAsync(TestService service) => service.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'deferred'");

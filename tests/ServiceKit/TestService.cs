@@ -100,9 +100,11 @@ public sealed class TestService : IAsyncDisposable
     }
 
     /// <summary>Accepts a message as if it had come by HTTP.</summary>
-    public async Task<MessageId> AcceptAsync(string to, OnUnknown onUnknown = OnUnknown.Retry, DateTimeOffset? sendAt = null, IdempotencyKey? key = null)
+    public async Task<MessageId> AcceptAsync(string to, OnUnknown onUnknown = OnUnknown.Retry, DateTimeOffset? sendAt = null, IdempotencyKey? key = null,
+        MailStream stream = MailStream.Transactional, string? ipPool = null)
     {
-        var result = await Get<AcceptWorker>().AcceptAsync(1, Request(to, onUnknown, sendAt), key, CancellationToken.None);
+        var request = Request(to, onUnknown, sendAt) with { Stream = stream, IpPool = ipPool };
+        var result = await Get<AcceptWorker>().AcceptAsync(1, request, key, CancellationToken.None);
         return ((AcceptResult.Accepted)result).RequestId;
     }
 

@@ -21,6 +21,9 @@ public sealed record MxMessage(
     /// <summary>The content as Latin-1, a character for each byte.</summary>
     public string Text => System.Text.Encoding.Latin1.GetString(Data);
 
+    /// <summary>The address it came from.</summary>
+    public System.Net.IPAddress? From { get; init; }
+
     /// <summary>When the content was there in full, before the reply: <see cref="TimeProvider.GetTimestamp"/> of the system's.</summary>
     public long ReceivedAt { get; } = TimeProvider.System.GetTimestamp();
 }

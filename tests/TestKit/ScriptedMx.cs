@@ -31,6 +31,7 @@ public sealed class ScriptedMx : MxScript, IAsyncDisposable
     private Socket? _listener;
     private int _connectionCount;
     private int _contents;
+    private readonly Queue<long> _begun = [];
     private int _sessions;
     private int _peakSessions;
     private int _refusedSessions;
@@ -95,6 +96,9 @@ public sealed class ScriptedMx : MxScript, IAsyncDisposable
 
     /// <summary>Sessions that it takes at once; one more is greeted with 421. None is the default: any number.</summary>
     public int? MostSessions { get; set; }
+
+    /// <summary>Messages that it takes in any second; one more gets 421 to its MAIL, and its session ends. None is the default: any number.</summary>
+    public int? MostPerSecond { get; set; }
 
     /// <summary>Sessions that were open at once at most, those that were refused not counted.</summary>
     public int PeakSessions => Volatile.Read(ref _peakSessions);
@@ -269,6 +273,26 @@ public sealed class ScriptedMx : MxScript, IAsyncDisposable
 
             _sessions++;
             _peakSessions = Math.Max(_peakSessions, _sessions);
+            return true;
+        }
+    }
+
+    /// <summary>Whether there may be one message more in the second that ends now.</summary>
+    internal bool EnterMessage()
+    {
+        lock (_lock)
+        {
+            while (_begun.TryPeek(out var first) && Clock.GetElapsedTime(first) >= TimeSpan.FromSeconds(1))
+            {
+                _begun.Dequeue();
+            }
+
+            if (_begun.Count >= MostPerSecond)
+            {
+                return false;
+            }
+
+            _begun.Enqueue(Clock.GetTimestamp());
             return true;
         }
     }

@@ -227,6 +227,12 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
             return await WriteReplyAsync("503 5.5.1 Nested MAIL");
         }
 
+        if (mx.MostPerSecond is not null && !mx.EnterMessage())
+        {
+            await WriteReplyAsync("421 4.7.0 Too many messages from your address, slow down");
+            return false;
+        }
+
         if (step is null || step.Reply?[0] == '2')
         {
             _mail = line;
@@ -322,7 +328,10 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
         var contentNumber = mx.NextContent();
         var reply = step is null ? $"250 2.0.0 Ok: queued as {contentNumber}" : step.Reply;
         await mx.KeepAsync(new MxMessage(
-            contentNumber, number, _hello, PathOf(_mail ?? ""), _recipients, _mail ?? "", data, _stream is SslStream, isChunked, reply));
+            contentNumber, number, _hello, PathOf(_mail ?? ""), _recipients, _mail ?? "", data, _stream is SslStream, isChunked, reply)
+        {
+            From = (socket.RemoteEndPoint as System.Net.IPEndPoint)?.Address,
+        });
         ForgetTransaction();
         if (mx.FinalReplyDelay is { } delay)
         {

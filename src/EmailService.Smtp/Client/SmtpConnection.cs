@@ -82,9 +82,9 @@ internal sealed class SmtpConnection : IAsyncDisposable
         try
         {
             _socket.NoDelay = true;
-            if (localAddress is not null)
+            if (localAddress is not null && !TryBind(localAddress))
             {
-                _socket.Bind(new System.Net.IPEndPoint(localAddress, 0));
+                return false;
             }
 
             _deadline.CancelAfter(timeout);
@@ -96,6 +96,19 @@ internal sealed class SmtpConnection : IAsyncDisposable
         catch (Exception e) when (IsFromOutside(e))
         {
             return Fail(e, SmtpFailureKind.ConnectFailed);
+        }
+    }
+
+    private bool TryBind(System.Net.IPAddress address)
+    {
+        try
+        {
+            _socket.Bind(new System.Net.IPEndPoint(address, 0));
+            return true;
+        }
+        catch (SocketException e)
+        {
+            return Fail(SmtpFailureKind.NoLocalAddress, $"{address}: {e.Message}");
         }
     }
 

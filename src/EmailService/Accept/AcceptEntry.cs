@@ -22,6 +22,8 @@ public sealed class AcceptEntry(int accountId, MessageId requestId, string answe
                 CreatedAt = now,
                 SendAt = requested.SendAt,
                 OnUnknown = request.OnUnknown,
+                Stream = request.Stream,
+                IpPool = request.IpPool,
                 Categories = request.Categories,
                 CustomArgs = requested.CustomArgs,
                 Content = request.Content,
@@ -30,7 +32,10 @@ public sealed class AcceptEntry(int accountId, MessageId requestId, string answe
             var dueAt = requested.SendAt is { } later && later > now ? later : now;
             var recipients = requested.Personalization.Envelope()
                 .Select((r, n) => new ClaimedRecipient(
-                    new RecipientId(message.Id, (short)n), accountId, r.Email, r.Domain, Attempt: 1, dueAt + expiry, Processed: false))
+                    new RecipientId(message.Id, (short)n), accountId, r.Email, r.Domain, Attempt: 1, dueAt + expiry, Processed: false)
+                {
+                    Stream = request.Stream,
+                })
                 .ToList();
             messages.Add(new AcceptedMessage(
                 message, i == 0 ? request.Size : 0, MessageCodec.Encode(requested.Personalization),

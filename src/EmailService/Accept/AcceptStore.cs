@@ -32,14 +32,14 @@ public sealed class AcceptStore(NpgsqlDataSource db) : IAcceptStore
 
     private const string InsertMessagesSql = """
         INSERT INTO messages (id, account_id, created_at, send_at, from_address, subject, recipient_count, size,
-                              on_unknown, categories, custom_args, personalization, content)
-        SELECT id, account_id, created_at, send_at, from_address, subject, recipient_count, size, on_unknown,
+                              on_unknown, stream, ip_pool, categories, custom_args, personalization, content)
+        SELECT id, account_id, created_at, send_at, from_address, subject, recipient_count, size, on_unknown, stream, ip_pool,
                CASE WHEN categories IS NULL THEN NULL ELSE ARRAY(SELECT jsonb_array_elements_text(categories::jsonb)) END,
                custom_args::jsonb, personalization, content
           FROM unnest($1::uuid[], $2::int[], $3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[], $7::smallint[],
-                      $8::int[], $9::text[], $10::text[], $11::text[], $12::bytea[], $13::bytea[])
+                      $8::int[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::bytea[], $15::bytea[])
             AS t(id, account_id, created_at, send_at, from_address, subject, recipient_count, size,
-                 on_unknown, categories, custom_args, personalization, content)
+                 on_unknown, stream, ip_pool, categories, custom_args, personalization, content)
         """;
 
     // The outbox's rows and the log's first word on each, from the same arrays. An address that is suppressed never gets into the
@@ -47,12 +47,12 @@ public sealed class AcceptStore(NpgsqlDataSource db) : IAcceptStore
     private const string EnqueueSql = """
         WITH r AS MATERIALIZED (
             SELECT t.*, s.reason, s.reply, s.since FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::text[], $5::text[],
-                                 $6::timestamptz[], $7::boolean[], $8::timestamptz[], $9::timestamptz[])
-                AS t(message_id, n, account_id, address, lane, due_at, leased, expires_at, at)
+                                 $6::timestamptz[], $7::boolean[], $8::timestamptz[], $9::timestamptz[], $12::smallint[])
+                AS t(message_id, n, account_id, address, lane, due_at, leased, expires_at, at, priority)
               LEFT JOIN suppressions AS s ON s.account_id = t.account_id AND s.address = lower(t.address) AND s.since IS NOT NULL),
         enqueued AS (
-            INSERT INTO outbox (message_id, n, account_id, address, lane, state, due_at, expires_at, attempts, node_id, leased_until)
-            SELECT message_id, n, account_id, address, lane,
+            INSERT INTO outbox (message_id, n, account_id, address, lane, priority, state, due_at, expires_at, attempts, node_id, leased_until)
+            SELECT message_id, n, account_id, address, lane, priority,
                    CASE WHEN leased THEN 'leased' ELSE 'queued' END, due_at, expires_at,
                    CASE WHEN leased THEN 1 ELSE 0 END,
                    CASE WHEN leased THEN $10::bigint END,
@@ -200,6 +200,8 @@ public sealed class AcceptStore(NpgsqlDataSource db) : IAcceptStore
         insert.Parameters.Add(messages.Column(m => (short)m.Recipients.Count));
         insert.Parameters.Add(messages.Column(m => m.Size));
         insert.Parameters.Add(messages.Column(m => m.Message.OnUnknown.ToName()));
+        insert.Parameters.Add(messages.Column(m => m.Message.Stream.ToName()));
+        insert.Parameters.Add(messages.TextColumn(m => m.Message.IpPool));
         insert.Parameters.Add(messages.TextColumn(m => JsonOrNull(m.Message.Categories)));
         insert.Parameters.Add(messages.TextColumn(m => JsonOrNull(m.Message.CustomArgs)));
         insert.Parameters.Add(messages.Column(m => m.StoredPersonalization));
@@ -223,6 +225,7 @@ public sealed class AcceptStore(NpgsqlDataSource db) : IAcceptStore
         enqueue.Parameters.Add(rows.Column(r => r.Message.Message.CreatedAt.UtcDateTime));
         enqueue.Parameters.Add(new NpgsqlParameter<long> { TypedValue = nodeId });
         enqueue.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = leasedUntil.UtcDateTime });
+        enqueue.Parameters.Add(rows.Column(r => (short)r.Recipient.Stream));
         batch.BatchCommands.Add(enqueue);
     }
 

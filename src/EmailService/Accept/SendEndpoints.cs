@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using EmailService.Accounts;
+using EmailService.Egress;
 using EmailService.Platform.Http;
 
 namespace EmailService.Accept;
@@ -45,7 +46,8 @@ internal static class SendEndpoints
 
             // 3. All that is wrong with it, at once.
             var now = context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
-            if (!SendRequestReader.TryRead(body.Memory, now, out request, out var errors))
+            var pools = context.RequestServices.GetRequiredService<EgressTable>().PoolNames;
+            if (!SendRequestReader.TryRead(body.Memory, now, pools, out request, out var errors))
             {
                 await ApiErrors.WriteAsync(context, StatusCodes.Status400BadRequest, errors);
                 return;

@@ -18,6 +18,11 @@ public sealed record SendRequest
 
     public OnUnknown OnUnknown { get; init; }
 
+    public MailStream Stream { get; init; }
+
+    /// <summary>The pool of egress sources that is to carry it; null for the one that account and stream come to.</summary>
+    public string? IpPool { get; init; }
+
     /// <summary>The request is only checked: answered 200, nothing stored, nothing sent.</summary>
     public bool Sandbox { get; init; }
 

@@ -19,23 +19,25 @@ public static class SendRequestReader
     private const int Personalizations = 0, From = 1, ReplyTo = 2, ReplyToList = 3, Subject = 4, Content = 5, Attachments = 6,
         Headers = 7, Categories = 8, CustomArgs = 9, SendAt = 10, To = 11, Cc = 12, Bcc = 13, Html = 14, Text = 15,
         OnUnknownOutcome = 16, TemplateId = 17, Asm = 18, BatchId = 19, IpPoolName = 20, Sections = 21, MailSettings = 22,
-        TrackingSettings = 23, Substitutions = 24, TemplateData = 25, RequireTls = 26;
+        TrackingSettings = 23, Substitutions = 24, TemplateData = 25, RequireTls = 26, StreamName = 27;
 
     private static readonly FieldTable Fields = new(
         "personalizations", "from", "reply_to", "reply_to_list", "subject", "content", "attachments",
         "headers", "categories", "custom_args", "send_at", "to", "cc", "bcc", "html", "text",
         "on_unknown_outcome", "template_id", "asm", "batch_id", "ip_pool_name", "sections", "mail_settings",
-        "tracking_settings", "substitutions", "dynamic_template_data", "require_tls");
+        "tracking_settings", "substitutions", "dynamic_template_data", "require_tls", "stream");
 
     private static readonly JsonDocumentOptions Options = new() { MaxDepth = DeepestNesting };
 
     /// <param name="body">The body, inflated. Nothing of it is kept.</param>
     /// <param name="now">What <c>send_at</c> is compared with.</param>
+    /// <param name="pools">The pools of egress sources that there are.</param>
     /// <param name="request">The request, when the answer is true.</param>
     /// <param name="errors">What is wrong, at most 100 problems, when the answer is false.</param>
     public static bool TryRead(
         ReadOnlyMemory<byte> body,
         DateTimeOffset now,
+        IReadOnlyCollection<string> pools,
         [NotNullWhen(true)] out SendRequest? request,
         out IReadOnlyList<FieldError> errors)
     {
@@ -45,7 +47,7 @@ public static class SendRequestReader
         {
             using (document)
             {
-                request = Read(document.RootElement, body.Length, now, problems);
+                request = Read(document.RootElement, body.Length, now, pools, problems);
             }
         }
 
@@ -84,7 +86,7 @@ public static class SendRequestReader
         }
     }
 
-    private static SendRequest? Read(JsonElement root, int size, DateTimeOffset now, Problems problems)
+    private static SendRequest? Read(JsonElement root, int size, DateTimeOffset now, IReadOnlyCollection<string> pools, Problems problems)
     {
         if (!Json.IsObject(root, problems))
         {
@@ -109,6 +111,8 @@ public static class SendRequestReader
         var messages = Merge(drafts, sendAt, customArgs, problems);
         CheckSubstitutions(messages, subject, bodies, problems);
         var onUnknown = ReadOnUnknown(slots[OnUnknownOutcome], problems);
+        var stream = ReadStream(slots[StreamName], problems);
+        var pool = ReadPool(slots[IpPoolName], pools, problems);
         var sandbox = SettingsReader.ReadMailSettings(slots[MailSettings], problems);
         SettingsReader.ReadTrackingSettings(slots[TrackingSettings], problems);
 
@@ -128,6 +132,8 @@ public static class SendRequestReader
             Messages = messages,
             Categories = categories,
             OnUnknown = onUnknown,
+            Stream = stream,
+            IpPool = pool,
             Sandbox = sandbox,
             Size = size,
         };
@@ -138,7 +144,6 @@ public static class SendRequestReader
         Refuse(TemplateId, "template_id", "Templates are not supported yet.");
         Refuse(Asm, "asm", "Unsubscribe groups (asm) are not supported yet.");
         Refuse(BatchId, "batch_id", "Batches (batch_id) are not supported yet.");
-        Refuse(IpPoolName, "ip_pool_name", "IP pools are not supported yet.");
         Refuse(Sections, "sections", "Sections are not supported.");
         Refuse(Substitutions, "substitutions", "Substitutions belong into each of the personalizations.");
         Refuse(TemplateData, "dynamic_template_data", "dynamic_template_data needs templates, which are not supported yet.");
@@ -383,5 +388,39 @@ public static class SendRequestReader
         }
 
         return onUnknown;
+    }
+
+    private static string? ReadPool(JsonElement value, IReadOnlyCollection<string> pools, Problems problems)
+    {
+        const string Field = "ip_pool_name";
+        if (Json.IsAbsent(value) || !Json.TryGetText(value, problems, Field, out var name))
+        {
+            return null;
+        }
+
+        if (!pools.Contains(name, StringComparer.OrdinalIgnoreCase))
+        {
+            problems.Add("The ip_pool_name must be the name of an existing IP Pool.", Field,
+                $"Found {Problems.Show(name)}; {(pools.Count == 0 ? "no pools are configured, leave it out" : $"there are: {string.Join(", ", pools.Order(StringComparer.Ordinal))}")}.");
+        }
+
+        return name;
+    }
+
+    private static MailStream ReadStream(JsonElement value, Problems problems)
+    {
+        const string Field = "stream";
+        if (Json.IsAbsent(value) || !Json.TryGetText(value, problems, Field, out var name))
+        {
+            return MailStream.Transactional;
+        }
+
+        if (!Names.TryParseStream(name, out var stream))
+        {
+            problems.Add("stream must be \"transactional\" (somebody waits for it, the default) or \"bulk\" (one text to many).",
+                Field, $"Found {Problems.Show(name)}.");
+        }
+
+        return stream;
     }
 }

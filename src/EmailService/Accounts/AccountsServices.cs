@@ -11,6 +11,7 @@ public static class AccountsServices
     {
         var services = builder.Services;
         services.AddSingleton<AccountStore>();
+        services.AddSingleton<IAccountNames, AccountNames>();
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<SendingDomains>();
         services.AddSingleton<DomainVerifier>();

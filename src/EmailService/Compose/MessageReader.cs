@@ -8,7 +8,7 @@ namespace EmailService.Compose;
 public sealed partial class MessageReader(NpgsqlDataSource db, ILogger<MessageReader> logger) : IMessageReader
 {
     private const string ReadSql = """
-        SELECT m.id, m.account_id, m.created_at, m.send_at, m.on_unknown, m.personalization
+        SELECT m.id, m.account_id, m.created_at, m.send_at, m.on_unknown, m.personalization, m.stream, m.ip_pool
           FROM unnest($1::uuid[]) AS want(id)
           JOIN messages AS m ON m.id = want.id
         """;
@@ -101,6 +101,8 @@ public sealed partial class MessageReader(NpgsqlDataSource db, ILogger<MessageRe
         CreatedAt = reader.GetFieldValue<DateTimeOffset>(2),
         SendAt = reader.IsDBNull(3) ? null : reader.GetFieldValue<DateTimeOffset>(3),
         OnUnknown = Names.TryParseOnUnknown(reader.GetString(4), out var onUnknown) ? onUnknown : OnUnknown.Retry,
+        Stream = Names.TryParseStream(reader.GetString(6), out var stream) ? stream : MailStream.Transactional,
+        IpPool = reader.IsDBNull(7) ? null : reader.GetString(7),
         Personalization = MessageCodec.DecodePersonalization(reader.GetFieldValue<byte[]>(5)),
         Content = content,
     };

@@ -15,6 +15,7 @@ public static class DeliverServices
         builder.Services.AddSingleton<Deliverer>();
         builder.Services.AddSingleton<LaneMetrics>();
         builder.Services.AddSingleton<Rerouting>();
+        builder.Services.AddSingleton<SourceFinder>();
         builder.Services.AddSingleton<Holding>();
         builder.Services.AddSingleton<LaneContext>();
         builder.Services.AddSingleton<LaneDirectory>();

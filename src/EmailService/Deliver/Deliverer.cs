@@ -45,7 +45,7 @@ public sealed partial class Deliverer(
         var domain = work.Claim.Domain;
         Outcome? outcome = null;
         Outcome? putOff = null;
-        await foreach (var (host, endPoint, unresolved) in InOrderAsync(work.Plan, connection.EndPoint, stopping))
+        await foreach (var (host, endPoint, unresolved) in InOrderAsync(work, connection.EndPoint, stopping))
         {
             if (endPoint is null)
             {
@@ -100,11 +100,13 @@ public sealed partial class Deliverer(
         // in somebody's inbox. RFC 5321 §4.5.3.2.6 warns of the same for a hasty timeout.
         // 4. What the reply rules make of it: for this recipient with its outcome, for the lane after it.
         var startedAt = steps[^1].StartedAt;
-        var reaction = reactions.To(outcome, work.Plan.Lane, startedAt);
+        var rule = reactions.RuleOf(outcome);
+        outcome = outcome with { Reason = rule?.Reason };
+        var reaction = reactions.To(outcome, rule, work.Plan.Lane, startedAt);
         await SettleAsync(work, outcome, steps, content.At, reaction);
         if (reaction is not null)
         {
-            await reactions.CarryOutAsync(reaction, work.Plan.Lane, outcome, startedAt);
+            await reactions.CarryOutAsync(reaction, work, outcome, startedAt);
         }
 
         return outcome;
@@ -137,14 +139,21 @@ public sealed partial class Deliverer(
     /// <summary>Hosts by preference, those that lately failed last. A host whose session is open comes first among
     /// the plan's own: it was chosen by the same rule.</summary>
     private async IAsyncEnumerable<(MailHost Host, IPEndPoint? EndPoint, SmtpReply? Problem)> InOrderAsync(
-        RoutePlan.Hosts plan, IPEndPoint? open, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stopping)
+        Work work, IPEndPoint? open, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken stopping)
     {
         var others = new List<(MailHost, IPEndPoint?, SmtpReply?)>();
         var failing = new List<(MailHost, IPEndPoint?, SmtpReply?)>();
-        foreach (var host in plan.InOrder)
+        foreach (var host in work.Plan.InOrder)
         {
             var (endPoints, problem) = await router.ResolveAsync(host, stopping);
-            var found = endPoints.Select(e => (Host: host, EndPoint: (IPEndPoint?)e, Problem: (SmtpReply?)null));
+            var reached = endPoints.Where(e => work.Source.Reaches(e.AddressFamily)).ToList();
+            if (problem is null && reached.Count == 0)
+            {
+                // 4.4.4, unable to route. RFC 3463 §3.5
+                problem = SmtpReply.Local(451, new EnhancedStatusCode(4, 4, 4), $"the egress source {work.Source.Name} has no address of the family of {host.Name}");
+            }
+
+            var found = reached.Select(e => (Host: host, EndPoint: (IPEndPoint?)e, Problem: (SmtpReply?)null));
             foreach (var next in problem is null ? found : [(host, null, problem)])
             {
                 if (next.EndPoint is { } known && !known.Equals(open) && memory.IsAvoided(known))
@@ -174,7 +183,7 @@ public sealed partial class Deliverer(
         {
             memory.Failed(endPoint, host.Name, lane);
         }
-        else
+        else if (outcome.Scope != FailureScope.Lane)
         {
             memory.Answered(endPoint);
         }
@@ -193,7 +202,7 @@ public sealed partial class Deliverer(
     };
 
     private Task SettleAsync(Work work, Outcome outcome, IReadOnlyList<AttemptStep> steps, DateTimeOffset? processedAt, Reaction? reaction = null) =>
-        SettleAsync(work.Claim, work.InHand.Message.OnUnknown, outcome, work.SiteLane, steps, processedAt, reaction);
+        SettleAsync(work.Claim, work.InHand.Message.OnUnknown, outcome, work.Plan.SiteLane, work.Source.Name, steps, processedAt, reaction);
 
     /// <summary>Settles a recipient that has no host to go to: no such domain, null MX, or DNS failing.</summary>
     public Task SettleUnroutedAsync(ClaimedRecipient claim, OnUnknown onUnknown, Disposition disposition, SmtpReply reply) =>
@@ -222,10 +231,14 @@ public sealed partial class Deliverer(
             Disposition.Deferred, FailureScope.Message, SmtpStage.Connect, SmtpReply.Local(451, new EnhancedStatusCode(4, 3, 0), fault)));
 
     private Task SettleAsync(
-        ClaimedRecipient claim, OnUnknown onUnknown, Outcome outcome, string? lane = null, IReadOnlyList<AttemptStep>? steps = null,
+        ClaimedRecipient claim, OnUnknown onUnknown, Outcome outcome, string? lane = null, string? source = null, IReadOnlyList<AttemptStep>? steps = null,
         DateTimeOffset? processedAt = null, Reaction? reaction = null) =>
         ledger.SettleAsync(reactions.Judge(
-            Settling.Of(claim, onUnknown, lane, outcome, steps ?? [], processedAt, time.GetUtcNow(), outbox, random.NextDouble(), rules, reaction), claim));
+            Settling.Of(claim, onUnknown, lane, outcome, steps ?? [], processedAt, time.GetUtcNow(), outbox, random.NextDouble(), rules, reaction) with
+            {
+                EgressSource = source,
+            },
+            claim));
 
     [LoggerMessage(3001, LogLevel.Error, "The message of {Recipient} can't be composed, though it was accepted")]
     private partial void LogNotComposed(Exception exception, string recipient);

@@ -11,7 +11,7 @@ namespace EmailService.Deliver;
 /// <summary>Brings recipients to their lanes: those that Accept hands over in memory, and those that the table says are due.
 /// It never waits for DNS or for a mail host: a slow one delays its own recipients only.</summary>
 public sealed partial class Dispatcher(
-    Hand hand, IOutboxStore outbox, IMessageReader messages, IMessageSigner signer, Rerouting routes, LaneDirectory lanes,
+    Hand hand, IOutboxStore outbox, IMessageReader messages, IMessageSigner signer, Rerouting routes, SourceFinder sources, LaneDirectory lanes,
     LaneContext context, Deliverer deliverer, Holding holding, StoreHealth health, INode node, OutboxOptions options, TimeProvider time,
     Random random, ILogger<Dispatcher> logger) : BackgroundService
 {
@@ -122,18 +122,19 @@ public sealed partial class Dispatcher(
     private async Task<Round> ClaimAsync(CancellationToken stopping)
     {
         // 1. Which lanes have something due, and how much each may be given.
-        var room = hand.Room;
-        if (room == 0 || hand.RoomForOctets < options.ReadyOctets / 8)
+        if (RoomOf(MailStream.Transactional) == 0)
         {
             return Round.Full;
         }
 
         var now = time.GetUtcNow();
         var found = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now).ToLookup(l => holding.IsSuspended(hand.SiteOf(l.Lane)));
-        await holding.ExpireAsync([.. found[true].Select(l => l.Lane)]);
-        var due = found[false]
-            .Select(l => (l.Lane, Room: lanes.RoomOf(hand.SiteOf(l.Lane)))).Where(l => l.Room > 0).ToList();
-        var wanted = Share(due, room);
+        await holding.ExpireAsync([.. found[true].Select(l => l.Lane).Distinct()]);
+        var rooms = found[false].ToDictionary(l => (l.Lane, l.Stream), l => lanes.RoomOf(hand.SiteOf(l.Lane), l.Stream));
+        var due = rooms.Where(r => r.Value > 0).Select(r => r.Key).ToList();
+        var wanted = ClaimShares.Of(
+            due, RoomOf, (lane, stream) => Math.Min(hand.RoomFor(lane, stream), rooms[(lane, stream)]),
+            Math.Max(1, options.ReadyRecipients / 32), random);
         if (wanted.Count == 0)
         {
             return due.Count > 0 ? Round.Full : Round.Done;
@@ -148,7 +149,7 @@ public sealed partial class Dispatcher(
             fullPause = FullPause;
         }
 
-        var isWhole = claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Count);
+        var isWhole = claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Most);
         claimed = await holding.SiftAsync(claimed);
 
         // 3. Read what they are about, and bring each to its lane.
@@ -192,7 +193,7 @@ public sealed partial class Dispatcher(
         }
 
         return isWhole ? Round.More
-            : wanted.Count < due.Count ? Round.Full
+            : wanted.Sum(w => Math.Sign(w.Transactional) + Math.Sign(w.Bulk)) < due.Count ? Round.Full
             : Round.Done;
     }
 
@@ -200,7 +201,10 @@ public sealed partial class Dispatcher(
     {
         try
         {
-            return await messages.ReadAsync([.. claimed.Select(c => c.Id.Message).Distinct()], hand.RoomForOctets, CancellationToken.None);
+            // In this order they get the room for content, of which bulk may not fill all.
+            var inOrder = claimed.OrderBy(c => c.Stream).Select(c => c.Id.Message).Distinct();
+            var room = hand.RoomForOctets(claimed.Exists(c => c.Stream == MailStream.Bulk) ? MailStream.Bulk : MailStream.Transactional);
+            return await messages.ReadAsync([.. inOrder], room, CancellationToken.None);
         }
         catch
         {
@@ -210,35 +214,7 @@ public sealed partial class Dispatcher(
         }
     }
 
-    private List<(string Lane, int Count)> Share(List<(string Lane, int Room)> due, int room)
-    {
-        // Every lane gets an equal part of the room at least once, in turn from a random start, so that many
-        // full lanes cannot keep the others from being served.
-        var wanted = new List<(string, int)>();
-        if (due.Count == 0)
-        {
-            return wanted;
-        }
-
-        var part = Math.Max(10, room / due.Count);
-        var leastRoom = Math.Max(1, options.ReadyRecipients / 32);
-        var start = random.Next(due.Count);
-        for (var i = 0; i < due.Count && room > 0; i++)
-        {
-            var (lane, laneRoom) = due[(start + i) % due.Count];
-
-            // Not for every place that falls free: a claim of ten costs nearly what a claim of a thousand costs.
-            var roomOfLane = hand.RoomFor(lane);
-            var count = roomOfLane < leastRoom ? 0 : Math.Min(Math.Min(Math.Min(roomOfLane, laneRoom), part), room);
-            if (count > 0)
-            {
-                wanted.Add((lane, count));
-                room -= count;
-            }
-        }
-
-        return wanted;
-    }
+    private int RoomOf(MailStream stream) => hand.RoomForOctets(stream) < options.ReadyOctets / 8 ? 0 : hand.RoomOf(stream);
 
     private void Dispatch(ClaimedRecipient recipient, MessageInHand message)
     {
@@ -254,7 +230,20 @@ public sealed partial class Dispatcher(
     {
         try
         {
-            Place(recipient, message, await routes.PlanAsync(recipient, CancellationToken.None));
+            switch (await routes.PlanAsync(recipient, CancellationToken.None))
+            {
+                case RoutePlan.Hosts hosts:
+                    await PlaceAsync(recipient, message, hosts);
+                    break;
+
+                case RoutePlan.Nowhere nowhere:
+                    context.Track(SettleUnroutedAsync(recipient, message, Disposition.Bounced, nowhere.Reply));
+                    break;
+
+                case RoutePlan.NotNow notNow:
+                    context.Track(SettleUnroutedAsync(recipient, message, Disposition.Deferred, notNow.Reply));
+                    break;
+            }
         }
         catch (Exception exception)
         {
@@ -265,34 +254,30 @@ public sealed partial class Dispatcher(
         }
     }
 
-    private void Place(ClaimedRecipient recipient, MessageInHand message, RoutePlan plan)
+    private async ValueTask PlaceAsync(ClaimedRecipient recipient, MessageInHand message, RoutePlan.Hosts plan)
     {
-        switch (plan)
+        // 1. Which of our addresses carries it.
+        var (choice, pool) = await sources.FindAsync(recipient, message.Message, plan, CancellationToken.None);
+        if (choice.Source is not { } source)
         {
-            case RoutePlan.Hosts hosts:
-                var work = new Work(recipient, message, hosts);
-                hand.NoteSite(recipient.Lane, work.SiteLane ?? recipient.Lane);
-                if (holding.SuspensionOf(hosts.Lane, recipient) is { } suspension)
-                {
-                    message.LetGo();
-                    context.Track(holding.HoldAsync([(recipient, suspension, work.SiteLane)]));
-                    break;
-                }
+            context.Track(context.WaitForSourceAsync(recipient, message, plan, pool.Name, choice.Later));
+            return;
+        }
 
-                if (!lanes.TryEnqueue(work, out var later))
-                {
-                    context.Track(context.GiveBackAsync([(work, time.GetUtcNow() + later)]));
-                }
+        // 2. Its lane. Of a domain's mail only that of one account goes by the lane of an account.
+        var work = new Work(recipient, message, plan, source);
+        if (!plan.IsOfAccount)
+        {
+            hand.NoteSite(recipient.Lane, work.Plan.SiteLane ?? recipient.Lane);
+        }
 
-                break;
-
-            case RoutePlan.Nowhere nowhere:
-                context.Track(SettleUnroutedAsync(recipient, message, Disposition.Bounced, nowhere.Reply));
-                break;
-
-            case RoutePlan.NotNow notNow:
-                context.Track(SettleUnroutedAsync(recipient, message, Disposition.Deferred, notNow.Reply));
-                break;
+        if (holding.SuspensionOf(plan.Lane, source.Name, recipient) is { } suspension)
+        {
+            context.Track(context.HoldAsync(work, suspension));
+        }
+        else if (!lanes.TryEnqueue(work, out var later))
+        {
+            context.Track(context.GiveBackAsync([(work, time.GetUtcNow() + later)]));
         }
     }
 

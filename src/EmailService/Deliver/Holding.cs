@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using EmailService.Egress;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Platform;
@@ -10,7 +11,7 @@ namespace EmailService.Deliver;
 /// <summary>Keeps back what overlays suspend: a lane that is suspended as a whole is not claimed from; what was in hand, or shares its lane with
 /// others, goes back to the table until the overlay ends or is lifted. Whose time is over meanwhile expires.</summary>
 public sealed partial class Holding(
-    Overlays overlays, IHeldStore store, Hand hand, Deliverer deliverer, INode node, StoreHealth health, OutboxOptions options, ServiceMeter meter,
+    Overlays overlays, EgressTable egress, IHeldStore store, Hand hand, Deliverer deliverer, INode node, StoreHealth health, OutboxOptions options, ServiceMeter meter,
     TimeProvider time, ILogger<Holding> logger)
 {
     private const int MostExpiredAtOnce = 1000;
@@ -26,8 +27,12 @@ public sealed partial class Holding(
     private DateTimeOffset nextLook;
 
     /// <summary>What keeps a recipient of a lane back, or null.</summary>
-    public Overlay? SuspensionOf(string lane, ClaimedRecipient claim) =>
-        overlays.SuspensionOf(lane, Overlays.DefaultSource, claim.Domain, claim.AccountId);
+    /// <param name="source">The egress source that is to carry it; null while none is chosen.</param>
+    public Overlay? SuspensionOf(string lane, string? source, ClaimedRecipient claim) =>
+        overlays.SuspensionOf(lane, source, claim.Domain, claim.AccountId);
+
+    /// <summary>It keeps mail back from one source, and there are others.</summary>
+    public bool LeavesOthers(Overlay suspension) => suspension.Scope.Source is not null && !egress.IsPlain;
 
     /// <summary>Nothing of the lane is to be claimed.</summary>
     public bool IsSuspended(string lane) => overlays.IsWholeLaneSuspended(lane);
@@ -42,7 +47,7 @@ public sealed partial class Holding(
         {
             var claim = claimed[i];
             var lane = hand.SiteOf(claim.Lane);
-            var overlay = claim.Suppression is null && overlays.RouteOf(lane, claim.Domain, claim.AccountId) is null ? SuspensionOf(lane, claim) : null;
+            var overlay = claim.Suppression is null && overlays.RouteOf(lane, claim.Domain, claim.AccountId) is null ? SuspensionOf(lane, null, claim) : null;
             if (claim.Suppression is null && overlay is null)
             {
                 left?.Add(claim);

@@ -10,7 +10,6 @@ public sealed partial class Lane
     private const int MostAttempts = 50;
 
     private readonly LaneRecord record = new();
-    private DateTimeOffset restedAt;
 
     /// <summary>Connections that the lane dares; for a gauge.</summary>
     public int Window
@@ -25,23 +24,14 @@ public sealed partial class Lane
     }
 
     /// <summary>Somebody wishes it to be tried now: a rest that began before that ends.</summary>
-    public void EndRest(DateTimeOffset wished)
-    {
-        lock (gate)
-        {
-            if (restedAt <= wished)
-            {
-                restsUntil = DateTimeOffset.MinValue;
-                failures = 0;
-            }
-        }
-    }
+    public void EndRest(DateTimeOffset wished) => rest.End(wished);
 
     /// <param name="stores">Outcomes can be stored, and this node holds what it holds.</param>
     /// <param name="avoided">Hosts that did not answer lately.</param>
     public LaneStatus Status(bool stores, IReadOnlyList<AvoidedHost> avoided)
     {
         var now = context.Time.GetUtcNow();
+        var restsUntil = RestsUntil;
         IReadOnlyList<(DateTimeOffset At, Outcome Outcome)> outcomes;
         LaneStatus status;
         lock (gate)
@@ -60,13 +50,14 @@ public sealed partial class Lane
                 Allowed = Paced().Connections(share),
                 Limits = pace.Limits,
                 Rate = pace.Rate(share) * share.Nodes,
-                IsResting = restsUntil > now,
+                IsRateLearned = pace.IsRateLearned(share),
+                IsResting = restsUntil is not null,
                 Stores = stores,
                 AllConnections = context.Options.Connections,
             };
             status = new LaneStatus
             {
-                Lane = Key,
+                Lane = Site,
                 Domains = record.Domains,
                 Waiting = situation.Waiting,
                 InHands = Math.Max(0, connections.Count - idle),
@@ -80,7 +71,7 @@ public sealed partial class Lane
                 Minute = record.Minute(now),
                 SecondsPerMessage = record.SecondsPerMessage is { } seconds ? Math.Round(seconds, 3) : null,
                 LimitedBy = LaneLimiting.Of(situation),
-                RestsUntil = situation.IsResting ? restsUntil : null,
+                RestsUntil = restsUntil,
                 AvoidedHosts = avoided,
             };
         }

@@ -1,37 +1,46 @@
-using System.Threading.Channels;
+using EmailService.Egress;
 using EmailService.Messages;
 using EmailService.Platform;
 using EmailService.Shaping;
-using EmailService.Smtp;
 using EmailService.Steer;
 
 namespace EmailService.Deliver;
 
-/// <summary>What waits in memory for one set of mail hosts, and the workers that carry it there.
+/// <summary>What waits in memory for one set of mail hosts and one of our sources, and the workers that carry it there.
 /// <para>A worker is one connection: it starts when work waits and none is idle, as far as the lane's pace allows, and ends
 /// when it had no work for a while or the pace allows it no more. A lane whose hosts give no session several times running rests: what it
 /// holds goes back to the table, due when the rest is over.</para></summary>
-public sealed partial class Lane(string key, LaneLimits limits, LaneContext context)
+/// <param name="name">What it is called, and of what it is the lane.</param>
+/// <param name="siteRest">The rest of the hosts, shared by the lanes of all sources.</param>
+public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest, LaneContext context)
 {
-    private readonly Channel<Work> ready = Channel.CreateUnbounded<Work>();
+    private readonly ReadyQueue ready = new();
     private readonly Lock gate = new();
     private readonly LanePace pace = new() { Limits = limits };
     private readonly List<LaneConnection> connections = [];
     private int paced;
     private int workers;
     private int idle;
-    private int failures;
     private volatile SiteState site = SiteState.New;
-    private DateTimeOffset restsUntil = DateTimeOffset.MinValue;
+    private readonly Rest rest = new(context.Options);
 
-    public string Key => key;
+    /// <summary>Its name in memory.</summary>
+    public string Key => name.Key;
+
+    /// <summary>The lane of the table that it serves.</summary>
+    public string Site => name.Site;
+
+    /// <summary>Which of our sources carries its mail.</summary>
+    public EgressSource Source => name.Source;
 
     /// <summary>Recipients that wait in memory; those in a worker's hands are not among them.</summary>
-    public int Waiting => ready.Reader.Count;
+    public int Waiting => WaitingOf(MailStream.Transactional) + WaitingOf(MailStream.Bulk);
+
+    public int WaitingOf(MailStream stream) => ready.CountOf(stream);
 
     public int Workers => Volatile.Read(ref workers);
 
-    /// <summary>How many recipients may wait in memory.</summary>
+    /// <summary>How many recipients of each stream may wait in memory.</summary>
     public int MostWaiting
     {
         get
@@ -60,10 +69,9 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
     {
         get
         {
-            lock (gate)
-            {
-                return restsUntil > context.Time.GetUtcNow() ? restsUntil : null;
-            }
+            var now = context.Time.GetUtcNow();
+            var (own, shared) = (rest.Until(now), siteRest.Until(now));
+            return own > shared || shared is null ? own : shared;
         }
     }
 
@@ -81,7 +89,7 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
 
     public void Enqueue(Work work)
     {
-        ready.Writer.TryWrite(work);
+        ready.Add(work);
         StartWorker(work);
     }
 
@@ -97,7 +105,7 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
 
             // An idle worker takes one, and whoever it takes may hold it for long: more than that needs more workers. Where two wait for
             // their turn already, a third would only wait behind them.
-            if (Waiting <= idle || paced >= 2 || workers >= Paced().Connections(context.Share))
+            if (ready.Unpromised <= idle || paced >= 2 || workers >= Paced().Connections(context.Share))
             {
                 return;
             }
@@ -109,23 +117,14 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
     }
 
     /// <summary>All that waits, taken out; for a stop.</summary>
-    public IEnumerable<Work> TakeAll() => TakeWhile(_ => true);
-
-    private IEnumerable<Work> TakeWhile(Func<Work, bool> wanted)
-    {
-        // Another worker may read what was looked at here; then it is the next one that is taken, which does no harm.
-        while (ready.Reader.TryPeek(out var next) && wanted(next) && ready.Reader.TryRead(out var work))
-        {
-            yield return work;
-        }
-    }
+    public IEnumerable<Work> TakeAll() => ready.TakeAll();
 
     private async Task RunWorkerAsync()
     {
         LaneConnection connection;
         try
         {
-            connection = await context.ConnectionAsync(pace.Limits, site);
+            connection = await context.ConnectionAsync(pace.Limits, site, Source);
         }
         catch (OperationCanceledException)
         {
@@ -164,6 +163,56 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
     /// <summary>The next recipient; null when this worker has ended.</summary>
     private async Task<Work?> NextAsync(LaneConnection connection)
     {
+        while (await WaitForPromiseAsync(connection))
+        {
+            try
+            {
+                if (RestsUntil is null)
+                {
+                    await WaitForTurnAsync(connection);
+                }
+
+                // Nothing new may start while outcomes can't be stored, or while others may have taken what we hold.
+                await context.WaitUntilAllowedAsync();
+            }
+            catch (OperationCanceledException) when (context.Stopping.IsCancellationRequested)
+            {
+                ready.Return();
+                continue;
+            }
+
+            // What an overlay keeps back takes no turn from what it does not.
+            var work = ready.Pick();
+            while (work is not null && await GaveWayAsync(work))
+            {
+                work = ready.TryPromise() ? ready.Pick() : null;
+            }
+
+            if (work is not null)
+            {
+                return work;
+            }
+        }
+
+        return null;
+    }
+
+    private async ValueTask<bool> GaveWayAsync(Work work)
+    {
+        try
+        {
+            return await context.GivesWayAsync(work);
+        }
+        catch (Exception exception)
+        {
+            await context.FailedAsync(work, exception);
+            return true;
+        }
+    }
+
+    /// <summary>True when there is a recipient for this worker; false when it has ended.</summary>
+    private async Task<bool> WaitForPromiseAsync(LaneConnection connection)
+    {
         while (!context.Stopping.IsCancellationRequested)
         {
             lock (gate)
@@ -171,13 +220,13 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
                 if (workers > Paced().Connections(context.Share))
                 {
                     workers--;
-                    return null;
+                    return false;
                 }
             }
 
-            if (ready.Reader.TryRead(out var work))
+            if (ready.TryPromise())
             {
-                return work;
+                return true;
             }
 
             lock (gate)
@@ -193,7 +242,8 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
                 using var idled = new CancellationTokenSource(
                     context.IsConnectionWanted ? TimeSpan.Zero : connection.IdleTimeout, context.Time);
                 using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping, idled.Token, wanted);
-                more = await ready.Reader.WaitToReadAsync(patience.Token);
+                await ready.WaitAsync(patience.Token);
+                more = true;
             }
             catch (OperationCanceledException)
             {
@@ -204,10 +254,10 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
             lock (gate)
             {
                 idle--;
-                if (!more && (Waiting == 0 || context.Stopping.IsCancellationRequested))
+                if (!more && (ready.Unpromised == 0 || context.Stopping.IsCancellationRequested))
                 {
                     workers--;
-                    return null;
+                    return false;
                 }
             }
         }
@@ -215,7 +265,7 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
         lock (gate)
         {
             workers--;
-            return null;
+            return false;
         }
     }
 
@@ -223,16 +273,6 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
     {
         try
         {
-            if (await context.GivesWayAsync(work))
-            {
-                return;
-            }
-
-            if (RestsUntil is null)
-            {
-                await WaitForTurnAsync(connection);
-            }
-
             if (RestsUntil is { } until)
             {
                 await context.RestAsync(work, until);
@@ -242,11 +282,11 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
             if (context.HasWaitedTooLong(work))
             {
                 // So has what came with it, in a lane that carries less than it was given. It keeps its place in the order.
-                await context.GiveBackAsync([.. TakeWhile(context.HasWaitedTooLong).Prepend(work).Select(w => (w, w.InHand.Leased.At))]);
+                await context.GiveBackAsync([.. ready.TakeWhile(context.HasWaitedTooLong).Prepend(work).Select(w => (w, w.InHand.Leased.At))]);
                 return;
             }
 
-            if (await context.GivesWayAsync(work) || !await context.MayBeginAsync(work))
+            if (!await context.MayBeginAsync(work))
             {
                 return;
             }
@@ -292,7 +332,7 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
             paced++;
         }
 
-        context.Metrics.Paced(key, wait);
+        context.Metrics.Paced(Key, wait);
         try
         {
             if (wait > connection.IdleTimeout)
@@ -316,7 +356,7 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
     /// <summary>The pace, as far as an overlay leaves it. Under the gate.</summary>
     private LanePace Paced()
     {
-        pace.Slow(context.FactorOf(key), context.Time.GetUtcNow());
+        pace.Slow(context.FactorOf(this), context.Time.GetUtcNow());
         return pace;
     }
 
@@ -337,28 +377,22 @@ public sealed partial class Lane(string key, LaneLimits limits, LaneContext cont
             pace.Observe(signal, workers, others, now, context.Share);
 
             // A site that holds other sessions of ours and refuses one more is busy, not dead.
-            if (others > 0 || outcome is not { Disposition: Disposition.Deferred, Scope: FailureScope.Lane, Stage: <= SmtpStage.Hello })
+            if (others > 0 || !Rest.IsFailure(outcome))
             {
-                failures = 0;
+                rest.Worked();
+                siteRest.Worked();
                 return;
             }
 
-            failures++;
             site = SiteState.Silent;
-            var beyond = failures - context.Options.FailuresBeforeRest;
-            if (beyond >= 0)
+            var isSiteSilent = Rest.IsSilence(outcome) && siteRest.Failed(now);
+            if (rest.Failed(now) || isSiteSilent)
             {
-                var rest = Math.Min(
-                    context.Options.FirstRest.TotalSeconds * Math.Pow(2, Math.Min(beyond / Math.Max(1, workers), 30)),
-                    context.Options.LongestRest.TotalSeconds);
-                if (restsUntil <= now)
-                {
-                    context.Metrics.Rested(key);
-                }
-
-                restedAt = now;
-                restsUntil = now + TimeSpan.FromSeconds(rest);
+                context.Metrics.Rested(Key);
             }
         }
     }
 }
+
+/// <summary>What a lane is called in memory, the lane of the table that it serves, and the source of ours that carries its mail.</summary>
+public sealed record LaneName(string Key, string Site, EgressSource Source);

@@ -1,4 +1,5 @@
 using System.Net;
+using EmailService.Egress;
 using EmailService.Messages;
 using EmailService.Record;
 using EmailService.Route;
@@ -13,7 +14,7 @@ namespace EmailService.Deliver;
 /// <summary>The one connection that a worker of a lane keeps: opened when needed, used for message after message,
 /// replaced when another host is wanted or the host has ended it.</summary>
 public sealed class LaneConnection(
-    ISmtpDialer dialer, SmtpClientOptions smtp, LaneLimits limits, ConnectionPermit permit, TimeProvider time, Action<LaneConnection> ended)
+    ISmtpDialer dialer, SmtpClientOptions smtp, EgressSource source, LaneLimits limits, ConnectionPermit permit, TimeProvider time, Action<LaneConnection> ended)
     : IAsyncDisposable
 {
     private readonly HashSet<string> counted = new(StringComparer.OrdinalIgnoreCase);
@@ -88,7 +89,7 @@ public sealed class LaneConnection(
             // 2. The transaction. From the end of the data on it takes no notice of the token.
             var tls = session!.Tls?.ToString();
             verdict = TlsVerdict.Of(policy, session.Tls, failedTls);
-            var source = session.LocalEndPoint?.Address.ToString();
+            var address = session.LocalEndPoint?.Address.ToString();
             var result = await session.SendAsync(envelope, content.Segments, stopping);
             if (!result.SessionUsable)
             {
@@ -101,10 +102,10 @@ public sealed class LaneConnection(
                 continue;
             }
 
-            return Ended(Verdict.Of(result.Recipients[0]), tls, source, connecting is null ? result.Transcript.ToString() : $"{connecting}\n{result.Transcript}");
+            return Ended(Verdict.Of(result.Recipients[0]), tls, address, connecting is null ? result.Transcript.ToString() : $"{connecting}\n{result.Transcript}");
         }
 
-        (Outcome, AttemptStep) Ended(Outcome outcome, string? tls, string? source, string transcript) => (outcome, new AttemptStep
+        (Outcome, AttemptStep) Ended(Outcome outcome, string? tls, string? address, string transcript) => (outcome, new AttemptStep
         {
             StartedAt = startedAt,
             Duration = time.GetElapsedTime(started),
@@ -113,7 +114,7 @@ public sealed class LaneConnection(
             Stage = StageNames.Of(outcome.Stage),
             MailHost = host.Name,
             Remote = endPoint.ToString(),
-            Source = source,
+            Source = address,
             Reply = outcome.Reply.ToString(),
             ReplyIsOurs = outcome.Reply.IsLocal,
             Tls = tls,
@@ -129,7 +130,7 @@ public sealed class LaneConnection(
     {
         await CloseAsync();
         Volatile.Write(ref inUse, true);
-        var settings = policy.Credentials is null ? smtp : smtp with { Credentials = policy.Credentials };
+        var settings = smtp with { Credentials = policy.Credentials, LocalAddress = source.LocalFor(endPoint.AddressFamily) };
         var (connected, failure, said) = await dialer.ConnectAsync(endPoint, host.Name, policy.Policy, settings, stopping);
 
         // Whatever went wrong there: a host that offers STARTTLS and refuses it, or closes, is no better than one that fails the handshake.

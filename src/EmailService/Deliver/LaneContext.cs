@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EmailService.Egress;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Platform;
@@ -13,7 +14,7 @@ namespace EmailService.Deliver;
 /// <summary>What the lanes share: limits, the way to the deliverer, and the way back for what was not delivered.</summary>
 public sealed partial class LaneContext(
     Deliverer deliverer, Holding holding, Rerouting routes, Overlays overlays, IOutboxStore outbox, Hand hand, StoreHealth health, INode node,
-    ISmtpDialer dialer, DeliverOptions options, OutboxOptions outboxOptions, PlatformOptions platform, TlsTrust trust, LaneMetrics metrics,
+    ISmtpDialer dialer, WarmUpAllowances allowances, DeliverOptions options, OutboxOptions outboxOptions, TlsTrust trust, LaneMetrics metrics,
     TimeProvider time, Random random, ILogger<LaneContext> logger) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
@@ -25,7 +26,7 @@ public sealed partial class LaneContext(
     private readonly ConcurrentQueue<Work> returned = new();
     private readonly SmtpClientOptions smtp = new()
     {
-        HelloName = platform.HostName,
+        HelloName = "",
         ConnectTimeout = options.ConnectTimeout,
         GreetingTimeout = options.CommandTimeout,
         HelloTimeout = options.CommandTimeout,
@@ -60,11 +61,11 @@ public sealed partial class LaneContext(
     public CancellationToken ConnectionWanted => connections.Wanted;
 
     /// <summary>Waits for one of the connections of this process; disposing of it gives it back.</summary>
-    public async Task<LaneConnection> ConnectionAsync(LaneLimits limits, SiteState site)
+    public async Task<LaneConnection> ConnectionAsync(LaneLimits limits, SiteState site, EgressSource source)
     {
         var permit = await connections.TakeAsync(site, Stopping);
         var number = Interlocked.Increment(ref opened);
-        var connection = new LaneConnection(dialer, smtp, limits, permit, time, _ => open.TryRemove(number, out LaneConnection? _));
+        var connection = new LaneConnection(dialer, smtp with { HelloName = source.HelloName }, source, limits, permit, time, _ => open.TryRemove(number, out LaneConnection? _));
         open[number] = connection;
         return connection;
     }
@@ -80,16 +81,21 @@ public sealed partial class LaneContext(
             TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
-    /// <summary>Whether a transaction may begin: not while outcomes can't be stored, nor while others may have taken what we hold. False if
-    /// they have, and then it is off our hands.</summary>
-    public async ValueTask<bool> MayBeginAsync(Work work)
+    /// <summary>Nothing new may start while outcomes can't be stored, nor while others may have taken what we hold.</summary>
+    public async ValueTask WaitUntilAllowedAsync()
     {
         await health.WaitUntilHealthyAsync(Stopping);
         while (!node.IsAlive)
         {
             await Task.Delay(TimeSpan.FromMilliseconds(200), node.Clock, Stopping);
         }
+    }
 
+    /// <summary>Whether a transaction may begin, once it may at all. False if others have taken what we held, and then it is off our
+    /// hands.</summary>
+    public async ValueTask<bool> MayBeginAsync(Work work)
+    {
+        await WaitUntilAllowedAsync();
         return await StillHoldsAsync(work);
     }
 
@@ -133,7 +139,7 @@ public sealed partial class LaneContext(
     }
 
     /// <summary>The part of a lane's pace that remains.</summary>
-    public double FactorOf(string lane) => overlays.FactorOf(lane, Overlays.DefaultSource);
+    public double FactorOf(Lane lane) => overlays.FactorOf(lane.Site, lane.Source.Name);
 
     /// <summary>True if an overlay keeps a recipient back or sends it elsewhere: then it is in the table again.</summary>
     public async ValueTask<bool> GivesWayAsync(Work work)
@@ -144,14 +150,22 @@ public sealed partial class LaneContext(
             return true;
         }
 
-        if (holding.SuspensionOf(work.Plan.Lane, work.Claim) is not { } suspension)
+        if (holding.SuspensionOf(work.Plan.Lane, work.Source.Name, work.Claim) is not { } suspension)
         {
             return false;
         }
 
-        work.InHand.LetGo();
-        await holding.HoldAsync([(work.Claim, suspension, work.SiteLane)]);
+        // Due at once, so that another source is chosen if there is one.
+        await (holding.LeavesOthers(suspension) ? GiveBackAsync([(work, time.GetUtcNow())]) : HoldAsync(work, suspension));
         return true;
+    }
+
+    /// <summary>An overlay keeps a recipient back until it ends.</summary>
+    public Task HoldAsync(Work work, Overlay suspension)
+    {
+        work.InHand.LetGo();
+        allowances.Return(work.Source);
+        return holding.HoldAsync([(work.Claim, suspension, work.Plan.SiteLane)]);
     }
 
     /// <summary>The lane rests: the claim goes back to the table, or to its end if its time is over.</summary>
@@ -180,11 +194,33 @@ public sealed partial class LaneContext(
         {
             hand.LetGo(work.Claim.Id, work.Claim.Attempt);
             work.InHand.LetGo();
+            allowances.Return(work.Source);
         }
 
+        await GiveBackAsync([.. unused.Select(u => (u.Work.Claim, u.DueAt, u.Work.Plan.SiteLane))]);
+    }
+
+    /// <summary>No source may carry it now: it waits in the table, or has come to its end if its time is over.</summary>
+    public async Task WaitForSourceAsync(ClaimedRecipient claim, MessageInHand message, RoutePlan.Hosts plan, string pool, DateTimeOffset dueAt)
+    {
+        if (time.GetUtcNow() >= claim.ExpiresAt)
+        {
+            var reply = SmtpReply.Local(451, new EnhancedStatusCode(4, 3, 2), $"the egress sources of pool {pool} are being warmed up, and today's caps are used up");
+            await deliverer.SettleUnroutedAsync(claim, message.Message.OnUnknown, Disposition.Deferred, reply);
+            message.LetGo();
+            return;
+        }
+
+        hand.LetGo(claim.Id, claim.Attempt);
+        message.LetGo();
+        await GiveBackAsync([(claim, dueAt < claim.ExpiresAt ? dueAt : claim.ExpiresAt, plan.SiteLane)]);
+    }
+
+    private async Task GiveBackAsync(IReadOnlyList<(ClaimedRecipient Recipient, DateTimeOffset DueAt, string? Lane)> unused)
+    {
         try
         {
-            await outbox.GiveBackAsync([.. unused.Select(u => (u.Work.Claim, u.DueAt, u.Work.SiteLane))], CancellationToken.None);
+            await outbox.GiveBackAsync(unused, CancellationToken.None);
         }
         catch (Exception exception)
         {
@@ -204,11 +240,11 @@ public sealed partial class LaneContext(
     /// <summary>Lets the workers finish what they carry, breaks off what takes too long, and gives the rest back.</summary>
     public async Task StopAsync(IEnumerable<Lane> lanes)
     {
-        await Background.CancelAsync(stopping);
+        await stopping.CancelAsync();
         var done = Task.WhenAll(running.Keys);
         if (await Task.WhenAny(done, Task.Delay(options.StopPatience, node.Clock, CancellationToken.None)) != done)
         {
-            await Background.CancelAsync(aborting);
+            await aborting.CancelAsync();
             await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(1), node.Clock, CancellationToken.None));
 
             // What is left waits for the reply to its final dot. Nobody will be here to hear it: the outcome is unknown, and is

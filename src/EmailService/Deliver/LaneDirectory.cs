@@ -1,10 +1,20 @@
+using EmailService.Egress;
+using EmailService.Messages;
+
 namespace EmailService.Deliver;
 
-/// <summary>The lanes of this node, by key.</summary>
-public sealed class LaneDirectory(LaneContext context)
+/// <summary>The lanes of this node: for each site one for each egress source that carries mail there.</summary>
+public sealed class LaneDirectory(LaneContext context, EgressTable egress)
 {
     private readonly Lock gate = new();
-    private readonly Dictionary<string, Lane> lanes = [];
+    private readonly Dictionary<string, Site> sites = [];
+
+    private sealed class Site(Rest rest)
+    {
+        public Rest Rest { get; } = rest;
+
+        public Dictionary<EgressSource, Lane> Lanes { get; } = [];
+    }
 
     /// <summary>Puts a recipient into its lane, unless the lane holds all that it may.</summary>
     /// <param name="later">How long a recipient without room is better left in the table: a lane with a rate is full for long.</param>
@@ -12,15 +22,21 @@ public sealed class LaneDirectory(LaneContext context)
     {
         lock (gate)
         {
-            if (!lanes.TryGetValue(work.Plan.Lane, out var lane))
+            if (!sites.TryGetValue(work.Plan.Lane, out var site))
             {
-                lanes[work.Plan.Lane] = lane = new Lane(work.Plan.Lane, work.Plan.Limits, context);
+                sites[work.Plan.Lane] = site = new Site(new Rest(context.Options));
+            }
+
+            if (!site.Lanes.TryGetValue(work.Source, out var lane))
+            {
+                var name = new LaneName(egress.LaneOf(work.Plan.Lane, work.Source), work.Plan.Lane, work.Source);
+                site.Lanes[work.Source] = lane = new Lane(name, work.Plan.Limits, site.Rest, context);
             }
 
             // The hand shares its room by lanes as far as it knows them; a thousand new domains of one site it does not.
             var most = lane.MostWaiting;
             later = TimeSpan.Zero;
-            if (lane.Waiting >= most)
+            if (lane.WaitingOf(work.Claim.Stream) >= most)
             {
                 later = most < context.MostWaiting ? LanePace.Reach / 2 : TimeSpan.Zero;
                 return false;
@@ -32,38 +48,63 @@ public sealed class LaneDirectory(LaneContext context)
         }
     }
 
-    /// <summary>How many more a lane may take into memory: none while it rests, and no limit of its own if it has no rate. Zero until half
-    /// of it is gone: a claim for every place that falls free would cost more than it brings.</summary>
-    public int RoomOf(string key)
+    /// <summary>How many more of a stream a site's lanes may take into memory: none while all rest, and no limit of their own without a rate.
+    /// Zero until half of it is gone: a claim for every place that falls free would cost more than it brings.</summary>
+    public int RoomOf(string siteName, MailStream stream)
     {
         lock (gate)
         {
-            if (!lanes.TryGetValue(key, out var lane))
+            if (!sites.TryGetValue(siteName, out var site))
             {
                 return int.MaxValue;
             }
 
-            if (lane.RestsUntil is not null)
+            if (site.Rest.Until(context.Time.GetUtcNow()) is not null)
             {
                 return 0;
             }
 
-            var most = lane.MostWaiting;
-            if (most >= context.MostWaiting)
+            // Which source a claim will go by is not known yet: one that has no lane there may have all the room.
+            long room = site.Lanes.Count < egress.Sources.Count ? int.MaxValue : 0;
+            if (egress.IsPlain || room == 0)
             {
-                return int.MaxValue;
+                room = site.Lanes.Values.Sum(lane => (long)RoomOf(lane, stream));
             }
 
-            var room = most - lane.Waiting;
-            return room * 2 >= most ? room : 0;
+            return (int)Math.Min(room, int.MaxValue);
         }
     }
 
-    public Lane? Find(string key)
+    private int RoomOf(Lane lane, MailStream stream)
+    {
+        if (lane.RestsUntil is not null)
+        {
+            return 0;
+        }
+
+        var most = lane.MostWaiting;
+        if (most >= context.MostWaiting)
+        {
+            return int.MaxValue;
+        }
+
+        var room = most - lane.WaitingOf(stream);
+        return room * 2 >= most ? room : 0;
+    }
+
+    /// <summary>Somebody wishes a site to be tried now: rests that began before that end.</summary>
+    public void EndRest(string siteName, DateTimeOffset wished)
     {
         lock (gate)
         {
-            return lanes.GetValueOrDefault(key);
+            if (sites.TryGetValue(siteName, out var site))
+            {
+                site.Rest.End(wished);
+                foreach (var lane in site.Lanes.Values)
+                {
+                    lane.EndRest(wished);
+                }
+            }
         }
     }
 
@@ -71,7 +112,7 @@ public sealed class LaneDirectory(LaneContext context)
     {
         lock (gate)
         {
-            return [.. lanes.Values];
+            return [.. sites.Values.SelectMany(s => s.Lanes.Values)];
         }
     }
 
@@ -80,9 +121,17 @@ public sealed class LaneDirectory(LaneContext context)
     {
         lock (gate)
         {
-            foreach (var (key, _) in lanes.Where(l => l.Value.IsForgettable).ToList())
+            foreach (var (name, site) in sites.ToList())
             {
-                lanes.Remove(key);
+                foreach (var (source, _) in site.Lanes.Where(l => l.Value.IsForgettable).ToList())
+                {
+                    site.Lanes.Remove(source);
+                }
+
+                if (site.Lanes.Count == 0)
+                {
+                    sites.Remove(name);
+                }
             }
         }
     }

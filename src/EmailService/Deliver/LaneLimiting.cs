@@ -26,6 +26,9 @@ internal readonly record struct LaneSituation
 
     /// <summary>Messages per second over all processes as they are now: an overlay may have lowered them.</summary>
     public required double Rate { get; init; }
+
+    /// <summary>The rate is what the site was seen to take.</summary>
+    public required bool IsRateLearned { get; init; }
     public required bool IsResting { get; init; }
 
     /// <summary>Outcomes can be stored.</summary>
@@ -45,7 +48,8 @@ internal static class LaneLimiting
 
         // Before "nothing due": who waits for a turn has the message in hand.
         { Paced: > 0 } => new(
-            LaneLimiter.Rate, lane.Rate, lane.Rate == lane.Limits.MessagesPerSecond.Value ? lane.Limits.MessagesPerSecond.Origin : "lowered by an overlay"),
+            LaneLimiter.Rate, lane.Rate, lane.IsRateLearned ? "learned: the site said that more is too many"
+                : lane.Rate == lane.Limits.MessagesPerSecond.Value ? lane.Limits.MessagesPerSecond.Origin : "lowered by an overlay"),
         { Waiting: 0 } => new(LaneLimiter.NothingDue),
         { WithoutConnection: > 0 } => new(LaneLimiter.AllConnections, lane.AllConnections, $"Deliver:{nameof(DeliverOptions.Connections)}"),
         _ when lane.Workers >= lane.Share => new(LaneLimiter.Connections, lane.Limits.Connections.Value, lane.Limits.Connections.Origin),

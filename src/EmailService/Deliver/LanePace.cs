@@ -15,6 +15,7 @@ public sealed class LanePace
 
     private readonly RateBucket bucket = new();
     private readonly RateMeter meter = new();
+    private readonly LearnedRate learned = new();
     private double factor = 1;
     private double observed;
     private DateTimeOffset keptUntil = DateTimeOffset.MinValue;
@@ -57,9 +58,13 @@ public sealed class LanePace
 
     /// <summary>Messages per second of this node; 0 is no limit.</summary>
     public double Rate(NodeShare share) =>
-        Limits.MessagesPerSecond.Value > 0 ? share.Of(Limits.MessagesPerSecond.Value) * factor
+        learned.Of(Limits.MessagesPerSecond.Value > 0 ? share.Of(Limits.MessagesPerSecond.Value) : 0) is > 0 and var paced ? paced * factor
         : factor < 1 && observed >= 1 ? observed * factor
         : 0;
+
+    /// <summary>The rate is what the site was seen to take, less than what is configured.</summary>
+    public bool IsRateLearned(NodeShare share) =>
+        learned.Ceiling is { } ceiling && (Limits.MessagesPerSecond.Value == 0 || ceiling < share.Of(Limits.MessagesPerSecond.Value));
 
     /// <param name="workers">Workers of the lane, the observing one included.</param>
     /// <param name="others">Sessions that other workers have, or are opening.</param>
@@ -69,10 +74,16 @@ public sealed class LanePace
         {
             case PaceSignal.Answered:
                 Window.Answered(isFull: workers >= Window.Size, share.Of(Limits.Connections.Value));
+                learned.Answered(now);
                 break;
 
             case PaceSignal.Failed:
                 Window.Failed(isFull: workers >= Window.Size);
+                break;
+
+            case PaceSignal.TooMany:
+                learned.TooMany(now);
+                keptUntil = now + Memory;
                 break;
 
             case PaceSignal.Refused:

@@ -1,3 +1,4 @@
+using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Platform;
 using EmailService.Steer;
@@ -76,14 +77,14 @@ public sealed partial class LaneTeller(
         var stores = health.IsHealthy && node.IsAlive;
         var avoided = hosts.Avoided();
         var now = all.OrderByDescending(l => l.Waiting + l.Workers).Take(MostLanes)
-            .ToDictionary(l => l.Key, l => LaneStatusStore.Write(l.Status(stores, [.. avoided[l.Key]])));
+            .ToDictionary(l => l.Key, l => LaneStatusStore.Write(l.Status(stores, [.. avoided[l.Site]])));
         var changed = now.Where(l => told.GetValueOrDefault(l.Key) != l.Value).Select(l => (l.Key, l.Value)).ToList();
         var gone = told.Keys.Where(lane => !now.ContainsKey(lane)).ToList();
         var ofNode = new NodeStatus
         {
             InHand = hand.Count,
             InHandLimit = outbox.ReadyRecipients,
-            HasRoom = hand.Room > 0 && hand.RoomForOctets >= outbox.ReadyOctets / 8,
+            HasRoom = hand.RoomOf(MailStream.Transactional) > 0 && hand.RoomForOctets(MailStream.Transactional) >= outbox.ReadyOctets / 8,
             Connections = all.Sum(l => l.Workers),
             ConnectionsLimit = options.Connections,
             Stores = stores,
@@ -105,7 +106,7 @@ public sealed partial class LaneTeller(
     {
         foreach (var (lane, at) in await store.WakesAsync(cancellationToken))
         {
-            lanes.Find(hand.SiteOf(lane))?.EndRest(at);
+            lanes.EndRest(hand.SiteOf(lane), at);
         }
     }
 

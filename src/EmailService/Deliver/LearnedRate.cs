@@ -4,11 +4,11 @@ namespace EmailService.Deliver;
 /// connections. Pure: the caller has the clock and the lock.
 /// <para>The first refusal sets the ceiling to what was answered in the second before it; each further one, while the ceiling holds,
 /// takes a tenth. A little more is tried after a number of answers that doubles with each try that was refused, so that finding out costs
-/// at most one message in so many.</para></summary>
+/// at most one message in so many; and after a try that went well more is tried the next time.</para></summary>
 public sealed class LearnedRate
 {
     /// <summary>Answers between a refusal and the next try of a little more.</summary>
-    public const int LeastQuiet = 64;
+    public const int LeastQuiet = 16;
 
     public const int MostQuiet = 4096;
 
@@ -16,20 +16,26 @@ public sealed class LearnedRate
     public const double Least = 0.05;
 
     private const double Decrease = 0.9;
-    private const double Increase = 1.03;
+    private const double LeastIncrease = 1.03;
+    private const double MostIncrease = 1.25;
     private const int Slots = 10;
     private static readonly TimeSpan Slot = TimeSpan.FromMilliseconds(100);
 
     /// <summary>Refusals of messages that were under way together count once.</summary>
     private static readonly TimeSpan Burst = TimeSpan.FromSeconds(1);
 
+    /// <summary>Before the next try of a little more, however many answers there were: a site that counts by the second must have had the time
+    /// to refuse the last one.</summary>
+    private static readonly TimeSpan BetweenTries = TimeSpan.FromSeconds(4);
+
     private readonly int[] answered = new int[Slots];
     private long slot;
     private double good;
+    private double increase = LeastIncrease;
     private int quiet = LeastQuiet;
     private int answersSince;
     private bool isTrying;
-    private DateTimeOffset settlesAt = DateTimeOffset.MinValue;
+    private DateTimeOffset changedAt = DateTimeOffset.MinValue;
 
     /// <summary>Messages a second that the site has been seen to take, or null if it never said that there were too many.</summary>
     public double? Ceiling { get; private set; }
@@ -44,7 +50,7 @@ public sealed class LearnedRate
         TurnTo(now);
         answered[slot % Slots]++;
         answersSince = Math.Min(answersSince + 1, MostQuiet);
-        if (Ceiling is not { } ceiling || answersSince < quiet || LastSecond() < 0.8 * ceiling)
+        if (Ceiling is not { } ceiling || answersSince < quiet || now - changedAt < BetweenTries || LastSecond() < 0.8 * ceiling)
         {
             return;
         }
@@ -52,25 +58,28 @@ public sealed class LearnedRate
         if (isTrying)
         {
             quiet = Math.Max(LeastQuiet, quiet / 2);
+            increase = Math.Min(increase * increase, MostIncrease);
         }
 
         good = ceiling;
-        Ceiling = ceiling * Increase;
+        Ceiling = ceiling * increase;
         isTrying = true;
         answersSince = 0;
+        changedAt = now;
     }
 
     /// <summary>The site refused a message because there were too many.</summary>
     public void TooMany(DateTimeOffset now)
     {
         TurnTo(now);
-        if (now < settlesAt)
+        if (!isTrying && now - changedAt < Burst)
         {
             return;
         }
 
-        settlesAt = now + Burst;
+        changedAt = now;
         answersSince = 0;
+        increase = LeastIncrease;
         if (isTrying)
         {
             quiet = Math.Min(2 * quiet, MostQuiet);

@@ -1,4 +1,5 @@
 using EmailService.Messages;
+using EmailService.Record;
 using EmailService.Smtp;
 
 namespace EmailService.Deliver;
@@ -14,6 +15,9 @@ public enum PaceSignal
 
     /// <summary>No connection, no reply, a connection that broke, or a session that takes no more.</summary>
     Failed,
+
+    /// <summary>The site talks with us, and has had too many messages for now.</summary>
+    TooMany,
 
     /// <summary>The site lives and would not have this session: "too many connections", "try later".</summary>
     Refused,
@@ -40,6 +44,8 @@ public static class PaceSignals
 
         // A 5yz before anybody was named is a block, which no smaller number of connections lifts.
         { Stage: < SmtpStage.Reset } => PaceSignal.None,
+
+        { Disposition: Disposition.Deferred, Reason.Name: ReplyReason.RateLimited } => PaceSignal.TooMany,
 
         // 421 closes the channel whatever was asked. RFC 5321 §3.8. Many close a session that way which carried enough messages: that
         // says nothing about how many sessions there may be.

@@ -31,10 +31,15 @@ public sealed partial class Reactions(
 {
     private readonly Triggers triggers = new();
 
-    /// <summary>What is to be done about this outcome, or null. Only what a host has said counts, and only when it refused.</summary>
+    /// <summary>The rule for this outcome, or null. Only what a host has said counts, and only when it refused.</summary>
+    public ReplyRule? RuleOf(Outcome outcome) =>
+        outcome.Disposition is Disposition.Delivered or Disposition.Unknown || outcome.Reply.IsLocal ? null : rules.Match(outcome.Reply);
+
+    /// <summary>What is to be done about this outcome, or null.</summary>
+    /// <param name="rule">Its rule.</param>
     /// <param name="lane">The lane whose triggers count it.</param>
     /// <param name="startedAt">When the attempt began.</param>
-    public Reaction? To(Outcome outcome, string lane, DateTimeOffset startedAt)
+    public Reaction? To(Outcome outcome, ReplyRule? rule, string lane, DateTimeOffset startedAt)
     {
         if (outcome.Disposition == Disposition.Delivered)
         {
@@ -42,13 +47,8 @@ public sealed partial class Reactions(
             return null;
         }
 
-        if (outcome.Disposition == Disposition.Unknown || outcome.Reply.IsLocal)
-        {
-            return null;
-        }
-
         // What is final stays final: no delay makes a 5yz better.
-        return rules.Match(outcome.Reply) is { Action: { } action } rule
+        return rule is { Action: { } action }
             && (outcome.Disposition == Disposition.Deferred || action.Do is not (ReplyActionKind.Bounce or ReplyActionKind.Defer))
             && triggers.Hit(rule.Name, lane, action, startedAt, time.GetUtcNow())
                 ? new Reaction(rule, action)
@@ -56,9 +56,9 @@ public sealed partial class Reactions(
     }
 
     /// <summary>Imposes what the reaction asks for, after the outcome is stored: should it fail, the next such reply asks again.</summary>
-    public async Task CarryOutAsync(Reaction reaction, string lane, Outcome outcome, DateTimeOffset startedAt)
+    public async Task CarryOutAsync(Reaction reaction, Work work, Outcome outcome, DateTimeOffset startedAt)
     {
-        if (reaction.WishFor(lane, Overlays.DefaultSource, time.GetUtcNow()) is not { } wish)
+        if (reaction.WishFor(work.Plan.Lane, work.Source.Name, time.GetUtcNow()) is not { } wish)
         {
             return;
         }

@@ -1,3 +1,4 @@
+using EmailService.Accounts;
 using EmailService.Outbox;
 using EmailService.Route;
 using EmailService.Steer;
@@ -5,12 +6,12 @@ using EmailService.Steer;
 namespace EmailService.Deliver;
 
 /// <summary>Where a recipient's mail goes, the overlays of operators included.</summary>
-public sealed class Rerouting(Router router, Overlays overlays)
+public sealed class Rerouting(Router router, IAccountNames accounts, Overlays overlays)
 {
     /// <summary>Completes at once while DNS is cached.</summary>
     public async ValueTask<RoutePlan> PlanAsync(ClaimedRecipient recipient, CancellationToken cancellation)
     {
-        var plan = await router.PlanAsync(recipient.Domain, cancellation);
+        var plan = await router.PlanAsync(recipient.Domain, await accounts.FindAsync(recipient.AccountId, cancellation), cancellation);
 
         // Also where DNS knows of no host: that is one reason to send mail elsewhere. With live delivery off, nothing leaves the inbox.
         return router.IsLive && overlays.RouteOf((plan as RoutePlan.Hosts)?.Lane, recipient.Domain, recipient.AccountId) is { } route

@@ -9,8 +9,9 @@ namespace EmailService.Deliver;
 /// <summary>What holds for mail to a domain and why, in words. Pure.</summary>
 public static class ShapingExplanation
 {
+    /// <param name="account">The sender's account, by name.</param>
     /// <param name="nodes">Live processes that deliver.</param>
-    public static string Of(string domain, RoutePlan plan, ShapingTable table, int nodes, bool isLive)
+    public static string Of(string domain, string? account, RoutePlan plan, ShapingTable table, int nodes, bool isLive)
     {
         if (plan is not RoutePlan.Hosts hosts)
         {
@@ -21,7 +22,7 @@ public static class ShapingExplanation
         var text = new StringBuilder();
         Line(text, "domain", domain);
         Line(text, "lane", hosts.Lane);
-        var shaped = table.For(domain, hosts.InOrder.Select(h => h.Name));
+        var shaped = table.For(domain, hosts.InOrder.Select(h => h.Name), account);
         Line(text, "block", Why(shaped, hosts));
         foreach (var host in hosts.InOrder)
         {
@@ -55,18 +56,17 @@ public static class ShapingExplanation
 
     private static string Why(ShapedSite shaped, RoutePlan.Hosts hosts)
     {
-        if (hosts.Lane.StartsWith("relay:", StringComparison.Ordinal))
+        var account = shaped.Account is { } name ? $"; and the account {name} has limits and lanes of its own" : "";
+        if (hosts.Origin is HostsOrigin.Relay or HostsOrigin.Static && shaped.Lane is null)
         {
-            return "default, because all mail goes to a relay (Route:Relay)";
-        }
-
-        if (hosts.Lane.StartsWith("static:", StringComparison.Ordinal))
-        {
-            return "default, because the domain has a mail host of its own (Route:Static)";
+            return (hosts.Origin == HostsOrigin.Relay
+                ? $"default, because the mail goes to a relay ({hosts.Because})"
+                : $"default, because the domain has a mail host of its own ({hosts.Because})") + account;
         }
 
         var provider = shaped.Block is { } block ? $"{block}, because every mail host has a suffix of it" : "default, because not all of its mail hosts belong to one block";
-        return shaped.Lane?.StartsWith("domain:", StringComparison.Ordinal) == true ? $"{provider}; and the domain has limits and a lane of its own" : provider;
+        var domain = shaped.Lane?.StartsWith("domain:", StringComparison.Ordinal) == true ? "; and the domain has limits and a lane of its own" : "";
+        return provider + domain + account;
     }
 
     private static string Rate(double perSecond) => perSecond == 0 ? "no limit" : perSecond.ToString("0.###", CultureInfo.InvariantCulture);

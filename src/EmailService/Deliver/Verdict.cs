@@ -1,4 +1,5 @@
 using EmailService.Messages;
+using EmailService.Record;
 using EmailService.Route;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
@@ -6,7 +7,11 @@ using EmailService.Smtp.Client;
 namespace EmailService.Deliver;
 
 /// <summary>What a try came to, for one recipient: its disposition, how far a failure reaches, and what was said.</summary>
-public sealed record Outcome(Disposition Disposition, FailureScope? Scope, SmtpStage Stage, SmtpReply Reply);
+public sealed record Outcome(Disposition Disposition, FailureScope? Scope, SmtpStage Stage, SmtpReply Reply)
+{
+    /// <summary>What the reply rules call a host's refusal; null if none of them knows it.</summary>
+    public ReplyReason? Reason { get; init; }
+}
 
 /// <summary>The rule that gives an answer its meaning. The disposition decides what becomes of the
 /// recipient, the scope what else waits: this address, this content, this host (the next one is tried), or
@@ -60,6 +65,10 @@ public static class Verdict
     /// <summary>What a failure to get a session means.</summary>
     public static Outcome Of(SmtpConnectFailure failure) => failure.Reply is { } reply
         ? Refused(failure.Stage, reply)
+
+        // A slip in our configuration: no host is at fault, and none is tried.
+        : failure.Kind == SmtpFailureKind.NoLocalAddress
+        ? new Outcome(Disposition.Deferred, FailureScope.Lane, failure.Stage, Describe(failure.Stage, failure.Kind, failure.Detail))
         : new Outcome(Disposition.Deferred, FailureScope.Host, failure.Stage, Describe(failure.Stage, failure.Kind, failure.Detail));
 
     /// <summary>What it means that a host's TLS policy can't be met: this host must not be used, now or for this message.</summary>
@@ -76,6 +85,7 @@ public static class Verdict
         var (status, what) = kind switch
         {
             SmtpFailureKind.ConnectFailed => (new EnhancedStatusCode(4, 4, 1), "no connection"),
+            SmtpFailureKind.NoLocalAddress => (new EnhancedStatusCode(4, 3, 5), "the egress source's address can't be used on this machine"),
             SmtpFailureKind.TimedOut => (new EnhancedStatusCode(4, 4, 1), "no answer in time"),
             SmtpFailureKind.Closed => (new EnhancedStatusCode(4, 4, 2), "the connection was closed"),
             SmtpFailureKind.ProtocolError => (new EnhancedStatusCode(4, 5, 0), "the host does not speak SMTP as it should"),

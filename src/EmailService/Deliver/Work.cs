@@ -1,3 +1,4 @@
+using EmailService.Egress;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Route;
@@ -53,9 +54,5 @@ public sealed class MessageInHand
     }
 }
 
-/// <summary>One recipient to deliver to now: the claim, its message, and where it goes.</summary>
-public sealed record Work(ClaimedRecipient Claim, MessageInHand InHand, RoutePlan.Hosts Plan)
-{
-    /// <summary>The lane in which its row waits from now on: its site. Null leaves the row where it is: a route that holds for a time is no site.</summary>
-    public string? SiteLane => Plan.Origin == HostsOrigin.Rerouted ? null : Plan.Lane;
-}
+/// <summary>One recipient to deliver to now: the claim, its message, where it goes, and which of our addresses carries it.</summary>
+public sealed record Work(ClaimedRecipient Claim, MessageInHand InHand, RoutePlan.Hosts Plan, EgressSource Source);

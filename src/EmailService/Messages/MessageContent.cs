@@ -73,6 +73,10 @@ public sealed record Message
     public required DateTimeOffset CreatedAt { get; init; }
     public DateTimeOffset? SendAt { get; init; }
     public OnUnknown OnUnknown { get; init; }
+    public MailStream Stream { get; init; }
+
+    /// <summary>The pool of egress sources that the sender named, or null.</summary>
+    public string? IpPool { get; init; }
     public IReadOnlyList<string> Categories { get; init; } = [];
     public IReadOnlyDictionary<string, string> CustomArgs { get; init; } = MessageContent.EmptyHeaders;
     public required MessageContent Content { get; init; }

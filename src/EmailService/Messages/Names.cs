@@ -68,6 +68,17 @@ public enum OnUnknown
     Stop,
 }
 
+/// <summary>Which of two kinds of mail a message is. In a lane the first goes ahead of the second, which always keeps a part.
+/// The numbers are those of <c>outbox.priority</c>.</summary>
+public enum MailStream
+{
+    /// <summary>Somebody waits for it: a password reset, a receipt.</summary>
+    Transactional = 0,
+
+    /// <summary>One text to many.</summary>
+    Bulk = 1,
+}
+
 /// <summary>The spellings of our enums in SQL and JSON: one word, one thing.</summary>
 public static class Names
 {
@@ -122,6 +133,12 @@ public static class Names
         OnUnknown.Stop => "stop",
     };
 
+    public static string ToName(this MailStream value) => value switch
+    {
+        MailStream.Transactional => "transactional",
+        MailStream.Bulk => "bulk",
+    };
+
     /// <summary>As RFC 8460 §4.4 spells it.</summary>
     public static string ToName(this TlsPolicyType value) => value switch
     {
@@ -151,6 +168,9 @@ public static class Names
     public static bool TryParseOnUnknown(string? name, out OnUnknown value) =>
         ByName.OnUnknowns.TryGetValue(name ?? "", out value);
 
+    public static bool TryParseStream(string? name, out MailStream value) =>
+        ByName.Streams.TryGetValue(name ?? "", out value);
+
     /// <summary>For what we have written ourselves.</summary>
     public static TlsPolicyType ParseTlsPolicyType(string name) => ByName.TlsPolicyTypes[name];
 
@@ -163,5 +183,6 @@ public static class Names
         public static readonly Dictionary<string, TlsResultType> TlsResultTypes = Enum.GetValues<TlsResultType>().ToDictionary(ToName);
         public static readonly Dictionary<string, EventKind> EventKinds = Enum.GetValues<EventKind>().ToDictionary(ToName);
         public static readonly Dictionary<string, OnUnknown> OnUnknowns = Enum.GetValues<OnUnknown>().ToDictionary(ToName);
+        public static readonly Dictionary<string, MailStream> Streams = Enum.GetValues<MailStream>().ToDictionary(ToName);
     }
 }

@@ -9,6 +9,11 @@ namespace EmailService.Outbox;
 public sealed record ClaimedRecipient(
     RecipientId Id, int AccountId, string Address, string Lane, int Attempt, DateTimeOffset ExpiresAt, bool Processed)
 {
+    public MailStream Stream { get; init; }
+
+    /// <summary>The egress source of its last attempt, which is kept to: greylisting knows us by our address. Null if it was not tried.</summary>
+    public string? EgressSource { get; init; }
+
     /// <summary>Why nothing is sent to the address any more, as the detail of the event that says so; null if it is sent.</summary>
     public string? Suppression { get; init; }
 

@@ -11,16 +11,18 @@ namespace EmailService.Outbox;
 /// answer never came); the sweep gives it back.</para>
 /// <para>Room is shared by lanes, as switches share a buffer: a lane may hold a part of what is still free, so that however
 /// many lanes stand still, there is room for one more. Accept may fill less of it than claims may, so that a lane
-/// which is accepted for faster than it moves still works off what waits in the table.</para></summary>
+/// which is accepted for faster than it moves still works off what waits in the table. The streams of a lane are counted apart, and a
+/// part of all room is kept from bulk, so that a password reset finds room behind any amount of it.</para></summary>
 public sealed class Hand(OutboxOptions options)
 {
     private const int HandedPart = 4;
     private const int ClaimedPart = 2;
+    private const int KeptFromBulk = 8;
     private const int MaxKnownSites = 100_000;
 
     private readonly Lock gate = new();
     private readonly Dictionary<RecipientId, Held> held = [];
-    private readonly Dictionary<string, int> perLane = [];
+    private readonly Dictionary<(string Site, MailStream Stream), int> perLane = [];
     private readonly Dictionary<string, string> sites = [];
     private readonly Channel<HandedMessage> handed = Channel.CreateUnbounded<HandedMessage>(
         new UnboundedChannelOptions { SingleReader = true });
@@ -31,7 +33,7 @@ public sealed class Hand(OutboxOptions options)
     private int claiming;
     private long claimsPast;
 
-    private readonly record struct Held(int Attempt, string Lane);
+    private readonly record struct Held(int Attempt, string Site, MailStream Stream);
 
     /// <summary>Recipients held now, those with a reserved place included.</summary>
     public int Count
@@ -45,18 +47,22 @@ public sealed class Hand(OutboxOptions options)
         }
     }
 
-    /// <summary>How many more may be claimed from the table.</summary>
-    public int Room => Math.Max(0, options.ReadyRecipients - Count);
-
-    /// <summary>Octets of content that may be read from the table: as much again as may be handed over, so that neither stops the other.</summary>
-    public long RoomForOctets
+    /// <summary>How many more of a stream may be claimed from the table, over all lanes.</summary>
+    public int RoomOf(MailStream stream)
     {
-        get
+        lock (gate)
         {
-            lock (gate)
-            {
-                return options.ReadyOctets - claimedOctets;
-            }
+            return Math.Max(0, FreeFor(stream));
+        }
+    }
+
+    /// <summary>Octets of content that may be read from the table for a stream: as much again as may be handed over, so that neither stops the
+    /// other.</summary>
+    public long RoomForOctets(MailStream stream)
+    {
+        lock (gate)
+        {
+            return MostOctets(stream) - claimedOctets;
         }
     }
 
@@ -81,12 +87,12 @@ public sealed class Hand(OutboxOptions options)
         }
     }
 
-    /// <summary>How many more recipients of a lane may be claimed from the table.</summary>
-    public int RoomFor(string lane)
+    /// <summary>How many more recipients of a lane and stream may be claimed from the table.</summary>
+    public int RoomFor(string lane, MailStream stream)
     {
         lock (gate)
         {
-            return Math.Max(0, RoomFor(SiteOf(lane), ClaimedPart));
+            return Math.Max(0, RoomFor(SiteOf(lane), stream, ClaimedPart));
         }
     }
 
@@ -123,7 +129,7 @@ public sealed class Hand(OutboxOptions options)
     {
         lock (gate)
         {
-            if (!open || octets + size > options.ReadyOctets || !Fits(recipients))
+            if (!open || octets + size > MostOctets(recipients[0].Stream) || !Fits(recipients))
             {
                 return false;
             }
@@ -253,35 +259,48 @@ public sealed class Hand(OutboxOptions options)
         }
     }
 
-    private int RoomFor(string site, int part)
+    private int FreeFor(MailStream stream) => options.ReadyRecipients - held.Count - stream switch
+    {
+        MailStream.Transactional => 0,
+        MailStream.Bulk => options.ReadyRecipients / KeptFromBulk,
+    };
+
+    private long MostOctets(MailStream stream) => options.ReadyOctets - stream switch
+    {
+        MailStream.Transactional => 0,
+        MailStream.Bulk => options.ReadyOctets / KeptFromBulk,
+    };
+
+    private int RoomFor(string site, MailStream stream, int part)
     {
         // However small the room is: while one place is free, one lane may have it.
-        var free = options.ReadyRecipients - held.Count;
-        return Math.Min(free, Math.Max(1, free / part)) - perLane.GetValueOrDefault(site);
+        var free = FreeFor(stream);
+        return Math.Min(free, Math.Max(1, free / part)) - perLane.GetValueOrDefault((site, stream));
     }
 
     private bool Fits(IReadOnlyList<ClaimedRecipient> recipients)
     {
+        var stream = recipients[0].Stream;
         if (recipients.Count == 1)
         {
-            return RoomFor(SiteOf(recipients[0].Lane), HandedPart) >= 1;
+            return RoomFor(SiteOf(recipients[0].Lane), stream, HandedPart) >= 1;
         }
 
-        return recipients.GroupBy(r => SiteOf(r.Lane)).All(g => RoomFor(g.Key, HandedPart) >= g.Count());
+        return recipients.GroupBy(r => SiteOf(r.Lane)).All(g => RoomFor(g.Key, stream, HandedPart) >= g.Count());
     }
 
     private void Add(ClaimedRecipient recipient)
     {
         var site = SiteOf(recipient.Lane);
-        held[recipient.Id] = new Held(recipient.Attempt, site);
-        perLane[site] = perLane.GetValueOrDefault(site) + 1;
+        held[recipient.Id] = new Held(recipient.Attempt, site, recipient.Stream);
+        perLane[(site, recipient.Stream)] = perLane.GetValueOrDefault((site, recipient.Stream)) + 1;
     }
 
     private void Remove(RecipientId id)
     {
-        if (held.Remove(id, out var lease) && --perLane[lease.Lane] == 0)
+        if (held.Remove(id, out var lease) && --perLane[(lease.Site, lease.Stream)] == 0)
         {
-            perLane.Remove(lease.Lane);
+            perLane.Remove((lease.Site, lease.Stream));
         }
     }
 }

@@ -3,12 +3,12 @@ namespace EmailService.Outbox;
 /// <summary>Leases, for those who hold them: the table <c>outbox</c> (<see cref="OutboxStore"/>), or the simulator's model of it.</summary>
 public interface IOutboxStore
 {
-    /// <summary>Every lane with the time of its first due recipient.</summary>
+    /// <summary>Every lane by stream, with the time of its first due recipient.</summary>
     Task<List<DueLane>> FindDueLanesAsync(CancellationToken cancellationToken);
 
     /// <summary>Claims up to the wanted number of due recipients in each lane for a node.</summary>
     Task<List<ClaimedRecipient>> ClaimDueAsync(
-        IReadOnlyList<(string Lane, int Count)> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil, CancellationToken cancellationToken);
+        IReadOnlyList<WantedLane> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil, CancellationToken cancellationToken);
 
     /// <summary>Gives claims back unused: at a stop, or when their lane may not be served now.</summary>
     Task GiveBackAsync(IReadOnlyList<(ClaimedRecipient Recipient, DateTimeOffset DueAt, string? Lane)> unused, CancellationToken cancellationToken);

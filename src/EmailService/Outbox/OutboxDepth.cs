@@ -11,11 +11,17 @@ public readonly record struct LaneDepth(string Lane, int Due, int Later);
 /// <summary>Counts what waits. Counting stops at a bound, so that looking at a long queue does not cost more than working on it.</summary>
 public sealed class OutboxDepth(NpgsqlDataSource db, TimeProvider time)
 {
-    // Index outbox_due, index only as far as the visibility map goes.
+    // Index outbox_due, index only as far as the visibility map goes; one range for each stream.
     private const string CountLanesSql = """
         SELECT want.lane,
-               (SELECT count(*)::int FROM (SELECT FROM outbox AS o WHERE o.state = 'queued' AND o.lane = want.lane AND o.due_at <= $2 LIMIT $3) AS due),
-               (SELECT count(*)::int FROM (SELECT FROM outbox AS o WHERE o.state = 'queued' AND o.lane = want.lane AND o.due_at > $2 LIMIT $3) AS later)
+               (SELECT count(*)::int FROM (
+                   SELECT FROM (VALUES (0), (1)) AS stream(priority) CROSS JOIN LATERAL (
+                       SELECT FROM outbox AS o
+                        WHERE o.state = 'queued' AND o.lane = want.lane AND o.priority = stream.priority AND o.due_at <= $2 LIMIT $3) AS one LIMIT $3) AS due),
+               (SELECT count(*)::int FROM (
+                   SELECT FROM (VALUES (0), (1)) AS stream(priority) CROSS JOIN LATERAL (
+                       SELECT FROM outbox AS o
+                        WHERE o.state = 'queued' AND o.lane = want.lane AND o.priority = stream.priority AND o.due_at > $2 LIMIT $3) AS one LIMIT $3) AS later)
           FROM unnest($1::text[]) AS want (lane)
         """;
 

@@ -4,32 +4,32 @@ using Npgsql;
 
 namespace EmailService.Outbox;
 
-/// <summary>A lane of the table that has something due, now or later.</summary>
-public readonly record struct DueLane(string Lane, DateTimeOffset DueAt);
+/// <summary>A lane of the table and a stream of which it has something due, now or later.</summary>
+public readonly record struct DueLane(string Lane, MailStream Stream, DateTimeOffset DueAt);
+
+/// <summary>How much of a lane is to be claimed: so many of each stream at most, and so many in all. What transactional mail
+/// does not use of the whole is left to bulk.</summary>
+public readonly record struct WantedLane(string Lane, int Transactional, int Bulk, int Most);
 
 /// <summary>The table <c>outbox</c>: recipients that have not come to their end. Enqueue is a statement for
 /// Accept's transaction; settle and defer are part of Record's. All else that moves a row is here.</summary>
 public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
 {
-    // Index outbox_due, entered once per lane instead of once per row: a lane with a million rows
+    // Index outbox_due, entered once for each lane and stream instead of once per row: a lane with a million rows
     // costs what a lane with one costs.
     private const string FindDueLanesSql = """
         WITH RECURSIVE lanes AS (
-            (SELECT lane FROM outbox WHERE state = 'queued' ORDER BY lane LIMIT 1)
+            (SELECT lane, priority, due_at FROM outbox WHERE state = 'queued' ORDER BY lane, priority, due_at LIMIT 1)
             UNION ALL
-            SELECT (SELECT o.lane FROM outbox AS o
-                     WHERE o.state = 'queued' AND o.lane > lanes.lane
-                     ORDER BY o.lane LIMIT 1)
-              FROM lanes WHERE lanes.lane IS NOT NULL)
-        SELECT lanes.lane, first.due_at
-          FROM lanes CROSS JOIN LATERAL (
-                SELECT o.due_at FROM outbox AS o
-                 WHERE o.state = 'queued' AND o.lane = lanes.lane
-                 ORDER BY o.due_at LIMIT 1) AS first
-         WHERE lanes.lane IS NOT NULL
+            SELECT next.lane, next.priority, next.due_at
+              FROM lanes CROSS JOIN LATERAL (
+                    SELECT o.lane, o.priority, o.due_at FROM outbox AS o
+                     WHERE o.state = 'queued' AND (o.lane, o.priority) > (lanes.lane, lanes.priority)
+                     ORDER BY o.lane, o.priority, o.due_at LIMIT 1) AS next)
+        SELECT lane, priority, due_at FROM lanes
         """;
 
-    /// <summary>Every lane of the table with the time of its first due recipient.</summary>
+    /// <summary>Every lane of the table by stream, with the time of the first due recipient.</summary>
     public async Task<List<DueLane>> FindDueLanesAsync(CancellationToken cancellationToken)
     {
         await using var command = db.CreateCommand(FindDueLanesSql);
@@ -37,49 +37,61 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
         var lanes = new List<DueLane>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            lanes.Add(new DueLane(reader.GetString(0), reader.GetFieldValue<DateTimeOffset>(1)));
+            lanes.Add(new DueLane(reader.GetString(0), (MailStream)reader.GetInt16(1), reader.GetFieldValue<DateTimeOffset>(2)));
         }
 
         return lanes;
     }
 
     // One statement claims and leases, for many lanes in one round trip: SKIP LOCKED in a SELECT of its
-    // own would give the rows back before the work began. Index outbox_due serves each lane's part. The outer
+    // own would give the rows back before the work began. Index outbox_due serves each lane's parts, transactional first: an
+    // Append reads its second part only as far as the limit over both leaves room. The outer
     // limit, the sum of the inner ones, changes nothing but the estimate: without it the planner expects a tenth
     // of the lane, and reads the whole table to join it. Whoever was suppressed since it was accepted is told apart by the
     // primary key of suppressions.
     private const string ClaimDueSql = """
         WITH due AS MATERIALIZED (
             SELECT d.message_id, d.n
-              FROM unnest($1::text[], $2::int[]) AS want(lane, count)
+              FROM unnest($1::text[], $2::int[], $3::int[], $4::int[]) AS want(lane, transactional, bulk, most)
              CROSS JOIN LATERAL (
-                   SELECT o.message_id, o.n FROM outbox AS o
-                    WHERE o.state = 'queued' AND o.lane = want.lane AND o.due_at <= $3
-                    ORDER BY o.due_at
-                    LIMIT want.count
-                      FOR UPDATE SKIP LOCKED) AS d
-             LIMIT $6)
+                   SELECT first.message_id, first.n
+                     FROM (SELECT o.message_id, o.n FROM outbox AS o
+                            WHERE o.state = 'queued' AND o.lane = want.lane AND o.priority = 0 AND o.due_at <= $5
+                            ORDER BY o.due_at
+                            LIMIT want.transactional
+                              FOR UPDATE SKIP LOCKED) AS first
+                   UNION ALL
+                   SELECT rest.message_id, rest.n
+                     FROM (SELECT o.message_id, o.n FROM outbox AS o
+                            WHERE o.state = 'queued' AND o.lane = want.lane AND o.priority = 1 AND o.due_at <= $5
+                            ORDER BY o.due_at
+                            LIMIT want.bulk
+                              FOR UPDATE SKIP LOCKED) AS rest
+                    LIMIT want.most) AS d
+             LIMIT $8)
         UPDATE outbox AS r
-           SET state = 'leased', node_id = $4, leased_until = $5, attempts = r.attempts + 1
+           SET state = 'leased', node_id = $6, leased_until = $7, attempts = r.attempts + 1
           FROM due
          WHERE r.message_id = due.message_id AND r.n = due.n
-        RETURNING r.message_id, r.n, r.account_id, r.address, r.lane, r.attempts, r.expires_at, r.processed,
+        RETURNING r.message_id, r.n, r.account_id, r.address, r.lane, r.attempts, r.expires_at, r.processed, r.priority, r.egress_source,
                   (SELECT jsonb_build_object('reason', 'Bounced Address', 'why', s.reason, 'reply', s.reply, 'since', s.since)::text
                      FROM suppressions AS s WHERE s.account_id = r.account_id AND s.address = lower(r.address) AND s.since IS NOT NULL)
         """;
 
     /// <summary>Claims up to the wanted number of due recipients in each lane for a node.</summary>
     public async Task<List<ClaimedRecipient>> ClaimDueAsync(
-        IReadOnlyList<(string Lane, int Count)> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil,
+        IReadOnlyList<WantedLane> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil,
         CancellationToken cancellationToken)
     {
         await using var command = db.CreateCommand(ClaimDueSql);
         command.Parameters.Add(wanted.Column(w => w.Lane));
-        command.Parameters.Add(wanted.Column(w => w.Count));
+        command.Parameters.Add(wanted.Column(w => w.Transactional));
+        command.Parameters.Add(wanted.Column(w => w.Bulk));
+        command.Parameters.Add(wanted.Column(w => w.Most));
         command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = now.UtcDateTime });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = nodeId });
         command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = leasedUntil.UtcDateTime });
-        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = wanted.Sum(w => (long)w.Count) });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = wanted.Sum(w => (long)w.Most) });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var claimed = new List<ClaimedRecipient>();
         while (await reader.ReadAsync(cancellationToken))
@@ -89,7 +101,9 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
                 reader.GetInt32(2), reader.GetString(3), reader.GetString(4), reader.GetInt32(5),
                 reader.GetFieldValue<DateTimeOffset>(6), reader.GetBoolean(7))
             {
-                Suppression = reader.IsDBNull(8) ? null : reader.GetString(8),
+                Stream = (MailStream)reader.GetInt16(8),
+                EgressSource = reader.IsDBNull(9) ? null : reader.GetString(9),
+                Suppression = reader.IsDBNull(10) ? null : reader.GetString(10),
             });
         }
 

@@ -18,8 +18,8 @@ public sealed class LedgerStore(NpgsqlDataSource db) : ILedgerStore
     private const string SettleSql = """
         WITH o AS MATERIALIZED (
             SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::text[], $5::timestamptz[], $6::text[],
-                                 $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[], $11::text[], $28::text[])
-                AS t(message_id, n, attempt, state, due_at, kind, at, processed_at, lane, reply, detail, suppress)),
+                                 $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[], $11::text[], $28::text[], $30::text[])
+                AS t(message_id, n, attempt, state, due_at, kind, at, processed_at, lane, reply, detail, suppress, egress_source)),
         gone AS (
             DELETE FROM outbox AS q USING o
              WHERE q.message_id = o.message_id AND q.n = o.n AND q.attempts = o.attempt AND o.state IS NOT NULL
@@ -27,7 +27,7 @@ public sealed class LedgerStore(NpgsqlDataSource db) : ILedgerStore
         kept AS (
             UPDATE outbox AS q
                SET state = 'queued', node_id = NULL, leased_until = NULL, due_at = o.due_at, processed = q.processed OR o.processed_at IS NOT NULL,
-                   lane = COALESCE(o.lane, q.lane), last_attempt_at = o.at, last_reply = o.reply
+                   lane = COALESCE(o.lane, q.lane), egress_source = COALESCE(o.egress_source, q.egress_source), last_attempt_at = o.at, last_reply = o.reply
               FROM o
              WHERE q.message_id = o.message_id AND q.n = o.n AND q.attempts = o.attempt AND o.state IS NULL
                AND (q.state = 'leased' OR q.last_attempt_at IS DISTINCT FROM o.at)
@@ -53,13 +53,14 @@ public sealed class LedgerStore(NpgsqlDataSource db) : ILedgerStore
              WHERE s.since IS NULL),
         tried AS (
             INSERT INTO attempts (message_id, n, attempt, step, started_at, duration_ms, disposition, scope, stage,
-                                  mail_host, remote, reply, reply_is_ours, tls, transcript, tls_verdict)
+                                  mail_host, remote, reply, reply_is_ours, tls, transcript, tls_verdict, egress_source)
             SELECT s.message_id, s.n, s.attempt, s.step, s.started_at, s.duration_ms, s.disposition, s.scope, s.stage,
-                   s.mail_host, s.remote, s.reply, s.reply_is_ours, s.tls, s.transcript, s.tls_verdict::jsonb
+                   s.mail_host, s.remote, s.reply, s.reply_is_ours, s.tls, s.transcript, s.tls_verdict::jsonb, s.egress_source
               FROM unnest($12::uuid[], $13::smallint[], $14::int[], $15::smallint[], $16::timestamptz[], $17::int[], $18::text[],
-                                   $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::boolean[], $25::text[], $26::text[], $27::text[])
+                                   $19::text[], $20::text[], $21::text[], $22::text[], $23::text[], $24::boolean[], $25::text[], $26::text[], $27::text[],
+                                   $31::text[])
                 AS s(message_id, n, attempt, step, started_at, duration_ms, disposition, scope, stage,
-                     mail_host, remote, reply, reply_is_ours, tls, transcript, tls_verdict)
+                     mail_host, remote, reply, reply_is_ours, tls, transcript, tls_verdict, egress_source)
               JOIN done ON done.message_id = s.message_id AND done.n = s.n AND done.attempts = s.attempt),
         told AS (
             INSERT INTO events (message_id, n, account_id, kind, at, address, attempt, detail)
@@ -112,6 +113,8 @@ public sealed class LedgerStore(NpgsqlDataSource db) : ILedgerStore
         p.Add(steps.TextColumn(s => s.Step.TlsVerdict));
         p.Add(settlements.TextColumn(s => s.SuppressAs));
         p.Add(new NpgsqlParameter<TimeSpan> { TypedValue = BetweenRefusals });
+        p.Add(settlements.TextColumn(s => s.EgressSource));
+        p.Add(steps.TextColumn(s => s.Of.EgressSource));
         return (int)(long)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 }

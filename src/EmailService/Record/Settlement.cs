@@ -28,6 +28,9 @@ public sealed record Settlement
     /// <summary>The lane the recipient waits in from now on; null leaves it.</summary>
     public string? Lane { get; init; }
 
+    /// <summary>The egress source that was used, by name; null leaves that of the attempt before.</summary>
+    public string? EgressSource { get; init; }
+
     /// <summary>The last reply, on one line.</summary>
     public string? Reply { get; init; }
 

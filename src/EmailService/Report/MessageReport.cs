@@ -17,6 +17,12 @@ public sealed record MessageReport
     /// <summary>Octets of the request's content, before compression.</summary>
     public required int Size { get; init; }
     public required string OnUnknown { get; init; }
+
+    /// <summary><c>transactional</c> or <c>bulk</c>.</summary>
+    public required string Stream { get; init; }
+
+    /// <summary>The pool of egress sources that the sender named.</summary>
+    public string? IpPoolName { get; init; }
     public required IReadOnlyList<string> Categories { get; init; }
     public JsonElement? CustomArgs { get; init; }
     public required int RecipientCount { get; init; }
@@ -57,6 +63,9 @@ public sealed record AttemptReport
     public required int DurationMs { get; init; }
     public string? MailHost { get; init; }
     public string? Remote { get; init; }
+
+    /// <summary>The egress source, by name.</summary>
+    public string? EgressSource { get; init; }
     public required string Stage { get; init; }
     public required string Disposition { get; init; }
     public string? Scope { get; init; }

@@ -26,6 +26,8 @@ internal static class MessageReportRows
             OnUnknown = row.GetString(6),
             Categories = row.IsDBNull(7) ? [] : row.GetFieldValue<string[]>(7),
             CustomArgs = ReportJson.Parse(Text(row, 8)),
+            Stream = row.GetString(11),
+            IpPoolName = Text(row, 12),
             RecipientCount = row.GetInt16(10),
             Recipients = [],
             Shortened = false,
@@ -76,6 +78,7 @@ internal static class MessageReportRows
         Tls = Text(row, 12),
         Transcript = Text(row, 13),
         TlsVerdict = ReportJson.Parse(Text(row, 14)),
+        EgressSource = Text(row, 15),
     });
 
     private static string? Text(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);

@@ -17,7 +17,7 @@ public sealed class MessageReportStore(NpgsqlDataSource database, LaneFactsReade
     // Each is served by the primary key or the (message_id, n) index of one partition.
     private const string MessageSql = """
         SELECT id, created_at, send_at, from_address, subject, size, on_unknown, categories, custom_args::text,
-               personalization, recipient_count
+               personalization, recipient_count, stream, ip_pool
           FROM messages WHERE id = $1 AND account_id = $2
         """;
 
@@ -29,13 +29,14 @@ public sealed class MessageReportStore(NpgsqlDataSource database, LaneFactsReade
          ORDER BY o.n
         """;
 
-    // Index outbox_due (lane, due_at). Twenty recipients and a thousand rows each bound what this may read.
+    // Index outbox_due (lane, priority, due_at). Twenty recipients and a thousand rows each bound what this may read. Of bulk mail
+    // only the bulk before it is counted: how much of the other stream will overtake it nobody knows.
     private const string AheadSql = """
         SELECT r.n, (SELECT count(*)::int
                        FROM (SELECT FROM outbox AS other
-                              WHERE other.lane = r.lane AND other.state = 'queued' AND other.due_at < r.due_at
+                              WHERE other.lane = r.lane AND other.priority = r.priority AND other.state = 'queued' AND other.due_at < r.due_at
                               LIMIT $4) AS counted)
-          FROM (SELECT n, lane, due_at FROM outbox
+          FROM (SELECT n, lane, priority, due_at FROM outbox
                  WHERE message_id = $1 AND account_id = $2 AND state = 'queued' AND ($3::smallint IS NULL OR n = $3)
                  ORDER BY n LIMIT 20) AS r
         """;
@@ -51,7 +52,7 @@ public sealed class MessageReportStore(NpgsqlDataSource database, LaneFactsReade
                reply_is_ours, tls,
                CASE WHEN $3::smallint IS NOT NULL OR (SELECT recipient_count FROM messages WHERE id = $1) <= 20
                     THEN transcript END,
-               tls_verdict
+               tls_verdict, egress_source
           FROM attempts
          WHERE message_id = $1 AND ($3::smallint IS NULL OR n = $3)
            AND EXISTS (SELECT FROM messages WHERE id = $1 AND account_id = $2)

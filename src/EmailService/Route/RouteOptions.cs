@@ -34,6 +34,15 @@ public sealed record RouteOptions : ICheckedOptions
     /// <summary>The password at the relay.</summary>
     public string? RelayPassword { get; init; }
 
+    /// <summary>Further relays by name, for accounts and domains.</summary>
+    public IReadOnlyDictionary<string, RelaySettings> Relays { get; init; } = new Dictionary<string, RelaySettings>();
+
+    /// <summary>Account name → relay.</summary>
+    public IReadOnlyDictionary<string, string> RelayByAccount { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Recipients' domain → relay. Comes before that of the account.</summary>
+    public IReadOnlyDictionary<string, string> RelayByDomain { get; init; } = new Dictionary<string, string>();
+
     /// <summary>Domains with a host of their own instead of their MX: domain → <c>host</c> or <c>host:port</c>.</summary>
     public IReadOnlyDictionary<string, string> Static { get; init; } = new Dictionary<string, string>();
 
@@ -75,6 +84,20 @@ public sealed record RouteOptions : ICheckedOptions
             yield return (nameof(RelayTls), "found \"none\" together with RelayUser, expected TLS: a password is not sent in clear");
         }
 
+        foreach (var (name, relay) in Relays)
+        {
+            foreach (var (key, problem) in relay.Check())
+            {
+                yield return ($"{nameof(Relays)}:{name}:{key}", problem);
+            }
+        }
+
+        foreach (var (path, relay) in RelayByAccount.Select(r => ($"{nameof(RelayByAccount)}:{r.Key}", r.Value))
+            .Concat(RelayByDomain.Select(r => ($"{nameof(RelayByDomain)}:{r.Key}", r.Value))).Where(r => !Relays.ContainsKey(r.Value)))
+        {
+            yield return (path, $"found \"{relay}\", no such relay; there are: {(Relays.Count > 0 ? string.Join(", ", Relays.Keys.Order(StringComparer.Ordinal)) : "none")}");
+        }
+
         foreach (var (domain, host) in Static)
         {
             if (MailHost.TryParse(host, 25) is null)
@@ -90,6 +113,24 @@ public sealed record RouteOptions : ICheckedOptions
                 yield return ($"{nameof(DnsServers)}:{i}", $"found \"{DnsServers[i]}\", expected an IP address, or address:port");
             }
         }
+    }
+
+    /// <summary>The relay for a domain and an account, with the name of its lane and the setting that says so; null for none.</summary>
+    public (RelaySettings Relay, string Lane, string Because)? RelayFor(string domain, string? account)
+    {
+        if (RelayByDomain.TryGetValue(domain, out var name))
+        {
+            return (Relays[name], $"relay:{name}", $"Route:{nameof(RelayByDomain)}:{domain}");
+        }
+
+        if (account is not null && RelayByAccount.TryGetValue(account, out name))
+        {
+            return (Relays[name], $"relay:{name}", $"Route:{nameof(RelayByAccount)}:{account}");
+        }
+
+        return Relay is null
+            ? null
+            : (new RelaySettings { Host = Relay, Tls = RelayTls, User = RelayUser, Password = RelayPassword }, $"relay:{MailHost.TryParse(Relay, 25)}", $"Route:{nameof(Relay)}");
     }
 
     /// <summary>The servers with port 53 where none is given.</summary>

@@ -8,6 +8,9 @@ namespace EmailService.Route;
 /// <summary>A name to connect to, with its port.</summary>
 public sealed record MailHost(string Name, int Port)
 {
+    /// <summary>How we present ourselves to it if it is a relay of ours; else null.</summary>
+    public RelaySettings? Relay { get; init; }
+
     /// <summary>Reads <c>host</c>, <c>host:port</c>, <c>1.2.3.4:port</c> or <c>[::1]:port</c>; null if it is none of them.</summary>
     public static MailHost? TryParse(string text, int defaultPort)
     {
@@ -67,6 +70,15 @@ public abstract record RoutePlan
     {
         /// <summary>Who named the hosts.</summary>
         public HostsOrigin Origin { get; init; } = HostsOrigin.Mx;
+
+        /// <summary>The lane in which rows wait from now on: the site. Null leaves a row where it is: a route that holds for a time is no site.</summary>
+        public string? SiteLane => Origin == HostsOrigin.Rerouted ? null : Lane;
+
+        /// <summary>The setting that named them, if one did.</summary>
+        public string? Because { get; init; }
+
+        /// <summary>The lane and its limits are those of one account.</summary>
+        public bool IsOfAccount { get; init; }
     }
 
     /// <summary>Nowhere, and the answer is final: no such domain, or a null MX. The reply is ours.</summary>

@@ -20,9 +20,7 @@ public static class RouteServices
         builder.Services.AddSingleton<MtaStsStore>();
         builder.Services.AddSingleton<MtaStsPolicies>();
         builder.Services.AddSingleton<TlsPolicyFinder>();
-        builder.AddOptions<SourcesOptions>("Sources");
         builder.Services.AddJob<MtaStsRefresh>("mta-sts", "0 12 * * * ?");
-        builder.Services.AddJob<SourceCheck>("sources", "0 31 */6 * * ?");
         builder.Services.TryAddSingleton<CatchAllEndPoint>();
         builder.Services.TryAddSingleton<IDnsResolver>(s => new DnsResolver(
             new DnsResolverOptions { Servers = s.GetRequiredService<RouteOptions>().DnsEndPoints() },

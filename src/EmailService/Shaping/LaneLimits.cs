@@ -22,4 +22,5 @@ public sealed record LaneLimits
 /// <summary>The lane that a site gets by shaping, if it is not that of its set of hosts, and its limits.</summary>
 /// <param name="Lane"><c>provider:google</c>, <c>domain:example.com</c>, or null.</param>
 /// <param name="Block">The provider's block that the hosts belong to, or null.</param>
-public sealed record ShapedSite(string? Lane, string? Block, LaneLimits Limits);
+/// <param name="Account">The account that has limits of its own, or null.</param>
+public sealed record ShapedSite(string? Lane, string? Block, LaneLimits Limits, string? Account = null);

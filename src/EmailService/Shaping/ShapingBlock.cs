@@ -38,6 +38,8 @@ public sealed record ShapingDocument
     public IReadOnlyDictionary<string, ShapingBlock> Blocks { get; init; } = new Dictionary<string, ShapingBlock>();
     public IReadOnlyDictionary<string, ShapingBlock> Domains { get; init; } = new Dictionary<string, ShapingBlock>();
 
+    public IReadOnlyDictionary<string, ShapingBlock> Accounts { get; init; } = new Dictionary<string, ShapingBlock>();
+
     /// <summary>This file where it speaks, key by key, the other where it does not.</summary>
     public ShapingDocument Over(ShapingDocument other) => new()
     {
@@ -45,6 +47,7 @@ public sealed record ShapingDocument
         Default = Default.Over(other.Default),
         Blocks = Over(Blocks, other.Blocks),
         Domains = Over(Domains, other.Domains),
+        Accounts = Over(Accounts, other.Accounts),
     };
 
     private static Dictionary<string, ShapingBlock> Over(

@@ -9,7 +9,7 @@ public sealed class ShapingReader
     public const int Version = 1;
 
     private const int MaxNameLength = 253;
-    private static readonly string[] RootKeys = ["version", "revision", "default", "blocks", "domains"];
+    private static readonly string[] RootKeys = ["version", "revision", "default", "blocks", "domains", "accounts"];
     private static readonly string[] LimitKeys = ["connections", "messages_per_connection", "messages_per_second", "idle_timeout"];
     private static readonly JsonDocumentOptions Form = new()
     {
@@ -61,12 +61,13 @@ public sealed class ShapingReader
         {
             Revision = root.TryGetProperty("revision", out var revision) && revision.ValueKind == JsonValueKind.String ? revision.GetString() : null,
             Default = root.TryGetProperty("default", out var all) ? Block(all, "default", isProvider: false) : new ShapingBlock(),
-            Blocks = Named(root, "blocks", isProvider: true),
-            Domains = Named(root, "domains", isProvider: false),
+            Blocks = Named(root, "blocks", IsBlockName, "a name of up to 50 letters, digits, _ and -"),
+            Domains = Named(root, "domains", IsHostName, "a domain such as example.com"),
+            Accounts = Named(root, "accounts", IsAccountName, "the name of an account"),
         };
     }
 
-    private Dictionary<string, ShapingBlock> Named(JsonElement root, string section, bool isProvider)
+    private Dictionary<string, ShapingBlock> Named(JsonElement root, string section, Func<string, bool> isName, string expected)
     {
         var found = new Dictionary<string, ShapingBlock>(StringComparer.OrdinalIgnoreCase);
         if (!root.TryGetProperty(section, out var blocks) || !IsObject(blocks, section))
@@ -77,15 +78,12 @@ public sealed class ShapingReader
         foreach (var block in blocks.EnumerateObject())
         {
             var path = $"{section}.{block.Name}";
-            var isName = isProvider
-                ? block.Name.Length is > 0 and <= 50 && block.Name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-')
-                : IsHostName(block.Name);
-            if (!isName)
+            if (!isName(block.Name))
             {
-                Add(path, isProvider ? "expected a name of up to 50 letters, digits, _ and -" : "expected a domain such as example.com");
+                Add(path, $"expected {expected}");
             }
 
-            found[block.Name.ToLowerInvariant()] = Block(block.Value, path, isProvider);
+            found[block.Name.ToLowerInvariant()] = Block(block.Value, path, isProvider: section == "blocks");
         }
 
         return found;
@@ -158,6 +156,11 @@ public sealed class ShapingReader
 
         return names;
     }
+
+    private static bool IsBlockName(string name) =>
+        name.Length is > 0 and <= 50 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
+
+    private static bool IsAccountName(string name) => name.Length is > 0 and <= MaxNameLength && !name.Any(char.IsControl);
 
     private static bool IsHostName(string name) =>
         name.Length is > 0 and <= MaxNameLength && name.Split('.').All(label => label.Length is > 0 and <= 63 && label.All(c => char.IsLetterOrDigit(c) || c is '-' or '_'));

@@ -14,6 +14,7 @@ public sealed class ShapingTable
     private readonly FrozenDictionary<string, string> blockOfSuffix;
     private readonly FrozenDictionary<string, ShapedSite> providers;
     private readonly FrozenDictionary<string, ShapingBlock> domains;
+    private readonly FrozenDictionary<string, ShapingBlock> accounts;
     private readonly ShapedSite unknown;
 
     private ShapingTable(ShapingDocument document)
@@ -33,6 +34,7 @@ public sealed class ShapingTable
             b => b.Key, b => new ShapedSite("provider:" + b.Key, b.Key, b.Value.Over(Default)), StringComparer.OrdinalIgnoreCase);
         blockOfSuffix = document.Blocks.SelectMany(b => (b.Value.Mx ?? []).Distinct().Select(suffix => (suffix, b.Key)))
             .ToFrozenDictionary(p => p.suffix, p => p.Key, StringComparer.OrdinalIgnoreCase);
+        accounts = document.Accounts.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
         domains = document.Domains.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
     }
 
@@ -77,13 +79,22 @@ public sealed class ShapingTable
     }
 
     /// <summary>The lane and the limits of a domain whose mail these hosts take.</summary>
-    public ShapedSite For(string domain, IEnumerable<string> mailHosts)
+    /// <param name="account">The sender's account, by name. Its own limits win over those of provider and domain.</param>
+    public ShapedSite For(string domain, IEnumerable<string> mailHosts, string? account)
     {
         var site = ProviderOf(mailHosts) is { } provider ? providers[provider] : unknown;
-        return domains.TryGetValue(domain, out var own)
+        return ForAccount(account, domains.TryGetValue(domain, out var own)
             ? new ShapedSite("domain:" + domain.ToLowerInvariant(), site.Block, own.Over(site.Limits))
-            : site;
+            : site);
     }
+
+    /// <summary>The limits of a relay: it is no provider, and takes mail for all domains.</summary>
+    public ShapedSite ForRelay(string? account) => ForAccount(account, unknown);
+
+    private ShapedSite ForAccount(string? account, ShapedSite site) =>
+        account is not null && accounts.TryGetValue(account, out var own)
+            ? site with { Limits = own.Over(site.Limits), Account = account.ToLowerInvariant() }
+            : site;
 
     /// <summary>The suffix by which a host belongs to a provider: the longest that is known.</summary>
     public (string Suffix, string Provider)? SuffixOf(string mailHost)

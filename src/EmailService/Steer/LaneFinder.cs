@@ -112,7 +112,7 @@ public sealed class LaneFinder(IOutboxStore outbox, OutboxDepth depth, LaneTable
         limit.CancelAfter(RouteLimit);
         try
         {
-            return await router.PlanAsync(domain.ToLowerInvariant().TrimEnd('.'), limit.Token) as RoutePlan.Hosts;
+            return await router.PlanAsync(domain.ToLowerInvariant().TrimEnd('.'), account: null, limit.Token) as RoutePlan.Hosts;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -126,7 +126,7 @@ public sealed class LaneFinder(IOutboxStore outbox, OutboxDepth depth, LaneTable
         var byId = nodes.ToDictionary(n => n.NodeId);
         var seen = (await status.LanesAsync(null, cancellationToken)).Where(s => byId.ContainsKey(s.NodeId))
             .ToLookup(s => s.Status.Lane, s => new LaneStatusOf(byId[s.NodeId], s.Status));
-        var firstDue = (await outbox.FindDueLanesAsync(cancellationToken)).ToDictionary(l => l.Lane, l => l.DueAt);
+        var firstDue = (await outbox.FindDueLanesAsync(cancellationToken)).GroupBy(l => l.Lane).ToDictionary(g => g.Key, g => g.Min(l => l.DueAt));
 
         // A domain's recipients that were not tried yet lie under its own name, and belong to the lane that its others went into.
         var known = new List<Known>();

@@ -9,6 +9,8 @@ internal static class Reading
 {
     public static readonly DateTimeOffset Now = new(2026, 11, 21, 12, 0, 0, TimeSpan.Zero);
 
+    public static readonly string[] Pools = ["main", "news"];
+
     /// <summary>The least that is good, in SendGrid's form, with something put in or replaced.</summary>
     public static string Good(
         string personalizations = """[{"to":[{"email":"ana@shop.example"}]}]""",
@@ -20,7 +22,7 @@ internal static class Reading
 
     public static SendRequest Read(string json)
     {
-        Assert.True(SendRequestReader.TryRead(Encoding.UTF8.GetBytes(json), Now, out var request, out var errors), string.Join('\n', errors));
+        Assert.True(SendRequestReader.TryRead(Encoding.UTF8.GetBytes(json), Now, Pools, out var request, out var errors), string.Join('\n', errors));
         Assert.Empty(errors);
         return request;
     }
@@ -29,7 +31,7 @@ internal static class Reading
 
     public static IReadOnlyList<FieldError> Errors(byte[] json)
     {
-        Assert.False(SendRequestReader.TryRead(json, Now, out var request, out var errors), "It was found good.");
+        Assert.False(SendRequestReader.TryRead(json, Now, Pools, out var request, out var errors), "It was found good.");
         Assert.Null(request);
         Assert.NotEmpty(errors);
         return errors;

@@ -18,12 +18,13 @@ public sealed class SendRequestReaderTests
              "content":[{"type":"text/plain","value":"T"},{"type":"text/html","value":"<p>H</p>"}],
              "attachments":[{"content":"aGVsbG8=","filename":"ü.pdf","type":"application/pdf"},
                             {"content":"aGVsbG8=","filename":"l.png","type":"image/png","disposition":"inline","content_id":"<logo>"}],
-             "headers":{"X-All":"é"},"categories":["a","b"],"custom_args":{"a":"all","z":"1"},"on_unknown_outcome":"stop",
+             "headers":{"X-All":"é"},"categories":["a","b"],"custom_args":{"a":"all","z":"1"},"on_unknown_outcome":"stop","stream":"bulk","ip_pool_name":"news",
              "mail_settings":{"sandbox_mode":{"enable":true}},"tracking_settings":{"click_tracking":{"enable":false}},"unknown_thing":1}
             """);
 
         Assert.True(request.Sandbox);
         Assert.Equal(OnUnknown.Stop, request.OnUnknown);
+        Assert.Equal((MailStream.Bulk, "news"), (request.Stream, request.IpPool));
         Assert.Equal(["a", "b"], request.Categories);
         Assert.Equal(new MailAddress("hello@demo.example", "João"), request.Content.From);
         Assert.Equal([new MailAddress("r@demo.example")], request.Content.ReplyTo);
@@ -179,12 +180,13 @@ public sealed class SendRequestReaderTests
             { Reading.Good(more: "\"template_id\":\"d-1\""), "template_id", "Templates are not supported yet." },
             { Reading.Good(more: "\"asm\":{\"group_id\":1}"), "asm", "Unsubscribe groups (asm) are not supported yet." },
             { Reading.Good(more: "\"batch_id\":\"x\""), "batch_id", "Batches" },
-            { Reading.Good(more: "\"ip_pool_name\":\"x\""), "ip_pool_name", "IP pools are not supported yet." },
             { Reading.Good(more: "\"sections\":{\"a\":\"b\"}"), "sections", "Sections are not supported." },
             { Reading.Good(more: "\"mail_settings\":{\"footer\":{\"enable\":true}}"), "mail_settings.footer.enable", "footer is not supported yet" },
             { Reading.Good(more: "\"mail_settings\":{\"sandbox_mode\":{\"enable\":\"yes\"}}"), "mail_settings.sandbox_mode.enable", "The sandbox mode enable param should be a boolean value." },
             { Reading.Good(more: "\"tracking_settings\":{\"open_tracking\":{\"enable\":true}}"), "tracking_settings.open_tracking.enable", "open_tracking is not supported yet" },
             { Reading.Good(more: "\"require_tls\":\"yes\""), "require_tls", "require_tls must be" },
+            { Reading.Good(more: "\"ip_pool_name\":\"warm\""), "ip_pool_name", "The ip_pool_name must be the name of an existing IP Pool." },
+            { Reading.Good(more: "\"stream\":\"newsletter\""), "stream", "stream must be" },
             { Reading.Good(more: "\"on_unknown_outcome\":\"maybe\""), "on_unknown_outcome", "on_unknown_outcome must be" },
             { """{"from":"a@b.example","cc":"c@b.example","subject":"S","text":"T"}""", "to", "The to array is required" },
             { """{"from":"a@b.example","to":["c@b.example","C@b.example"],"subject":"S","text":"T"}""", "to", "Each email address should be unique" },
@@ -275,7 +277,7 @@ public sealed class SendRequestReaderTests
                 }
             }
 
-            var good = SendRequestReader.TryRead(body.ToArray(), Reading.Now, out var request, out var errors);
+            var good = SendRequestReader.TryRead(body.ToArray(), Reading.Now, Reading.Pools, out var request, out var errors);
             Assert.Equal(good, errors.Count == 0);
             Assert.Equal(good, request is not null);
         }

@@ -69,7 +69,7 @@ public sealed class LaneLimitingTests
 
     private static LaneSituation Situation() => new()
     {
-        Waiting = 0, Paced = 0, Workers = 0, WithoutConnection = 0, Share = 10, Window = 4, Allowed = 4, Ceiling = null, Rate = 2, IsResting = false, Stores = true, AllConnections = 500,
+        Waiting = 0, Paced = 0, Workers = 0, WithoutConnection = 0, Share = 10, Window = 4, Allowed = 4, Ceiling = null, Rate = 2, IsRateLearned = false, IsResting = false, Stores = true, AllConnections = 500,
         Limits = new LaneLimits
         {
             Connections = new(20, "blocks.x in shipped"), MessagesPerConnection = new(100, "default"), MessagesPerSecond = new(2, "domains.x in file"),

@@ -40,15 +40,17 @@ public sealed class LearnedRateTests(ITestOutputHelper output)
     }
 
     [Theory]
-    [InlineData(20)]
-    [InlineData(3)]
-    [InlineData(200)]
-    [InlineData(1)]
-    public void It_settles_at_what_a_site_takes_uses_nine_tenths_and_is_refused_once_in_twenty_at_most(int allowed)
+    [InlineData(20, 1)]
+    [InlineData(20, 3)]
+    [InlineData(3, 1)]
+    [InlineData(200, 1)]
+    [InlineData(200, 3)]
+    [InlineData(1, 1)]
+    public void It_settles_at_what_a_site_takes_uses_nine_tenths_and_is_refused_once_in_twenty_at_most(int allowed, int nodes)
     {
-        var (used, refused) = Settle(allowed, later: null);
+        var (used, refused) = Settle(allowed, nodes, later: null);
 
-        output.WriteLine($"{used:P1} of {allowed} per second used, {refused:P1} refused");
+        output.WriteLine($"{nodes} nodes: {used:P1} of {allowed} per second used, {refused:P1} refused");
         Assert.InRange(used, 0.9, 1.01);
         Assert.InRange(refused, 0, 0.05);
     }
@@ -56,28 +58,29 @@ public sealed class LearnedRateTests(ITestOutputHelper output)
     [Fact]
     public void It_follows_a_site_that_comes_to_take_more_or_less()
     {
-        Assert.InRange(Settle(20, later: 40).Used, 0.9, 1.01);
-        Assert.InRange(Settle(40, later: 20).Refused, 0, 0.05);
+        Assert.InRange(Settle(20, 1, later: 40).Used, 0.9, 1.01);
+        Assert.InRange(Settle(40, 1, later: 20).Refused, 0, 0.05);
     }
 
-    // A site that takes so many in any second, and a sender that always has more. The first burst goes as fast as five connections carry it.
-    private static (double Used, double Refused) Settle(int allowed, int? later)
+    // A site that takes so many in any second, from senders that always have more. The first burst goes as fast as connections carry it.
+    private static (double Used, double Refused) Settle(int allowed, int nodes, int? later)
     {
-        var (rate, bucket) = (new LearnedRate(), new RateBucket());
+        var senders = Enumerable.Range(0, nodes).Select(_ => (Rate: new LearnedRate(), Bucket: new RateBucket())).ToList();
+        var turns = new PriorityQueue<int, DateTimeOffset>();
         var taken = new Queue<DateTimeOffset>();
+        var random = new Random(1);
+        senders.ForEach(s => turns.Enqueue(senders.IndexOf(s), Start));
         var (now, took, refused) = (Start, 0, 0);
-        var total = Math.Max(6000, 60 * allowed);
-        var sinceMeasured = Start;
+        var (total, measured) = (120 * allowed, Start);
         for (var i = 0; i < 2 * total; i++)
         {
             if (i == total)
             {
-                (took, refused, sinceMeasured) = (0, 0, now);
+                (took, refused, measured) = (0, 0, now);
             }
 
+            turns.TryDequeue(out var n, out now);
             var most = i > total / 4 ? later ?? allowed : allowed;
-            now += TimeSpan.FromMilliseconds(2);
-            now += bucket.Take(now, rate.Of(0));
             while (taken.TryPeek(out var first) && now - first >= TimeSpan.FromSeconds(1))
             {
                 taken.Dequeue();
@@ -87,15 +90,18 @@ public sealed class LearnedRateTests(ITestOutputHelper output)
             {
                 taken.Enqueue(now);
                 took++;
-                rate.Answered(now);
+                senders[n].Rate.Answered(now);
             }
             else
             {
                 refused++;
-                rate.TooMany(now);
+                senders[n].Rate.TooMany(now);
             }
+
+            // The way to the host takes its time, now more, now less.
+            turns.Enqueue(n, now + senders[n].Bucket.Take(now, senders[n].Rate.Of(0)) + TimeSpan.FromMilliseconds(1 + random.Next(5)));
         }
 
-        return (took / (now - sinceMeasured).TotalSeconds / (later ?? allowed), (double)refused / (took + refused));
+        return (took / (now - measured).TotalSeconds / (later ?? allowed), (double)refused / (took + refused));
     }
 }

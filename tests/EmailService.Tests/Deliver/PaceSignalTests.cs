@@ -1,5 +1,6 @@
 using EmailService.Deliver;
 using EmailService.Messages;
+using EmailService.Record;
 using EmailService.Smtp;
 
 namespace EmailService.Tests.Deliver;
@@ -27,6 +28,22 @@ public sealed class PaceSignalTests
         var (disposition, scope) = Verdict.Of(stage, reply);
 
         Assert.Equal(signal, PaceSignals.Of(new Outcome(disposition, scope, stage, reply)));
+    }
+
+    [Theory]
+    [InlineData(SmtpStage.MailFrom, 421, "too many messages, slow down", PaceSignal.TooMany)]
+    [InlineData(SmtpStage.RcptTo, 450, "rate limit exceeded", PaceSignal.TooMany)]
+    [InlineData(SmtpStage.EndOfData, 451, "you are sending too fast", PaceSignal.TooMany)]
+    [InlineData(SmtpStage.Greeting, 421, "rate limit exceeded", PaceSignal.Refused)]
+    [InlineData(SmtpStage.RcptTo, 550, "rate limit exceeded", PaceSignal.Answered)]
+    public void A_reply_that_the_rules_call_a_rate_is_about_the_rate_once_the_site_talks_of_a_message(
+        SmtpStage stage, int code, string text, PaceSignal signal)
+    {
+        var reply = new SmtpReply(code, null, text);
+        var (disposition, scope) = Verdict.Of(stage, reply);
+
+        Assert.Equal(signal, PaceSignals.Of(
+            new Outcome(disposition, scope, stage, reply) { Reason = ReplyRules.Shipped.Match(reply)!.Reason }));
     }
 
     [Theory]

@@ -18,9 +18,9 @@ public sealed class HandTests
         var two = Claims(2);
         Assert.True(hand.TryReserve(two, 1000));
         Assert.False(hand.TryReserve(Claims(1, "other.test"), 1));
-        Assert.Equal(8, hand.Room);
+        Assert.Equal(8, hand.RoomOf(MailStream.Transactional));
         hand.Unreserve(two, 1000);
-        Assert.Equal(10, hand.Room);
+        Assert.Equal(10, hand.RoomOf(MailStream.Transactional));
         hand.Close();
         Assert.False(hand.TryReserve(Claims(1), 1));
     }
@@ -35,9 +35,35 @@ public sealed class HandTests
         }
 
         Assert.Equal(200, large.Count);
-        Assert.Equal(200, large.RoomFor("stuck.test"));
-        Assert.Equal(400, large.RoomFor("other.test"));
+        Assert.Equal(200, large.RoomFor("stuck.test", MailStream.Transactional));
+        Assert.Equal(400, large.RoomFor("other.test", MailStream.Transactional));
         Assert.True(large.TryReserve(Claims(100, "other.test"), 1));
+    }
+
+    [Fact]
+    public void Bulk_leaves_room_for_transactional_mail_in_its_lane_and_in_all()
+    {
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 800, ReadyOctets = 8000 });
+        large.Open();
+        large.Take(Claims(350, "one.test", MailStream.Bulk));
+        large.Take(Claims(350, "two.test", MailStream.Bulk));
+
+        Assert.Equal(0, large.RoomOf(MailStream.Bulk));
+        Assert.False(large.TryReserve(Claims(1, "one.test", MailStream.Bulk), 1));
+        Assert.Equal(100, large.RoomOf(MailStream.Transactional));
+        Assert.True(large.TryReserve(Claims(20, "one.test"), 1));
+        Assert.Equal(20, large.RoomFor("one.test", MailStream.Transactional));
+    }
+
+    [Fact]
+    public void Bulk_leaves_room_for_the_content_of_transactional_mail()
+    {
+        hand.Open();
+
+        Assert.False(hand.TryReserve(Claims(1, stream: MailStream.Bulk), 876));
+        Assert.True(hand.TryReserve(Claims(1, stream: MailStream.Bulk), 875));
+        Assert.True(hand.TryReserve(Claims(1, "b.test"), 125));
+        Assert.Equal((1000, 875), (hand.RoomForOctets(MailStream.Transactional), hand.RoomForOctets(MailStream.Bulk)));
     }
 
     [Fact]
@@ -60,7 +86,7 @@ public sealed class HandTests
         hand.LetGo(claim.Id, claim.Attempt);
         hand.LetGo(claim.Id, claim.Attempt);
 
-        Assert.Equal((0, 10), (hand.Count, hand.Room));
+        Assert.Equal((0, 10), (hand.Count, hand.RoomOf(MailStream.Transactional)));
     }
 
     [Fact]
@@ -80,8 +106,8 @@ public sealed class HandTests
         Assert.Equal(0, hand.Count);
     }
 
-    private static List<ClaimedRecipient> Claims(int count, string lane = "shop.test") =>
-        [.. Enumerable.Range(0, count).Select(_ => Claim(1) with { Lane = lane })];
+    private static List<ClaimedRecipient> Claims(int count, string lane = "shop.test", MailStream stream = MailStream.Transactional) =>
+        [.. Enumerable.Range(0, count).Select(_ => Claim(1) with { Lane = lane, Stream = stream })];
 
     private static ClaimedRecipient Claim(int attempt) =>
         new(new RecipientId(MessageId.NewRequest(Now), 0), 1, "a@shop.test", "shop.test", attempt, Now, false);

@@ -1,3 +1,4 @@
+using EmailService.Messages;
 using EmailService.Outbox;
 using static EmailService.Tests.Outbox.StoreFixture;
 
@@ -37,6 +38,39 @@ public sealed class OutboxStoreTests
     }
 
     [Fact]
+    public async Task Transactional_mail_is_claimed_first_and_bulk_gets_its_part_and_what_is_left_over()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(200, dueInSeconds: -3600, stream: MailStream.Bulk);
+        await store.EnqueueAsync(100);
+
+        Assert.Equal((90, 10), await ClaimAsync());
+        Assert.Equal((10, 90), await ClaimAsync());
+        Assert.Equal((0, 100), await ClaimAsync());
+
+        async Task<(int, int)> ClaimAsync()
+        {
+            var claimed = await store.Outbox.ClaimDueAsync([new WantedLane("shop.test", 90, 100, 100)], Node, Now, Now.AddHours(2), CancellationToken.None);
+            return (claimed.Count(c => c.Stream == MailStream.Transactional), claimed.Count(c => c.Stream == MailStream.Bulk));
+        }
+    }
+
+    [Fact]
+    public async Task Lanes_are_found_by_stream()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(3, "a.test", stream: MailStream.Bulk);
+        await store.EnqueueAsync(1, "a.test", 60);
+        await store.EnqueueAsync(2, "b.test", stream: MailStream.Bulk);
+
+        var lanes = await store.Outbox.FindDueLanesAsync(CancellationToken.None);
+
+        Assert.Equal(
+            [("a.test", MailStream.Transactional, Now.AddMilliseconds(59_999)), ("a.test", MailStream.Bulk, Now.AddMilliseconds(-3)), ("b.test", MailStream.Bulk, Now.AddMilliseconds(-2))],
+            lanes.Select(l => (l.Lane, l.Stream, l.DueAt)));
+    }
+
+    [Fact]
     public async Task Lanes_are_found_with_the_time_of_their_first_recipient()
     {
         await using var store = await CreateAsync();
@@ -70,8 +104,8 @@ public sealed class OutboxStoreTests
         await using var store = await CreateAsync();
         var living = await store.ScalarAsync<long>("INSERT INTO nodes (host, process_id, roles) VALUES ('other', 1, '{deliver}') RETURNING id");
         await store.EnqueueAsync(2);
-        await store.Outbox.ClaimDueAsync([("shop.test", 1)], living, Now, Now.AddHours(2), CancellationToken.None);
-        await store.Outbox.ClaimDueAsync([("shop.test", 1)], living, Now, Now.AddHours(4), CancellationToken.None);
+        await store.Outbox.ClaimDueAsync([new WantedLane("shop.test", 1, 1, 1)], living, Now, Now.AddHours(2), CancellationToken.None);
+        await store.Outbox.ClaimDueAsync([new WantedLane("shop.test", 1, 1, 1)], living, Now, Now.AddHours(4), CancellationToken.None);
 
         Assert.Empty(await FindAbandonedAsync(store, Now.AddHours(1)));
         var lease = Assert.Single(await FindAbandonedAsync(store, Now.AddHours(3)));
@@ -86,7 +120,7 @@ public sealed class OutboxStoreTests
         await using var store = await CreateAsync();
         var living = await store.ScalarAsync<long>("INSERT INTO nodes (host, process_id, roles) VALUES ('other', 1, '{deliver}') RETURNING id");
         await store.EnqueueAsync(1);
-        var claim = Assert.Single(await store.Outbox.ClaimDueAsync([("shop.test", 1)], living, Now, Now.AddHours(2), CancellationToken.None));
+        var claim = Assert.Single(await store.Outbox.ClaimDueAsync([new WantedLane("shop.test", 1, 1, 1)], living, Now, Now.AddHours(2), CancellationToken.None));
         var found = Assert.Single(await FindAbandonedAsync(store, Now.AddHours(3)));
 
         Assert.True(await store.Outbox.RenewAsync(claim, living, Now.AddHours(5), CancellationToken.None));

@@ -27,15 +27,15 @@ internal sealed class StoreFixture : IAsyncDisposable
         new(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(TestService.MigrateAsync));
 
     /// <summary>Puts recipients into the queue, due now.</summary>
-    public Task EnqueueAsync(int count, string lane = "shop.test", int dueInSeconds = 0) => ExecuteAsync($"""
-        INSERT INTO outbox (message_id, n, account_id, address, lane, state, due_at, expires_at)
-        SELECT gen_random_uuid(), 0, 1, 'a' || i || '@shop.test', '{lane}', 'queued',
+    public Task EnqueueAsync(int count, string lane = "shop.test", int dueInSeconds = 0, MailStream stream = MailStream.Transactional) => ExecuteAsync($"""
+        INSERT INTO outbox (message_id, n, account_id, address, lane, priority, state, due_at, expires_at)
+        SELECT gen_random_uuid(), 0, 1, 'a' || i || '@shop.test', '{lane}', {(int)stream}, 'queued',
                '{Now:O}'::timestamptz + make_interval(secs => {dueInSeconds} - i / 1000.0), '{Now.AddHours(72):O}'
           FROM generate_series(1, {count}) AS i
         """);
 
     public Task<List<ClaimedRecipient>> ClaimAsync(int count, string lane = "shop.test") =>
-        Outbox.ClaimDueAsync([(lane, count)], Node, Now, Now.AddHours(2), CancellationToken.None);
+        Outbox.ClaimDueAsync([new WantedLane(lane, count, count, count)], Node, Now, Now.AddHours(2), CancellationToken.None);
 
     public async Task<int> ExecuteAsync(string sql)
     {

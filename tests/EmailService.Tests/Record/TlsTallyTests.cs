@@ -44,7 +44,7 @@ public sealed class TlsTallyTests : IAsyncLifetime
         await tally.FlushAsync(cancellation);
         await tally.FlushAsync(cancellation);
 
-        Assert.Equal("a.test 3, b.test 1", await database.ScalarAsync("SELECT string_agg(domain || ' ' || sessions, ', ' ORDER BY domain) FROM tls_sessions"));
+        Assert.Equal("a.test 3, b.test 1", await ScalarAsync(database, "SELECT string_agg(domain || ' ' || sessions, ', ' ORDER BY domain) FROM tls_sessions"));
     }
 
     [Fact]
@@ -56,7 +56,7 @@ public sealed class TlsTallyTests : IAsyncLifetime
 
         await tally.FlushAsync(TestContext.Current.CancellationToken);
 
-        Assert.Equal("2026-02-28", await database.ScalarAsync("SELECT day::text FROM tls_sessions"));
+        Assert.Equal("2026-02-28", await ScalarAsync(database, "SELECT day::text FROM tls_sessions"));
     }
 
     private static AttemptStep Step(string? domain) => new()
@@ -67,4 +67,10 @@ public sealed class TlsTallyTests : IAsyncLifetime
         Stage = "end_of_data",
         TlsSession = domain is null ? null : new TlsSession(domain, new AppliedTlsPolicy(TlsPolicyType.NoneFound, domain), null),
     };
+
+    private static async Task<string?> ScalarAsync(TestDatabase database, string sql)
+    {
+        await using var command = database.DataSource.CreateCommand(sql);
+        return await command.ExecuteScalarAsync() as string;
+    }
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using EmailService.Dns;
+using EmailService.Egress;
 using EmailService.Platform;
 using EmailService.Report.Doctor;
 using EmailService.TestKit;
@@ -9,6 +10,24 @@ namespace EmailService.Tests.Report;
 
 public sealed class DoctorTests
 {
+    [Fact]
+    public async Task A_source_whose_address_is_not_on_this_machine_fails()
+    {
+        var table = new EgressTable(
+            new EgressOptions
+            {
+                Sources = new Dictionary<string, SourceSettings>
+                {
+                    ["here"] = new() { Address = IPAddress.Parse("127.0.0.2") }, ["gone"] = new() { Address = IPAddress.Parse("192.0.2.1") }, ["any"] = new(),
+                },
+            },
+            new PlatformOptions { HostName = "mail.example.org" });
+
+        var findings = await SourcesCheck.RunAsync(table);
+
+        Assert.Equal([(Level.Ok, true), (Level.Fail, false)], findings.Select(f => (f.Level, f.Found.StartsWith("here", StringComparison.Ordinal))).Order());
+    }
+
     private static readonly TimeSpan Day = TimeSpan.FromDays(1);
 
     [Fact]

@@ -58,7 +58,7 @@ public sealed class SendRunTests
         using var http = new HttpClient { BaseAddress = new Uri("http://127.0.0.1:1/") };
         var run = new SendRun(http, new StringWriter(), TimeProvider.System);
 
-        var problem = await Assert.ThrowsAsync<OperatorException>(() => run.RunAsync(new TestMail("a@example.org", "b@example.com", "s"), TimeSpan.FromSeconds(60), CancellationToken.None));
+        var problem = await Assert.ThrowsAsync<OperatorException>(() => run.RunAsync(new TestMail("a@example.org", "b@example.com", "s", "transactional"), TimeSpan.FromSeconds(60), CancellationToken.None));
 
         Assert.Contains("Is the service running?", problem.Message, StringComparison.Ordinal);
     }
@@ -66,7 +66,7 @@ public sealed class SendRunTests
     private static async Task<int> RunAsync(TextWriter output, TimeProvider time, Func<string, HttpResponseMessage> answer)
     {
         using var http = new HttpClient(new Scripted(answer)) { BaseAddress = new Uri("http://service.test/") };
-        return await new SendRun(http, output, time).RunAsync(new TestMail("a@example.org", "b@example.com", "s"), TimeSpan.FromSeconds(60), CancellationToken.None);
+        return await new SendRun(http, output, time).RunAsync(new TestMail("a@example.org", "b@example.com", "s", "transactional"), TimeSpan.FromSeconds(60), CancellationToken.None);
     }
 
     private static HttpResponseMessage Accepted() => new(HttpStatusCode.Accepted) { Headers = { { "X-Message-Id", Id } } };

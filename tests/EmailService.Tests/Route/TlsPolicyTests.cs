@@ -180,10 +180,10 @@ public sealed class TlsPolicyTests : IAsyncLifetime
     [InlineData(465, TlsDemand.Verified, SmtpTlsMode.Verified, true)]
     public async Task A_relay_gets_what_the_operator_asks(int port, TlsDemand demand, SmtpTlsMode mode, bool isImplicit)
     {
-        using var sut = Make(new RouteOptions { Relay = $"relay.test:{port}", RelayTls = demand });
+        using var sut = Make(new RouteOptions());
 
         var use = (TlsDecision.Use)await sut.Finder.FindAsync(
-            "example.test", new MailHost("relay.test", port), HostsOrigin.Relay, TlsWish.None, TestContext.Current.CancellationToken);
+            "example.test", new RelaySettings { Host = $"relay.test:{port}", Tls = demand }.ToHost(), HostsOrigin.Relay, TlsWish.None, TestContext.Current.CancellationToken);
 
         Assert.Equal((mode, isImplicit), (use.Policy.Mode, use.Policy.IsImplicit));
     }

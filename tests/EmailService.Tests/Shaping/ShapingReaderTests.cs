@@ -18,6 +18,8 @@ public sealed class ShapingReaderTests
     [InlineData("""{"version":1,"domains":{"a.test":{"idle_timeout":"1h"}}}""", "mine: domains.a.test.idle_timeout: found \"1h\", expected a duration from \"50ms\" to \"5m\"")]
     [InlineData("""{"version":1,"domains":{"a..test":{}}}""", "mine: domains.a..test: expected a domain such as example.com")]
     [InlineData("""{"version":1,"blocks":{"x":{"mx":[".a.test"]}}}""", "mine: blocks.x.mx: found [\".a.test\"], expected a list of suffixes such as [\"l.google.com\"], without a dot in front")]
+    [InlineData("""{"version":1,"accounts":{"shop":{"mx":["a.test"]}}}""", "mine: accounts.shop.mx: unknown key; known here: connections, messages_per_connection, messages_per_second, idle_timeout")]
+    [InlineData("""{"version":1,"accounts":{"":{}}}""", "mine: accounts.: expected the name of an account")]
     [InlineData("""{"version":1,"blocks":[]}""", "mine: blocks: found [], expected an object")]
     [InlineData("""[1]""", "mine: the file: found [1], expected an object")]
     public void What_is_wrong_is_said_with_its_path(string json, string problem)

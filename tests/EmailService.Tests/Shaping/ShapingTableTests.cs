@@ -25,7 +25,7 @@ public sealed class ShapingTableTests : IDisposable
     [InlineData(null, "aspmx.l.google.com", "mx01.mail.icloud.com")]
     public void A_site_belongs_to_a_provider_if_all_its_hosts_do(string? provider, params string[] hosts)
     {
-        var site = ShapingTable.Load(null).For("example.com", hosts);
+        var site = ShapingTable.Load(null).For("example.com", hosts, null);
 
         Assert.Equal(provider, site.Block);
         Assert.Equal(provider is null ? null : "provider:" + provider, site.Lane);
@@ -39,7 +39,7 @@ public sealed class ShapingTableTests : IDisposable
         Assert.NotNull(table.Revision);
         Assert.Equal(new Limit<int>(20, "default (shipped)"), table.Default.Connections);
         Assert.Equal(0, table.Default.MessagesPerSecond.Value);
-        var google = table.For("gmail.com", ["gmail-smtp-in.l.google.com"]).Limits;
+        var google = table.For("gmail.com", ["gmail-smtp-in.l.google.com"], null).Limits;
         Assert.Equal("blocks.google (shipped)", google.Connections.Origin);
         Assert.Equal("default (shipped)", google.MessagesPerSecond.Origin);
     }
@@ -53,13 +53,30 @@ public sealed class ShapingTableTests : IDisposable
               "domains": { "Slow.test": { "messages_per_second": 0.5 } } }
             """);
 
-        var google = table.For("gmail.com", ["smtp.google.com"]).Limits;
+        var google = table.For("gmail.com", ["smtp.google.com"], null).Limits;
         Assert.Equal(new Limit<double>(7, $"blocks.google ({file})"), google.MessagesPerSecond);
         Assert.Equal(new Limit<int>(20, "blocks.google (shipped)"), google.Connections);
-        Assert.Equal("provider:mine", table.For("a.test", ["a.mx.test"]).Lane);
-        var slow = table.For("slow.test", ["a.mx.test"]);
+        Assert.Equal("provider:mine", table.For("a.test", ["a.mx.test"], null).Lane);
+        var slow = table.For("slow.test", ["a.mx.test"], null);
         Assert.Equal("domain:slow.test", slow.Lane);
         Assert.Equal((0.5, 2, 500), (slow.Limits.MessagesPerSecond.Value, slow.Limits.Connections.Value, slow.Limits.MessagesPerConnection.Value));
+    }
+
+    [Fact]
+    public void An_accounts_limits_win_over_those_of_provider_and_domain_and_of_relays()
+    {
+        var table = Load("""
+            { "version": 1, "domains": { "slow.test": { "messages_per_second": 0.5, "connections": 4 } },
+              "accounts": { "News": { "connections": 3 } } }
+            """);
+
+        var google = table.For("gmail.com", ["smtp.google.com"], "news");
+        Assert.Equal(("provider:google", "google", "news"), (google.Lane, google.Block, google.Account));
+        Assert.Equal(new Limit<int>(3, $"accounts.News ({file})"), google.Limits.Connections);
+        Assert.Equal((0.5, 3), table.For("slow.test", ["mx.test"], "news") is var slow ? (slow.Limits.MessagesPerSecond.Value, slow.Limits.Connections.Value) : default);
+        Assert.Equal((4, null), table.For("slow.test", ["mx.test"], "shop") is var other ? (other.Limits.Connections.Value, other.Account) : default);
+        Assert.Equal(3, table.ForRelay("news").Limits.Connections.Value);
+        Assert.Equal(20, table.ForRelay(null).Limits.Connections.Value);
     }
 
     [Fact]
@@ -67,8 +84,8 @@ public sealed class ShapingTableTests : IDisposable
     {
         var table = Load("""{ "version": 1, "blocks": { "wide": { "mx": ["test"] }, "narrow": { "mx": ["in.mx.test"] } } }""");
 
-        Assert.Equal("narrow", table.For("x.test", ["a.in.mx.test"]).Block);
-        Assert.Equal("wide", table.For("x.test", ["a.mx.test"]).Block);
+        Assert.Equal("narrow", table.For("x.test", ["a.in.mx.test"], null).Block);
+        Assert.Equal("wide", table.For("x.test", ["a.mx.test"], null).Block);
     }
 
     [Theory]
@@ -91,8 +108,8 @@ public sealed class ShapingTableTests : IDisposable
     {
         var table = ShapingTable.Load(null, new ShapingBlock { Connections = new(3, "Deliver:ConnectionsPerLane") });
 
-        Assert.Equal(new Limit<int>(3, "Deliver:ConnectionsPerLane"), table.For("x.test", ["mx.x.test"]).Limits.Connections);
-        Assert.Equal(20, table.For("gmail.com", ["smtp.google.com"]).Limits.Connections.Value);
+        Assert.Equal(new Limit<int>(3, "Deliver:ConnectionsPerLane"), table.For("x.test", ["mx.x.test"], null).Limits.Connections);
+        Assert.Equal(20, table.For("gmail.com", ["smtp.google.com"], null).Limits.Connections.Value);
     }
 
     private ShapingTable Load(string json)

@@ -46,6 +46,9 @@ public sealed record ReplyReason(string Name, string Class, BounceKind Kind, Bro
 {
     public const string InvalidAddress = "Invalid Address";
     public const string Technical = "Technical";
+
+    /// <summary>The name that tells a lane's pace: too many messages for now.</summary>
+    public const string RateLimited = "rate-limited";
     public const string UnclassifiedClass = "Unclassified";
 
     /// <summary>SendGrid's bounce classes, in their words.</summary>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using EmailService.Dns;
+using EmailService.Egress;
 using EmailService.Platform;
 using EmailService.Report.Doctor;
 using EmailService.Route;
@@ -54,6 +55,7 @@ internal static class DoctorCommand
                 new("dns", token => DnsCheck.RunAsync(dns, domain ?? "example.com", route.Live, token)),
                 new("outbound port", token => WayOutAsync(dns, route, domain, token)),
                 new("host name", token => HostNameCheck.RunAsync(dns, platform.HostName, route.Live, token)),
+                new("egress sources", _ => SourcesCheck.RunAsync(services.GetRequiredService<EgressTable>())),
                 .. hasDatabase ? await DomainChecks.AllAsync(services, route.Live, cancel) : [],
             ], time, cancel));
         if (!route.Live)

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net.Http.Headers;
+using EmailService.Messages;
 using EmailService.Platform;
 
 namespace EmailService.Report.Cli;
@@ -12,6 +13,8 @@ internal static class SendCommand
         var to = new Option<string>("--to") { Description = "The recipient. Without live delivery the mail goes to the inbox, whoever it is.", DefaultValueFactory = _ => "you@example.org" };
         var from = new Option<string?>("--from") { Description = "The sender; the first verified domain of the account unless told otherwise." };
         var subject = new Option<string>("--subject") { Description = "The subject.", DefaultValueFactory = _ => "A test from EmailService" };
+        var stream = new Option<string>("--stream") { Description = "transactional, or bulk: such mail goes behind the other.", DefaultValueFactory = _ => MailStream.Transactional.ToName() };
+        stream.AcceptOnlyFromAmong([.. Enum.GetValues<MailStream>().Select(s => s.ToName())]);
         var url = new Option<string?>("--url") { Description = "Where the service listens; from quickstart.env unless told otherwise." };
         var key = new Option<string?>("--key") { Description = "The API key; from quickstart.env unless told otherwise." };
         var timeout = new Option<int>("--timeout") { Description = "Seconds to wait for the end.", DefaultValueFactory = _ => 60 };
@@ -24,7 +27,7 @@ internal static class SendCommand
         });
         var command = new Command("send", "Send a test mail and print what becomes of it. Ends with 0 when it was delivered, 1 when it was not, 2 when that took too long.")
         {
-            to, from, subject, url, key, timeout,
+            to, from, subject, stream, url, key, timeout,
         };
         command.SetAction((parsed, cancel) => CommandContext.Guarded(async () =>
         {
@@ -42,7 +45,7 @@ internal static class SendCommand
             http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", apiKey);
             var run = new SendRun(http, Console.Out, TimeProvider.System);
             return await run.RunAsync(
-                new TestMail(parsed.GetValue(to)!, parsed.GetValue(from) ?? quickstart.From, parsed.GetValue(subject)!),
+                new TestMail(parsed.GetValue(to)!, parsed.GetValue(from) ?? quickstart.From, parsed.GetValue(subject)!, parsed.GetValue(stream)!),
                 TimeSpan.FromSeconds(parsed.GetValue(timeout)), cancel);
         }));
         return command;

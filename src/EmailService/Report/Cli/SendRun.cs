@@ -8,7 +8,7 @@ using EmailService.Platform;
 namespace EmailService.Report.Cli;
 
 /// <summary>What to send; without a sender the account's first verified domain is asked for.</summary>
-internal sealed record TestMail(string To, string? From, string Subject);
+internal sealed record TestMail(string To, string? From, string Subject, string Stream);
 
 /// <summary>Sends one mail over the API as any caller would, and follows its events.</summary>
 internal sealed class SendRun(HttpClient http, TextWriter output, TimeProvider time)
@@ -72,6 +72,7 @@ internal sealed class SendRun(HttpClient http, TextWriter output, TimeProvider t
             from = new { email = from, name = "EmailService" },
             personalizations = new[] { new { to = new[] { new { email = mail.To } } } },
             subject = mail.Subject,
+            stream = mail.Stream,
             content = new[]
             {
                 new { type = "text/plain", value = "This is a test. If you read it, mail gets through.\n" },

@@ -54,7 +54,7 @@ public sealed class TlsPolicyFinder(DaneLookup dane, MtaStsPolicies sts, RouteOp
         var decision = origin switch
         {
             HostsOrigin.Inbox => Opportunistic("the catch-all host"),
-            HostsOrigin.Relay => Ours(options.RelayTls, host, "relay"),
+            HostsOrigin.Relay => Ours(host.Relay!.Tls, host, "relay"),
             HostsOrigin.Static or HostsOrigin.Rerouted => Ours(options.Tls.GetValueOrDefault(domain, TlsDemand.Opportunistic), host, "override"),
             HostsOrigin.Mx when options.Tls.TryGetValue(domain, out var demand) => Ours(demand, host, "override"),
             HostsOrigin.Mx when wish == TlsWish.Relax => Opportunistic("TLS-Required: No"),
@@ -148,7 +148,7 @@ public sealed class TlsPolicyFinder(DaneLookup dane, MtaStsPolicies sts, RouteOp
 
     private static string[] Names(string name, string domain) => name == domain ? [name] : [name, domain];
 
-    private TlsDecision Ours(TlsDemand demand, MailHost host, string name)
+    private static TlsDecision Ours(TlsDemand demand, MailHost host, string name)
     {
         var mode = demand switch
         {
@@ -164,7 +164,7 @@ public sealed class TlsPolicyFinder(DaneLookup dane, MtaStsPolicies sts, RouteOp
             new SmtpTlsPolicy(isImplicit && mode == SmtpTlsMode.Opportunistic ? SmtpTlsMode.Required : mode, name) { IsImplicit = isImplicit },
             $"set by the operator: {demand}")
         {
-            Credentials = name == "relay" && options.RelayUser is not null ? new SmtpCredentials(options.RelayUser, options.RelayPassword!) : null,
+            Credentials = host.Relay is { User: { } user, Password: { } password } ? new SmtpCredentials(user, password) : null,
         };
     }
 

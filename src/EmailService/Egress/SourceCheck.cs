@@ -1,37 +1,42 @@
 using System.Net;
 using System.Net.Sockets;
 using EmailService.Dns;
-using EmailService.Platform;
 using EmailService.Platform.Jobs;
 
-namespace EmailService.Route;
+namespace EmailService.Egress;
 
 /// <summary>Looks at our own addresses as mail hosts do: does each have a name that leads back to it, and is it on a block list?</summary>
-public sealed class SourceCheck(SourcesOptions options, PlatformOptions platform, IDnsResolver dns) : IJob
+public sealed class SourceCheck(EgressTable table, EgressOptions options, IDnsResolver dns) : IJob
 {
     public async Task<string> ExecuteAsync(CancellationToken cancellation)
     {
-        if (options.Addresses.Count == 0)
+        var addresses = table.Sources.SelectMany(s => AddressesOf(s).Select(a => (Source: s, Address: a))).ToList();
+        if (addresses.Count == 0)
         {
             return "no addresses configured";
         }
 
         var (bad, unknown) = (new List<string>(), new List<string>());
-        foreach (var address in options.Addresses)
+        foreach (var (source, address) in addresses)
         {
-            await CheckNameAsync(address, bad, unknown, cancellation);
+            await CheckNameAsync(address, source.HelloName, bad, unknown, cancellation);
             foreach (var list in options.BlockLists)
             {
                 await CheckListAsync(address, list, bad, unknown, cancellation);
             }
         }
 
-        var line = string.Join("; ", bad.Append($"{options.Addresses.Count} addresses, {bad.Count} problems, {unknown.Count} without an answer").Concat(unknown));
+        var line = string.Join("; ", bad.Append($"{addresses.Count} addresses, {bad.Count} problems, {unknown.Count} without an answer").Concat(unknown));
         return bad.Count == 0 ? line : throw new JobFailedException(line);
     }
 
+    // An address of the machine itself is nobody's name.
+    private static IEnumerable<IPAddress> AddressesOf(EgressSource source) =>
+        (source.PublicAddresses.Count > 0 ? source.PublicAddresses : new[] { source.Address, source.Ipv6Address }.OfType<IPAddress>())
+        .Where(a => !IPAddress.IsLoopback(a));
+
     /// <summary>Forward-confirmed reverse DNS: a name of the address has the address, and it is the one that we greet with.</summary>
-    private async Task CheckNameAsync(IPAddress address, List<string> bad, List<string> unknown, CancellationToken cancellation)
+    private async Task CheckNameAsync(IPAddress address, string helloName, List<string> bad, List<string> unknown, CancellationToken cancellation)
     {
         var pointer = await dns.QueryAsync(DnsResolver.ReverseName(address), DnsType.Ptr, cancellation);
         if (IsSilent(pointer))
@@ -47,9 +52,9 @@ public sealed class SourceCheck(SourcesOptions options, PlatformOptions platform
             return;
         }
 
-        if (!names.Contains(platform.HostName, StringComparer.OrdinalIgnoreCase))
+        if (!names.Contains(helloName, StringComparer.OrdinalIgnoreCase))
         {
-            bad.Add($"{address} is called {string.Join(", ", names)}, and we greet as {platform.HostName}");
+            bad.Add($"{address} is called {string.Join(", ", names)}, and we greet as {helloName}");
         }
 
         var type = address.AddressFamily == AddressFamily.InterNetworkV6 ? DnsType.Aaaa : DnsType.A;

@@ -2,10 +2,10 @@ using System.Net;
 using EmailService.Dns;
 using EmailService.Platform;
 using EmailService.Platform.Jobs;
-using EmailService.Route;
+using EmailService.Egress;
 using EmailService.TestKit;
 
-namespace EmailService.Tests.Route;
+namespace EmailService.Tests.Egress;
 
 public sealed class SourceCheckTests : IAsyncDisposable
 {
@@ -58,6 +58,17 @@ public sealed class SourceCheckTests : IAsyncDisposable
         Assert.StartsWith("1 addresses, 0 problems, 1 without an answer", await Check("192.0.2.7").ExecuteAsync(CancellationToken.None), StringComparison.Ordinal);
     }
 
-    private SourceCheck Check(params string[] addresses) => new(
-        new SourcesOptions { Addresses = [.. addresses.Select(IPAddress.Parse)], BlockLists = ["list.test"] }, new PlatformOptions { HostName = "mail.host.test" }, resolver);
+    private SourceCheck Check(params string[] addresses)
+    {
+        var options = new EgressOptions
+        {
+            BlockLists = ["list.test"],
+            Sources = new Dictionary<string, SourceSettings>
+            {
+                ["inner"] = new() { Address = IPAddress.Loopback },
+                ["outer"] = new() { Address = IPAddress.Loopback, PublicAddresses = [.. addresses.Select(IPAddress.Parse)] },
+            },
+        };
+        return new SourceCheck(new EgressTable(options, new PlatformOptions { HostName = "mail.host.test" }), options, resolver);
+    }
 }

@@ -1,0 +1,76 @@
+using EmailService.ServiceKit;
+using EmailService.TestKit;
+
+namespace EmailService.EndToEnd;
+
+public sealed class Source_is_warmed_up
+{
+    private const int Cap = 10;
+    private static readonly string Today = TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd", System.Globalization.CultureInfo.InvariantCulture);
+
+    private static readonly string[] NewSource =
+    [
+        "Egress:Sources:new:Address=127.0.0.2", "Egress:Sources:new:HelloName=new.sender.test",
+        $"Egress:Sources:new:WarmUp:Start={Today}", $"Egress:Sources:new:WarmUp:DailyCaps={Cap},{Cap},{Cap}",
+    ];
+
+    [Fact]
+    public async Task What_is_above_its_cap_goes_by_the_warm_source_of_the_pool()
+    {
+        await using var service = await TestService.StartAsync(
+            manualTime: true, settings: [.. NewSource, "Egress:Sources:old:Address=127.0.0.3", "Egress:Sources:old:HelloName=old.sender.test"]);
+        await using var mx = service.AddMx("shop.test");
+
+        await SubmitAsync(service, 200);
+        await mx.WaitForMessagesAsync(200);
+
+        Assert.InRange(mx.Messages.Count(m => m.HelloName == "new.sender.test"), 1, Cap);
+        Assert.InRange(mx.Messages.Count(m => m.HelloName == "old.sender.test"), 200 - Cap, 199);
+    }
+
+    [Fact]
+    public async Task Without_a_warm_source_mail_waits_for_the_cap_to_open_and_is_not_deferred()
+    {
+        await using var service = await TestService.StartAsync(manualTime: true, settings: [.. NewSource]);
+        await using var mx = service.AddMx("shop.test");
+
+        await SubmitAsync(service, 50);
+        await RestsAsync(service, mx);
+        var first = mx.Messages.Count;
+        Assert.InRange(first, Cap / 2, Cap);
+
+        service.Time!.Advance(TimeSpan.FromDays(1));
+        await Wait.UntilAsync(
+            async () =>
+            {
+                await service.WakePollAsync();
+                return mx.Messages.Count > first;
+            },
+            "the next day has a cap of its own");
+        await RestsAsync(service, mx);
+
+        Assert.InRange(mx.Messages.Count, first + 1, 2 * Cap);
+        Assert.Equal(0, await service.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind NOT IN ('accepted', 'processed', 'delivered')"));
+        Assert.Equal(Cap, await service.ScalarAsync<int>("SELECT greatest(max(taken), " + Cap + ") FROM warm_up_days"));
+        Assert.Equal(0, await service.ScalarAsync<long>("SELECT count(*) FROM outbox WHERE attempts > 0"));
+    }
+
+    private static async Task SubmitAsync(TestService service, int count)
+    {
+        for (var i = 0; i < count; i += 10)
+        {
+            await service.AcceptAsync(string.Join(',', Enumerable.Range(i, 10).Select(n => $"a{n}@shop.test")));
+        }
+    }
+
+    /// <summary>All that may go has gone, and the rest is due later.</summary>
+    private static Task RestsAsync(TestService service, ScriptedMx mx) => Wait.UntilAsync(
+        async () =>
+        {
+            await service.WakePollAsync();
+            await using var command = service.Db.CreateCommand("SELECT count(*) FROM outbox WHERE state = 'leased' OR due_at <= $1");
+            command.Parameters.Add(new() { Value = service.Time!.GetUtcNow().UtcDateTime });
+            return (long)(await command.ExecuteScalarAsync())! == 0 && await service.ScalarAsync<long>("SELECT count(*) FROM settled") == mx.Messages.Count;
+        },
+        "what has no place waits");
+}
