@@ -55,5 +55,27 @@ public sealed class Found_by_seeds
         Assert.InRange(world.Store.Rounds, 1, 2 * end.TotalSeconds * 1.2);
     }
 
+    // Seed 340: the sweep took the recipient back while the answer to its claim was on the way.
+    [Fact]
+    public void Claim_whose_answer_takes_long_is_not_taken_for_lost()
+    {
+        var site = new SimSite(Site, 1, 1, new Random(1)) { Greylists = TimeSpan.FromMinutes(1) };
+        var world = World(site, new OutboxOptions());
+        (world.Store.SlowBy, world.Store.SlowStatement) = (TimeSpan.FromSeconds(20), "claim");
+
+        world.Run(TimeSpan.FromHours(2), async () =>
+        {
+            var node = await world.StartNodeAsync();
+            var traffic = new SimTraffic(world);
+            for (var i = 0; i < 50; i++)
+            {
+                await traffic.SendAsync(node, [.. Enumerable.Repeat($"d1.{Site}", 10)], OnUnknown.Retry);
+            }
+        });
+
+        Assert.Null(world.Truth.Violation);
+        Assert.Equal((500, 0), (world.Truth.Ends, world.Truth.SecondCopies));
+    }
+
     private static SimWorld World(SimSite site, OutboxOptions outbox) => new(1, new SimSettings { Outbox = outbox }, [site]);
 }

@@ -8,7 +8,6 @@ public sealed class Planted_bugs_are_found(ITestOutputHelper output)
     [Theory]
     [InlineData(PlantedBug.SettleIgnoresTheLease)]
     [InlineData(PlantedBug.ReclaimIgnoresLife)]
-    [InlineData(PlantedBug.ReclaimIgnoresTheLease)]
     [InlineData(PlantedBug.RenewAlwaysHolds)]
     public void Bug_is_found_by_some_seed(PlantedBug bug)
     {

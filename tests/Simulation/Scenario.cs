@@ -101,7 +101,7 @@ internal sealed class Scenario
         {
             await Task.Delay(mean * -Math.Log(1 - random.NextDouble()), world.Clock);
             var up = world.Up.ToList();
-            if (up.Count == 0)
+            if (up.Count == 0 || world.Clock.Now >= end)
             {
                 continue;
             }

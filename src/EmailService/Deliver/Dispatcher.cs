@@ -142,8 +142,8 @@ public sealed partial class Dispatcher(
 
         // 2. Claim. No token: rows that are leased to us must come into our hand.
         var leased = new LeaseStart(node.Era, now);
-        var claimed = await outbox.ClaimDueAsync(wanted, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None);
-        hand.Take(claimed);
+        var claimed = await hand.ClaimAsync(
+            () => outbox.ClaimDueAsync(wanted, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None));
         if (claimed.Count > 0)
         {
             fullPause = FullPause;

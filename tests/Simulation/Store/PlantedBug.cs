@@ -11,9 +11,6 @@ public enum PlantedBug
     /// <summary>A sweep takes what living nodes hold.</summary>
     ReclaimIgnoresLife,
 
-    /// <summary>A sweep takes back whatever is leased now, not the lease that it found.</summary>
-    ReclaimIgnoresTheLease,
-
     /// <summary>A node that comes back from a silence goes on with what it held.</summary>
     RenewAlwaysHolds,
 }

@@ -32,6 +32,9 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
     /// <summary>How much longer a statement may be on its way, and its answer again.</summary>
     public TimeSpan SlowBy { get; set; }
 
+    /// <summary>Only this one is slow; null for all.</summary>
+    public string? SlowStatement { get; set; }
+
     public int Count => rows.Count;
 
     /// <summary>How often nodes asked what is due.</summary>
@@ -182,9 +185,8 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
         var count = 0;
         foreach (var (lease, dueAt) in leases)
         {
-            if (rows.TryGetValue(lease.Id, out var row) && (bug == PlantedBug.ReclaimIgnoresTheLease
-                ? row.IsLeased
-                : row.Attempts == lease.Attempt && row.NodeId == lease.NodeId && row.LeasedUntil == lease.LeasedUntil))
+            if (rows.TryGetValue(lease.Id, out var row)
+                && row.Attempts == lease.Attempt && row.NodeId == lease.NodeId && row.LeasedUntil == lease.LeasedUntil)
             {
                 Requeue(row, dueAt, null);
                 trace.Add("reclaimed", lease.NodeId, row.Address, row.Attempts);

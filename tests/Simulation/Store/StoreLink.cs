@@ -89,7 +89,7 @@ internal sealed class StoreLink(SimStore store, SimClock world, NodeClock clock,
         var answer = new TaskCompletionSource<T>();
         if (!clock.IsDead)
         {
-            world.After(TimeSpan.FromMilliseconds(0.3 + (random.NextDouble() * 2)) + Slowness(), () => Arrive(what, statement, answer));
+            world.After(TimeSpan.FromMilliseconds(0.3 + (random.NextDouble() * 2)) + Slowness(what), () => Arrive(what, statement, answer));
         }
 
         return answer.Task;
@@ -113,7 +113,7 @@ internal sealed class StoreLink(SimStore store, SimClock world, NodeClock clock,
         }
         else if (random.Next(8) == 0 || store.SlowBy > TimeSpan.Zero)
         {
-            world.After(TimeSpan.FromMilliseconds(random.NextDouble() * 50) + Slowness(), () => clock.Pass(() => answer.TrySetResult(result)));
+            world.After(TimeSpan.FromMilliseconds(random.NextDouble() * 50) + Slowness(what), () => clock.Pass(() => answer.TrySetResult(result)));
         }
         else
         {
@@ -121,7 +121,8 @@ internal sealed class StoreLink(SimStore store, SimClock world, NodeClock clock,
         }
     }
 
-    private TimeSpan Slowness() => store.SlowBy * random.NextDouble() * random.NextDouble();
+    private TimeSpan Slowness(string what) =>
+        store.SlowStatement is null || store.SlowStatement == what ? store.SlowBy * random.NextDouble() * random.NextDouble() : TimeSpan.Zero;
 
     private static NpgsqlException Failure(string problem) => new($"simulated: {problem}", new IOException());
 }
