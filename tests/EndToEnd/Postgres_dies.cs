@@ -30,8 +30,8 @@ public sealed class Postgres_dies
         await Wait.UntilAsync(() => !service.Get<StoreHealth>().IsHealthy, "the store is known to fail");
         service.Dns.Release("other.test");
         await Wait.UntilAsync(
-            () => service.Get<LaneDirectory>().All().Any(l => l.Key.Contains("other", StringComparison.Ordinal) && l is { Workers: 1, Waiting: 0 }),
-            "a worker has the other message in its hands");
+            () => service.Get<LaneDirectory>().All().Any(l => l.Key.Contains("other", StringComparison.Ordinal) && l is { Workers: 1, Waiting: 1 }),
+            "a worker waits with the other message");
         var result = await service.Get<AcceptWorker>().AcceptAsync(1, TestService.Request("h@shop.test"), null, CancellationToken.None);
 
         Assert.IsType<AcceptResult.Unavailable>(result);

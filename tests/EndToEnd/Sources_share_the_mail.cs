@@ -88,7 +88,7 @@ public sealed class Sources_share_the_mail
             await service.WaitForEventAsync(id, "deferred");
         }
 
-        service.Time!.Advance(TimeSpan.FromMinutes(2));
+        service.Time!.Advance(TimeSpan.FromHours(1));
         foreach (var id in ids)
         {
             await service.WaitForEventAsync(id, "delivered");

@@ -17,8 +17,11 @@ public sealed partial class Deliverer(
     ReplyRules rules, Reactions reactions, TimeProvider time, Random random, ILogger<Deliverer> logger)
 {
     /// <summary>One attempt. On return its outcome is committed. The outcome is also returned, for the lane's pace.</summary>
+    /// <param name="mayBegin">Asked before each transaction.</param>
+    /// <returns>Null if the recipient became somebody else's before a transaction began: then there is nothing to commit.</returns>
     /// <exception cref="OperationCanceledException">We are stopping, and nothing was tried: the claim may be given back.</exception>
-    public async Task<Outcome> DeliverAsync(Work work, LaneConnection connection, CancellationToken stopping)
+    public async Task<Outcome?> DeliverAsync(
+        Work work, LaneConnection connection, Func<ValueTask<bool>> mayBegin, CancellationToken stopping)
     {
         // 1. The message as it goes out.
         var (content, problem) = await ComposeAsync(work);
@@ -57,7 +60,12 @@ public sealed partial class Deliverer(
                 if (decision is TlsDecision.Use use)
                 {
                     connections++;
-                    (outcome, var step) = await connection.TryAsync(host, endPoint, use, domain, envelope, content, stopping);
+                    if (await connection.TryAsync(host, endPoint, use, domain, envelope, content, mayBegin, stopping) is not var (tried, step))
+                    {
+                        return null;
+                    }
+
+                    outcome = tried;
                     steps.Add(step);
                     Remember(endPoint, host, work.Plan.Lane, outcome);
                 }

@@ -15,11 +15,14 @@ public sealed partial class Dispatcher(
     LaneContext context, Deliverer deliverer, Holding holding, StoreHealth health, INode node, OutboxOptions options, TimeProvider time,
     Random random, ILogger<Dispatcher> logger) : BackgroundService
 {
-    /// <summary>How soon a lane that is full is looked at again: it empties faster than the table is polled.</summary>
+    /// <summary>How soon a lane that is full is looked at again: most empty faster than the table is polled. While nothing can be claimed
+    /// the pause doubles, up to that of the poll, or a site that takes a message a minute would have the table asked twenty times a second.</summary>
     private static readonly TimeSpan FullPause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>How long what has no room in memory is left in the table.</summary>
     private static readonly TimeSpan NoRoomPause = TimeSpan.FromSeconds(2);
+
+    private TimeSpan fullPause = FullPause;
 
     /// <summary>What one round over the table came to.</summary>
     private enum Round
@@ -93,7 +96,9 @@ public sealed partial class Dispatcher(
                 lanes.ForgetIdle();
                 if (round != Round.More)
                 {
-                    await Task.Delay(round == Round.Full ? FullPause : options.PollInterval, time, stopping);
+                    var isFull = round == Round.Full;
+                    await Task.Delay(isFull ? fullPause : options.PollInterval, time, stopping);
+                    fullPause = !isFull ? FullPause : fullPause * 2 < options.PollInterval ? fullPause * 2 : options.PollInterval;
                 }
             }
             catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -108,7 +113,7 @@ public sealed partial class Dispatcher(
                     health.ReportFailure(exception);
                 }
 
-                await Task.Delay(options.PollInterval, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(options.PollInterval, time, stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             }
         }
     }
@@ -137,8 +142,13 @@ public sealed partial class Dispatcher(
 
         // 2. Claim. No token: rows that are leased to us must come into our hand.
         var leased = new LeaseStart(node.Era, now);
-        var claimed = await outbox.ClaimDueAsync(wanted, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None);
-        hand.Take(claimed);
+        var claimed = await hand.ClaimAsync(
+            () => outbox.ClaimDueAsync(wanted, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None));
+        if (claimed.Count > 0)
+        {
+            fullPause = FullPause;
+        }
+
         var isWhole = claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Most);
         claimed = await holding.SiftAsync(claimed);
 

@@ -108,8 +108,8 @@ public sealed partial class Holding(
         }
 
         nextLook = now + BetweenLooks;
-        var expired = await store.ClaimExpiredAsync(lanes, MostExpiredAtOnce, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None);
-        hand.Take(expired);
+        var expired = await hand.ClaimAsync(
+            () => store.ClaimExpiredAsync(lanes, MostExpiredAtOnce, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None));
         await Task.WhenAll(expired.Select(claim => ExpireAsync(claim, $"a suspension of the lane {hand.SiteOf(claim.Lane)}")));
         if (expired.Count == MostExpiredAtOnce)
         {

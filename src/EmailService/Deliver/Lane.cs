@@ -279,7 +279,14 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
                 return;
             }
 
-            if (!await context.StillHoldsAsync(work))
+            if (context.HasWaitedTooLong(work))
+            {
+                // So has what came with it, in a lane that carries less than it was given. It keeps its place in the order.
+                await context.GiveBackAsync([.. ready.TakeWhile(context.HasWaitedTooLong).Prepend(work).Select(w => (w, w.InHand.Leased.At))]);
+                return;
+            }
+
+            if (!await context.MayBeginAsync(work))
             {
                 return;
             }
@@ -289,9 +296,11 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
             using var either = CancellationTokenSource.CreateLinkedTokenSource(context.Aborting, limit.Token);
             var started = context.Time.GetTimestamp();
             connection.Carries = new AttemptUnderWay(work.Claim.Id.Message.ToString(), work.Claim.Id.N, context.Time.GetUtcNow());
-            var outcome = await context.Deliverer.DeliverAsync(work, connection, either.Token);
-            Observe(outcome, context.Time.GetElapsedTime(started), connection);
-            work.InHand.LetGo();
+            if (await context.Deliverer.DeliverAsync(work, connection, () => context.MayBeginAsync(work), either.Token) is { } outcome)
+            {
+                Observe(outcome, context.Time.GetElapsedTime(started), connection);
+                work.InHand.LetGo();
+            }
         }
         catch (OperationCanceledException) when (context.Stopping.IsCancellationRequested)
         {
@@ -376,8 +385,8 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
             }
 
             site = SiteState.Silent;
-            var isSiteSilent = Rest.IsSilence(outcome) && siteRest.Failed(now);
-            if (rest.Failed(now) || isSiteSilent)
+            var isSiteSilent = Rest.IsSilence(outcome) && siteRest.Failed(workers, now);
+            if (rest.Failed(workers, now) || isSiteSilent)
             {
                 context.Metrics.Rested(Key);
             }

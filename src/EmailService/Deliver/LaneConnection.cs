@@ -43,8 +43,11 @@ public sealed class LaneConnection(
     public IPEndPoint? EndPoint => IsOpen ? session!.EndPoint : null;
 
     /// <summary>Tries one address of one host for one recipient, under the TLS policy that was found for both.</summary>
-    public async Task<(Outcome Outcome, AttemptStep Step)> TryAsync(
-        MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, string domain, SmtpEnvelope envelope, SignedMessage content, CancellationToken stopping)
+    /// <param name="mayBegin">Asked when the session is there, as opening it takes time in which the recipient may become somebody else's.</param>
+    /// <returns>Null if it may not.</returns>
+    public async Task<(Outcome Outcome, AttemptStep Step)?> TryAsync(
+        MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, string domain, SmtpEnvelope envelope, SignedMessage content,
+        Func<ValueTask<bool>> mayBegin, CancellationToken stopping)
     {
         var startedAt = time.GetUtcNow();
         var started = time.GetTimestamp();
@@ -68,6 +71,11 @@ public sealed class LaneConnection(
 
                 counted.Clear();
                 isFresh = true;
+            }
+
+            if (!await mayBegin())
+            {
+                return null;
             }
 
             // A session counts once for each domain that it serves.

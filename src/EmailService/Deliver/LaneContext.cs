@@ -21,7 +21,8 @@ public sealed partial class LaneContext(
     private readonly CancellationTokenSource aborting = new();
     private readonly ConnectionLimit connections = new(options.Connections);
     private readonly ConcurrentDictionary<Task, byte> running = new();
-    private readonly ConcurrentDictionary<LaneConnection, byte> open = new();
+    private readonly ConcurrentDictionary<long, LaneConnection> open = new();
+    private long opened;
     private readonly ConcurrentQueue<Work> returned = new();
     private readonly SmtpClientOptions smtp = new()
     {
@@ -63,8 +64,9 @@ public sealed partial class LaneContext(
     public async Task<LaneConnection> ConnectionAsync(LaneLimits limits, SiteState site, EgressSource source)
     {
         var permit = await connections.TakeAsync(site, Stopping);
-        var connection = new LaneConnection(dialer, smtp with { HelloName = source.HelloName }, source, limits, permit, time, c => open.TryRemove(c, out _));
-        open[connection] = 0;
+        var number = Interlocked.Increment(ref opened);
+        var connection = new LaneConnection(dialer, smtp with { HelloName = source.HelloName }, source, limits, permit, time, _ => open.TryRemove(number, out LaneConnection? _));
+        open[number] = connection;
         return connection;
     }
 
@@ -79,6 +81,7 @@ public sealed partial class LaneContext(
             TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
+    /// <summary>Nothing new may start while outcomes can't be stored, nor while others may have taken what we hold.</summary>
     public async ValueTask WaitUntilAllowedAsync()
     {
         await health.WaitUntilHealthyAsync(Stopping);
@@ -88,14 +91,25 @@ public sealed partial class LaneContext(
         }
     }
 
+    /// <summary>Whether a transaction may begin, once it may at all. False if others have taken what we held, and then it is off our
+    /// hands.</summary>
+    public async ValueTask<bool> MayBeginAsync(Work work)
+    {
+        await WaitUntilAllowedAsync();
+        return await StillHoldsAsync(work);
+    }
+
     /// <summary>How long one attempt may take: it starts with half of its lease before it at least (<see cref="StillHoldsAsync"/>), and
     /// the time of the final reply is not counted, as that is always awaited.</summary>
     public TimeSpan AttemptLimit { get; } = TimeSpan.FromTicks(Math.Max(
         TimeSpan.TicksPerMinute, (outboxOptions.LeaseDuration / 2 - options.FinalReplyTimeout - TimeSpan.FromMinutes(1)).Ticks));
 
+    /// <summary>It waited here for half of its lease: what waits on would lose it before its turn, and be counted as tried.</summary>
+    public bool HasWaitedTooLong(Work work) => time.GetUtcNow() - work.InHand.Leased.At >= outboxOptions.LeaseDuration / 2;
+
     /// <summary>Whether a recipient is still ours to deliver to. Others may have taken it if we were silent for as long as a lease outlives
     /// its node's silence, or if it waited in its lane for as long as a lease lasts: then the table is asked.</summary>
-    public async ValueTask<bool> StillHoldsAsync(Work work)
+    private async ValueTask<bool> StillHoldsAsync(Work work)
     {
         var now = time.GetUtcNow();
         if (work.InHand.Leased.Era == node.Era && now - work.InHand.Leased.At < outboxOptions.LeaseDuration / 2)
@@ -235,7 +249,7 @@ public sealed partial class LaneContext(
 
             // What is left waits for the reply to its final dot. Nobody will be here to hear it: the outcome is unknown, and is
             // recorded as that, or another process would send the message again as soon as we are gone.
-            foreach (var connection in open.Keys)
+            foreach (var connection in open.Values)
             {
                 connection.Break();
             }

@@ -74,6 +74,29 @@ public sealed class ReadyQueue
         }
     }
 
+    /// <summary>Takes out, from the front of each stream, what meets the condition.</summary>
+    public IReadOnlyList<Work> TakeWhile(Func<Work, bool> wanted)
+    {
+        var taken = new List<Work>();
+        lock (gate)
+        {
+            foreach (var queue in (Queue<Work>[])[transactional, bulk])
+            {
+                while (queue.TryPeek(out var next) && wanted(next))
+                {
+                    taken.Add(queue.Dequeue());
+                }
+            }
+        }
+
+        // Where others were promised them already, they will find nothing.
+        for (var i = 0; i < taken.Count && promises.Reader.TryRead(out _); i++)
+        {
+        }
+
+        return taken;
+    }
+
     private Queue<Work> Of(MailStream stream) => stream switch
     {
         MailStream.Transactional => transactional,

@@ -10,7 +10,6 @@ public sealed class Rest(DeliverOptions options)
     private DateTimeOffset until = DateTimeOffset.MinValue;
     private DateTimeOffset began;
     private int failures;
-    private int rests;
 
     /// <summary>The end of the rest, or null.</summary>
     public DateTimeOffset? Until(DateTimeOffset now)
@@ -25,25 +24,27 @@ public sealed class Rest(DeliverOptions options)
     {
         lock (gate)
         {
-            failures = rests = 0;
+            failures = 0;
         }
     }
 
-    /// <summary>True if a rest begins.</summary>
-    public bool Failed(DateTimeOffset now)
+    /// <param name="workers">Those that fail together: so many failures double the rest.</param>
+    /// <returns>True if a rest begins.</returns>
+    public bool Failed(int workers, DateTimeOffset now)
     {
         lock (gate)
         {
-            // Many connections fail together; those that were under way when the rest began count as one.
-            if (until > now || ++failures < options.FailuresBeforeRest)
+            var beyond = ++failures - options.FailuresBeforeRest;
+            if (beyond < 0)
             {
                 return false;
             }
 
+            var begins = until <= now;
             began = now;
             until = now + TimeSpan.FromSeconds(Math.Min(
-                options.FirstRest.TotalSeconds * Math.Pow(2, Math.Min(rests++, 30)), options.LongestRest.TotalSeconds));
-            return true;
+                options.FirstRest.TotalSeconds * Math.Pow(2, Math.Min(beyond / Math.Max(1, workers), 30)), options.LongestRest.TotalSeconds));
+            return begins;
         }
     }
 
@@ -55,7 +56,7 @@ public sealed class Rest(DeliverOptions options)
             if (began <= wished)
             {
                 until = DateTimeOffset.MinValue;
-                failures = rests = 0;
+                failures = 0;
             }
         }
     }

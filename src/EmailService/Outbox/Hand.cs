@@ -30,6 +30,8 @@ public sealed class Hand(OutboxOptions options)
     private long octets;
     private long claimedOctets;
     private bool open;
+    private int claiming;
+    private long claimsPast;
 
     private readonly record struct Held(int Attempt, string Site, MailStream Stream);
 
@@ -155,6 +157,54 @@ public sealed class Hand(OutboxOptions options)
 
     /// <summary>Hands over a message whose rows are committed, in the room reserved for it.</summary>
     public void HandOver(HandedMessage message) => handed.Writer.TryWrite(message);
+
+    /// <summary>What <see cref="ClaimsPast"/> will be when each claim that is under way now has ended.</summary>
+    public long ClaimsEndBy
+    {
+        get
+        {
+            lock (gate)
+            {
+                return claiming == 0 ? claimsPast : claimsPast + 1;
+            }
+        }
+    }
+
+    /// <summary>Counts the moments in which a claim had ended and none was under way: what was leased before is in here, or lost.</summary>
+    public long ClaimsPast
+    {
+        get
+        {
+            lock (gate)
+            {
+                return claimsPast;
+            }
+        }
+    }
+
+    /// <summary>Claims from the table, and notes what was claimed.</summary>
+    public async Task<List<ClaimedRecipient>> ClaimAsync(Func<Task<List<ClaimedRecipient>>> claim)
+    {
+        lock (gate)
+        {
+            claiming++;
+        }
+
+        try
+        {
+            var claimed = await claim();
+            Take(claimed);
+            return claimed;
+        }
+        finally
+        {
+            lock (gate)
+            {
+                claiming--;
+                claimsPast += claiming == 0 ? 1 : 0;
+            }
+        }
+    }
 
     /// <summary>Notes recipients claimed from the table.</summary>
     public void Take(IReadOnlyCollection<ClaimedRecipient> claimed)

@@ -12,8 +12,8 @@ public sealed partial class LeaseSweeper(
 
     /// <summary>A silence that no node has kept: only nodes that are marked as stopped count as gone.</summary>
     private static readonly TimeSpan SignedOffOnly = TimeSpan.FromDays(3650);
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
     private HashSet<Abandoned> suspects = [];
+    private long suspectsKnownBy;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -22,7 +22,7 @@ public sealed partial class LeaseSweeper(
         {
             try
             {
-                await Task.Delay(Interval, node.Clock, stoppingToken);
+                await Task.Delay(node.TimeToLive / 5, node.Clock, stoppingToken);
                 if (!health.IsHealthy || !node.IsAlive)
                 {
                     healthySince = node.Clock.GetTimestamp();
@@ -59,14 +59,21 @@ public sealed partial class LeaseSweeper(
         return await ReclaimAsync(leases, now, cancellationToken);
     }
 
-    /// <summary>What the table calls ours and we do not hold, twice in a row: between a commit and the hand there is a moment.</summary>
+    /// <summary>What the table calls ours and we do not hold, twice in a row: between a commit and the hand there is a moment. As long as a claim is
+    /// under way that moment lasts, however slow the answer.</summary>
     private async Task ReclaimLostAsync(CancellationToken cancellationToken)
     {
         var ours = await store.FindHeldByAsync(node.NodeId, cancellationToken);
+        if (hand.ClaimsPast < suspectsKnownBy)
+        {
+            return;
+        }
+
         var missing = ours.Where(l => !hand.Holds(l.Id)).ToHashSet();
         var lost = missing.Where(suspects.Contains).ToList();
         missing.ExceptWith(lost);
         suspects = missing;
+        suspectsKnownBy = hand.ClaimsEndBy;
         await ReclaimAsync(lost, time.GetUtcNow(), cancellationToken);
     }
 

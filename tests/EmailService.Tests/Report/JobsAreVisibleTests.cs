@@ -14,7 +14,7 @@ public sealed class JobsAreVisibleTests
     public async Task A_bad_source_is_in_the_api_and_in_the_metrics_until_it_is_mended()
     {
         var cancellation = TestContext.Current.CancellationToken;
-        await using var service = await TestService.StartAsync(settings: ["Sources:Addresses:0=192.0.2.7", "Sources:BlockLists:0=list.test"]);
+        await using var service = await TestService.StartAsync(settings: ["Egress:Sources:a:PublicAddresses:0=192.0.2.7", "Egress:BlockLists:0=list.test"]);
         service.Dns.A("7.2.0.192.list.test", "127.0.0.2");
         await service.Get<JobScheduler>().StartedAsync();
         using var http = new HttpClient { BaseAddress = new Uri(service.App.Urls.First()) };
