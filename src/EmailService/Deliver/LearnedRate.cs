@@ -15,11 +15,17 @@ public sealed class LearnedRate
     /// <summary>Messages a second; a site that refuses this too is another matter than pace.</summary>
     public const double Least = 0.05;
 
+    /// <summary>What the first refusal leaves at least: one refusal of one message says little about a rate.</summary>
+    private const double LeastAtFirst = 1;
+
     private const double Decrease = 0.9;
     private const double LeastIncrease = 1.03;
     private const double MostIncrease = 1.25;
     private const int Slots = 10;
     private static readonly TimeSpan Slot = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Where messages are few, the next try comes by time, and later by as much as the number of answers grows.</summary>
+    private static readonly TimeSpan LeastQuietTime = TimeSpan.FromMinutes(1);
 
     /// <summary>Refusals of messages that were under way together count once.</summary>
     private static readonly TimeSpan Burst = TimeSpan.FromSeconds(1);
@@ -50,7 +56,7 @@ public sealed class LearnedRate
         TurnTo(now);
         answered[slot % Slots]++;
         answersSince = Math.Min(answersSince + 1, MostQuiet);
-        if (Ceiling is not { } ceiling || answersSince < quiet || now - changedAt < BetweenTries || LastSecond() < 0.8 * ceiling)
+        if (Ceiling is not { } ceiling || !IsTimeToTry(now) || LastSecond() < 0.8 * ceiling)
         {
             return;
         }
@@ -87,11 +93,14 @@ public sealed class LearnedRate
         }
         else
         {
-            Ceiling = Math.Max(Least, Ceiling * Decrease ?? LastSecond());
+            Ceiling = Ceiling is { } ceiling ? Math.Max(Least, ceiling * Decrease) : Math.Max(LeastAtFirst, LastSecond());
         }
 
         isTrying = false;
     }
+
+    private bool IsTimeToTry(DateTimeOffset now) =>
+        now - changedAt >= LeastQuietTime * quiet / LeastQuiet || (answersSince >= quiet && now - changedAt >= BetweenTries);
 
     private int LastSecond() => answered.Sum();
 

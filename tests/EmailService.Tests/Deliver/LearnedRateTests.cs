@@ -39,6 +39,24 @@ public sealed class LearnedRateTests(ITestOutputHelper output)
         Assert.Equal(8, rate.Of(8));
     }
 
+    [Fact]
+    public void One_refusal_of_a_single_message_leaves_one_a_second_and_what_is_taken_from_then_on_lifts_it()
+    {
+        var rate = new LearnedRate();
+        rate.TooMany(Start);
+        Assert.Equal(1, rate.Ceiling);
+
+        var now = Start;
+        for (var i = 0; i < 5000 && rate.Ceiling < 100; i++)
+        {
+            now += TimeSpan.FromSeconds(1 / rate.Ceiling!.Value);
+            rate.Answered(now);
+        }
+
+        Assert.InRange(rate.Ceiling!.Value, 100, 200);
+        Assert.InRange(now - Start, TimeSpan.Zero, TimeSpan.FromMinutes(5));
+    }
+
     [Theory]
     [InlineData(20, 1)]
     [InlineData(20, 3)]
