@@ -11,7 +11,7 @@ internal sealed class Rules : IDisposable
           "rules": [
             {"name": "t-suspend", "reason": "connections", "text": "T-SUSPEND", "action": {"do": "suspend-lane", "for": "10m"}},
             {"name": "t-third", "reason": "connections", "text": "T-THIRD", "action": {"do": "suspend-lane", "for": "10m", "trigger": {"count": 3, "within": "10m"}}},
-            {"name": "t-slow", "reason": "rate-limited", "text": "T-SLOW", "action": {"do": "lower-rate", "factor": 0.5, "for": "10m"}},
+            {"name": "t-slow", "reason": "bad-reputation", "text": "T-SLOW", "action": {"do": "lower-rate", "factor": 0.5, "for": "10m"}},
             {"name": "t-source", "reason": "blocklisted", "text": "T-SOURCE", "action": {"do": "next-source", "for": "10m"}},
             {"name": "t-bounce", "reason": "policy", "text": "T-BOUNCE", "action": {"do": "bounce"}},
             {"name": "t-defer", "reason": "greylisted", "text": "T-DEFER", "action": {"do": "defer", "for": "6m"}},
