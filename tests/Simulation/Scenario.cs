@@ -111,7 +111,8 @@ internal sealed class Scenario
             var domains = Enumerable.Range(0, isBurst ? random.Next(50, 250) : random.Next(1, 5))
                 .Select(_ => $"d{random.Next(5)}.{(random.Next(100) == 0 ? SimNet.Nowhere : site)}").ToList();
             _ = world.WatchAsync(traffic.SendAsync(
-                up[random.Next(up.Count)], domains, random.Next(3) == 0 ? OnUnknown.Stop : OnUnknown.Retry, random.Next(20) == 0));
+                up[random.Next(up.Count)], domains, random.Next(3) == 0 ? OnUnknown.Stop : OnUnknown.Retry, random.Next(20) == 0,
+                isBurst || random.Next(4) == 0 ? MailStream.Bulk : MailStream.Transactional));
         }
     }
 

@@ -17,13 +17,14 @@ internal sealed class SimTraffic(SimWorld world)
     private int count;
 
     /// <summary>One request to some node that is up, and the note of its answer.</summary>
-    public async Task SendAsync(SimNode node, IReadOnlyList<string> domains, OnUnknown onUnknown, bool isUnknownUser = false)
+    public async Task SendAsync(SimNode node, IReadOnlyList<string> domains, OnUnknown onUnknown, bool isUnknownUser = false, MailStream stream = MailStream.Transactional)
     {
         var messages = domains.Select(d => Address(isUnknownUser, d)).ToList();
         var result = await node.AcceptAsync(new SendRequest
         {
             Content = Content,
             OnUnknown = onUnknown,
+            Stream = stream,
             Size = 100,
             Messages = [.. messages.Select(a => new RequestedMessage(new Personalization { To = [new MailAddress(a)] }, null, None))],
         });

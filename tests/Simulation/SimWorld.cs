@@ -23,7 +23,7 @@ internal sealed class SimWorld
         Store = new SimStore(Clock, Trace, Truth, bug);
         Overlays = new SimOverlays(Clock, Trace);
         Net = new SimNet(sites, Clock, Random) { Opened = CheckConnections };
-        limits = sites.ToDictionary(s => s, s => SimSettings.Shaping.For("d." + s.Name, s.Hosts.Select(h => h.Name)).Limits);
+        limits = sites.ToDictionary(s => s, s => SimSettings.Shaping.For("d." + s.Name, s.Hosts.Select(h => h.Name), null).Limits);
     }
 
     public int Seed { get; }

@@ -1,3 +1,5 @@
+using System.Threading.Channels;
+
 namespace EmailService.Deliver;
 
 /// <summary>What a lane knows about its site.</summary>
@@ -18,7 +20,7 @@ public enum SiteState
 public sealed class ConnectionLimit(int most) : IDisposable
 {
     // By SiteState: a connection for a site takes one from its own part and from every larger one.
-    private readonly SemaphoreSlim[] parts = [new(most), new(Math.Max(1, most * 3 / 4)), new(Math.Max(1, most / 2))];
+    private readonly Slots[] parts = [new(most), new(Math.Max(1, most * 3 / 4)), new(Math.Max(1, most / 2))];
     private CancellationTokenSource wanted = new();
     private int wanting;
 
@@ -36,7 +38,7 @@ public sealed class ConnectionLimit(int most) : IDisposable
         {
             for (var part = (int)site; part > 0; part--)
             {
-                await parts[part].WaitAsync(cancellation);
+                await parts[part].TakeAsync(cancellation);
                 permit.Add(parts[part]);
             }
 
@@ -53,7 +55,7 @@ public sealed class ConnectionLimit(int most) : IDisposable
 
     private async Task TakeOfAllAsync(CancellationToken cancellation)
     {
-        var taking = parts[0].WaitAsync(cancellation);
+        var taking = parts[0].TakeAsync(cancellation);
         if (taking.IsCompletedSuccessfully)
         {
             return;
@@ -71,22 +73,15 @@ public sealed class ConnectionLimit(int most) : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        wanted.Dispose();
-        foreach (var part in parts)
-        {
-            part.Dispose();
-        }
-    }
+    public void Dispose() => wanted.Dispose();
 }
 
 /// <summary>The right to one connection, until it is disposed of. One thread at a time.</summary>
 public sealed class ConnectionPermit : IDisposable
 {
-    private readonly Stack<SemaphoreSlim> taken = new(3);
+    private readonly Stack<Slots> taken = new(3);
 
-    internal void Add(SemaphoreSlim part) => taken.Push(part);
+    internal void Add(Slots part) => taken.Push(part);
 
     /// <summary>The site answers: what it took from the parts of silent and new sites is free for others.</summary>
     public void SiteAnswers()
@@ -106,4 +101,23 @@ public sealed class ConnectionPermit : IDisposable
             part.Release();
         }
     }
+}
+
+/// <summary>A number of places, given in the order of asking. Not a semaphore: one that is waited for under a token resumes its waiter by way of
+/// the thread pool, whatever scheduler the waiter is on, and the simulator has only one thread.</summary>
+internal sealed class Slots
+{
+    private readonly Channel<byte> free = Channel.CreateUnbounded<byte>();
+
+    public Slots(int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            Release();
+        }
+    }
+
+    public ValueTask<byte> TakeAsync(CancellationToken cancellation) => free.Reader.ReadAsync(cancellation);
+
+    public void Release() => free.Writer.TryWrite(0);
 }

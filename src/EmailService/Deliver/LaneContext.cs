@@ -240,11 +240,11 @@ public sealed partial class LaneContext(
     /// <summary>Lets the workers finish what they carry, breaks off what takes too long, and gives the rest back.</summary>
     public async Task StopAsync(IEnumerable<Lane> lanes)
     {
-        await stopping.CancelAsync();
+        await Background.CancelAsync(stopping);
         var done = Task.WhenAll(running.Keys);
         if (await Task.WhenAny(done, Task.Delay(options.StopPatience, node.Clock, CancellationToken.None)) != done)
         {
-            await aborting.CancelAsync();
+            await Background.CancelAsync(aborting);
             await Task.WhenAny(done, Task.Delay(TimeSpan.FromSeconds(1), node.Clock, CancellationToken.None));
 
             // What is left waits for the reply to its final dot. Nobody will be here to hear it: the outcome is unknown, and is

@@ -7,4 +7,8 @@ public static class Background
     /// has one thread and an order.</summary>
     public static Task Run(Func<Task> work) =>
         Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Current).Unwrap();
+
+    /// <summary>Cancels there too, so that what waits does not go on inside the caller.</summary>
+    public static Task CancelAsync(CancellationTokenSource source) =>
+        Task.Factory.StartNew(source.Cancel, CancellationToken.None, TaskCreationOptions.DenyChildAttach, TaskScheduler.Current);
 }

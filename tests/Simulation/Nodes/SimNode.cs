@@ -1,7 +1,9 @@
 using System.Diagnostics.Metrics;
 using System.Reflection;
 using EmailService.Accept;
+using EmailService.Accounts;
 using EmailService.Deliver;
+using EmailService.Egress;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Platform;
@@ -54,13 +56,15 @@ internal sealed class SimNode
             router, new TlsPolicyFinder(null!, null!, route), ledger, Verp(), new HostMemory(Clock), world.Settings.Deliver, options, Rules, reactions, Clock,
             random, Log<Deliverer>());
         var signer = new SimSigner(Clock);
-        var holding = new Holding(overlays, link, Hand, deliverer, registry, health, options, Meter, Clock, Log<Holding>());
-        var routes = new Rerouting(router, overlays);
+        var egress = new EgressTable(new EgressOptions(), platform);
+        var allowances = new WarmUpAllowances(null!, Clock);
+        var holding = new Holding(overlays, egress, link, Hand, deliverer, registry, health, options, Meter, Clock, Log<Holding>());
+        var routes = new Rerouting(router, new OneAccount(), overlays);
         var context = new LaneContext(
-            deliverer, holding, routes, overlays, link, Hand, health, registry, dialer, world.Settings.Deliver, options, platform, new TlsTrust(), new LaneMetrics(Meter), Clock, random, Log<LaneContext>());
-        var lanes = new LaneDirectory(context);
+            deliverer, holding, routes, overlays, link, Hand, health, registry, dialer, allowances, world.Settings.Deliver, options, new TlsTrust(), new LaneMetrics(Meter), Clock, random, Log<LaneContext>());
+        var lanes = new LaneDirectory(context, egress);
         dispatcher = new Dispatcher(
-            Hand, link, link, signer, routes, lanes, context, deliverer, holding, health, registry, options, Clock, random, Log<Dispatcher>());
+            Hand, link, link, signer, routes, new SourceFinder(egress, new EgressChooser(allowances, Clock, random), new OneAccount(), overlays, registry), lanes, context, deliverer, holding, health, registry, options, Clock, random, Log<Dispatcher>());
         sweeper = new LeaseSweeper(link, Hand, registry, health, options, Clock, Log<LeaseSweeper>());
         accept = new AcceptWorker(link, Hand, registry, events, new AcceptOptions(), options, new AcceptMetrics(Meter), Clock, Log<AcceptWorker>());
     }
@@ -149,6 +153,11 @@ internal sealed class SimNode
     }
 
     private SimLog<T> Log<T>() => new(world.Trace, world.Truth, Number);
+
+    private sealed class OneAccount : IAccountNames
+    {
+        public ValueTask<string?> FindAsync(int accountId, CancellationToken cancellation) => ValueTask.FromResult<string?>("shop");
+    }
 
     private sealed class Meters : IMeterFactory
     {

@@ -12,7 +12,7 @@ internal sealed class SimOverlays(SimClock clock, Trace trace)
     public Overlays Of(NodeClock node)
     {
         var known = new Overlays(node);
-        known.Set([.. all]);
+        known.Set([.. all], known.BeginReading());
         nodes.Add((node, known));
         return known;
     }
@@ -42,7 +42,7 @@ internal sealed class SimOverlays(SimClock clock, Trace trace)
         trace.Add($"imposed: {wish.Kind.ToName()} of {wish.Scope}");
         foreach (var (node, known) in nodes)
         {
-            clock.After(TimeSpan.FromSeconds(1), () => node.Pass(() => known.Set([.. all])));
+            clock.After(TimeSpan.FromSeconds(1), () => node.Pass(() => known.Set([.. all], known.BeginReading())));
         }
 
         return overlay;

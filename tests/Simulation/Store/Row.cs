@@ -8,6 +8,7 @@ internal sealed class Row(ClaimedRecipient recipient, long order, DateTimeOffset
 {
     public RecipientId Id => recipient.Id;
     public string Address => recipient.Address;
+    public MailStream Stream => recipient.Stream;
     public DateTimeOffset ExpiresAt => recipient.ExpiresAt;
     public long Order => order;
     public string Lane { get; set; } = recipient.Lane;
@@ -22,7 +23,7 @@ internal sealed class Row(ClaimedRecipient recipient, long order, DateTimeOffset
 
     public bool IsLeased => NodeId != 0;
 
-    public ClaimedRecipient ToClaim() => new(Id, recipient.AccountId, Address, Lane, Attempts, ExpiresAt, Processed);
+    public ClaimedRecipient ToClaim() => recipient with { Lane = Lane, Attempt = Attempts, Processed = Processed };
 
     public Abandoned ToLease() => new(Id, Attempts, NodeId, LeasedUntil);
 

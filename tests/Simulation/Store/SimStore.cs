@@ -10,11 +10,14 @@ namespace EmailService.Simulation;
 internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, PlantedBug bug)
 {
     private readonly Dictionary<RecipientId, Row> rows = [];
-    private readonly SortedDictionary<string, SortedSet<Row>> queued = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<(string Lane, MailStream Stream), SortedSet<Row>> queued = new(InOrder);
     private readonly SortedDictionary<long, SortedSet<Row>> leased = [];
     private readonly SortedDictionary<long, NodeRow> nodes = [];
     private readonly Dictionary<MessageId, Message> messages = [];
     private long order;
+
+    private static readonly IComparer<(string Lane, MailStream Stream)> InOrder = Comparer<(string Lane, MailStream Stream)>.Create((a, b) =>
+        string.CompareOrdinal(a.Lane, b.Lane) is var lane && lane != 0 ? lane : a.Stream.CompareTo(b.Stream));
 
     private sealed class NodeRow
     {
@@ -103,25 +106,25 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
     public List<DueLane> FindDueLanes()
     {
         Rounds++;
-        return [.. queued.Where(l => l.Value.Count > 0).Select(l => new DueLane(l.Key, l.Value.Min!.DueAt))];
+        return [.. queued.Where(l => l.Value.Count > 0).Select(l => new DueLane(l.Key.Lane, l.Key.Stream, l.Value.Min!.DueAt))];
     }
 
-    public List<ClaimedRecipient> ClaimDue(IReadOnlyList<(string Lane, int Count)> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil)
+    public List<ClaimedRecipient> ClaimDue(IReadOnlyList<WantedLane> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil)
     {
         var claimed = new List<ClaimedRecipient>();
-        foreach (var (lane, count) in wanted)
+        foreach (var lane in wanted)
         {
-            if (!queued.TryGetValue(lane, out var rowsOfLane))
+            var left = lane.Most;
+            foreach (var (stream, count) in new[] { (MailStream.Transactional, lane.Transactional), (MailStream.Bulk, lane.Bulk) })
             {
-                continue;
-            }
-
-            for (var i = 0; i < count && rowsOfLane.Min is { } row && row.DueAt <= now; i++)
-            {
-                rowsOfLane.Remove(row);
-                row.Attempts++;
-                Lease(row, nodeId, leasedUntil);
-                claimed.Add(row.ToClaim());
+                var due = queued.GetValueOrDefault((lane.Lane, stream));
+                for (var i = 0; i < count && left > 0 && due?.Min is { } row && row.DueAt <= now; i++, left--)
+                {
+                    due.Remove(row);
+                    row.Attempts++;
+                    Lease(row, nodeId, leasedUntil);
+                    claimed.Add(row.ToClaim());
+                }
             }
         }
 
@@ -130,10 +133,10 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
 
     public List<ClaimedRecipient> ClaimExpired(IReadOnlyList<string> lanes, int most, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil)
     {
-        var expired = lanes.Where(queued.ContainsKey).SelectMany(l => queued[l].Where(r => r.ExpiresAt <= now)).Take(most).ToList();
+        var expired = queued.Where(l => lanes.Contains(l.Key.Lane)).SelectMany(l => l.Value.Where(r => r.ExpiresAt <= now)).Take(most).ToList();
         foreach (var row in expired)
         {
-            queued[row.Lane].Remove(row);
+            Unlink(row);
             row.Attempts++;
             Lease(row, nodeId, leasedUntil);
         }
@@ -254,9 +257,9 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
 
     private void Queue(Row row)
     {
-        if (!queued.TryGetValue(row.Lane, out var lane))
+        if (!queued.TryGetValue((row.Lane, row.Stream), out var lane))
         {
-            queued[row.Lane] = lane = new SortedSet<Row>(Row.ByDue);
+            queued[(row.Lane, row.Stream)] = lane = new SortedSet<Row>(Row.ByDue);
         }
 
         lane.Add(row);
@@ -271,7 +274,7 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
         }
         else
         {
-            queued[row.Lane].Remove(row);
+            queued[(row.Lane, row.Stream)].Remove(row);
         }
     }
 }

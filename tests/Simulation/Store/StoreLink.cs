@@ -36,7 +36,7 @@ internal sealed class StoreLink(SimStore store, SimClock world, NodeClock clock,
     public Task<List<DueLane>> FindDueLanesAsync(CancellationToken cancellationToken) => Call("find lanes", store.FindDueLanes);
 
     public Task<List<ClaimedRecipient>> ClaimDueAsync(
-        IReadOnlyList<(string Lane, int Count)> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil, CancellationToken cancellationToken) =>
+        IReadOnlyList<WantedLane> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil, CancellationToken cancellationToken) =>
         Call("claim", () => store.ClaimDue(wanted, nodeId, now, leasedUntil));
 
     public Task GiveBackAsync(IReadOnlyList<(ClaimedRecipient Recipient, DateTimeOffset DueAt, string? Lane)> unused, CancellationToken cancellationToken) =>
