@@ -109,14 +109,14 @@ public sealed class Provider_allows_few_connections(ITestOutputHelper output) : 
 
         await DeliverAsync(nodes, Messages * Math.Min(count, 2), TimeSpan.FromMinutes(5));
 
-        // Settled: the second half of what was tried.
+        // Settled: the second half of what was tried; and for the rate the third fourth, as in the end not every node has mail left.
         var (tried, deferred) = (await one.ScalarAsync<long>($"{Half} SELECT count(*) FROM half"),
             await one.ScalarAsync<long>($"{Half} SELECT count(*) FROM half WHERE disposition = 'deferred'"));
-        var times = mx.Messages.Select(m => m.ReceivedAt).Order().Skip(mx.Messages.Count / 2).ToList();
+        var times = mx.Messages.Select(m => m.ReceivedAt).Order().Skip(mx.Messages.Count / 2).Take(mx.Messages.Count / 4).ToList();
         var used = (times.Count - 1) / TimeProvider.System.GetElapsedTime(times[0], times[^1]).TotalSeconds / 20;
         output.WriteLine($"{count} nodes: {deferred} of {tried} attempts deferred once settled, {used:P0} of the rate used, peak {mx.PeakSessions} sessions");
         Assert.InRange(deferred, 0, tried / 20);
-        Assert.Equal(Messages * Math.Min(count, 2), mx.Messages.Count + await DeferredAsync(one));
+        Assert.Equal(mx.Messages.Count, await one.ScalarAsync<long>("SELECT count(*) FROM settled WHERE state = 'delivered'"));
         Assert.Equal(5, mx.PeakSessions);
     }
 

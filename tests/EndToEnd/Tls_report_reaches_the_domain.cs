@@ -53,6 +53,8 @@ public sealed class Tls_report_reaches_the_domain
 
         // 2. Two days go by, for the counts.
         await world.Service.Get<TlsTally>().FlushAsync(TestContext.Current.CancellationToken);
+        await Wait.UntilAsync(
+            async () => await world.Service.ScalarAsync<long>("SELECT count(*) FROM tls_sessions") == 2, "a flush by the clock, if one is under way, ends");
         var day = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime).AddDays(-2);
         await using (var past = world.Service.Db.CreateCommand("UPDATE tls_sessions SET day = $1"))
         {

@@ -151,9 +151,10 @@ internal sealed partial class EmbeddedPostgres : IAsyncDisposable
         {
             LogMaking(place.Cluster, binaries!.Major, user?.Name ?? Environment.UserName);
             // Made under another name first: a cluster half made when the power went would pass for one.
-            // And under one of its own: initdb of a predecessor that was killed may still be writing.
+            // And under one of its own: initdb of a predecessor that was killed may still be writing. What it leaves is in nobody's way, and
+            // goes with the next start.
             var draft = $"{place.Cluster}.new-{Environment.ProcessId}";
-            await RequireAsync("make a PostgreSQL cluster", cancellation, "sh", "-c", "rm -rf \"$0\" \"$0\".new-*", place.Cluster);
+            await RequireAsync("make a PostgreSQL cluster", cancellation, "sh", "-c", "rm -rf \"$0\".new-* 2>/dev/null; rm -rf \"$0\"", place.Cluster);
             await RequireAsync("make a PostgreSQL cluster", cancellation, binaries.Initdb,
                 "-D", draft, "-U", DatabaseName, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions");
             await RequireAsync("make a PostgreSQL cluster", cancellation,
