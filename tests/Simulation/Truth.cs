@@ -22,9 +22,6 @@ internal sealed class Truth(SimClock clock, Trace trace, OutboxOptions options)
 
     public IReadOnlyCollection<Fate> Fates => fates.Values;
 
-    /// <summary>Answered with 202.</summary>
-    public int Promised { get; private set; }
-
     public int Attempts { get; private set; }
 
     public int SecondCopies { get; private set; }
@@ -51,9 +48,9 @@ internal sealed class Truth(SimClock clock, Trace trace, OutboxOptions options)
             WasRefusedForGood = row.Address.EndsWith(SimNet.Nowhere, StringComparison.Ordinal),
         });
 
+    /// <summary>The request was answered with 202.</summary>
     public void Answered(string address)
     {
-        Promised++;
         if (!fates.ContainsKey(address))
         {
             Violate("answered 202, and not stored", address);
