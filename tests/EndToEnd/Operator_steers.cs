@@ -56,11 +56,19 @@ public sealed class Operator_steers
     public async Task Rerouted_mail_goes_to_the_host_that_was_named_until_it_is_lifted(string scope, string value)
     {
         await using var service = await TestService.StartAsync();
-        using var client = await service.NewClientAsync();
         await using var mx = service.AddMx("shop.test");
         await using var relay = ScriptedMx.Start("127.77.250.1");
 
-        var id = await ImposeAsync(client, new Dictionary<string, object> { ["kind"] = "reroute", [scope] = value, ["route"] = relay.EndPoint.ToString(), ["for"] = "1h" });
+        // By way of the reader, as the command line does it; HTTP has no such thing.
+        var (wish, problems) = await service.Get<OverlayReader>().ReadAsync(
+            new OverlayRequest
+            {
+                Kind = "reroute", Route = relay.EndPoint.ToString(), For = "1h",
+                Domain = scope == "domain" ? value : null, Account = scope == "account" ? value : null, Lane = scope == "lane" ? value : null,
+            },
+            CancellationToken.None);
+        Assert.Empty(problems);
+        var id = (await service.Get<Steering>().ImposeAsync(wish!, CancellationToken.None))!.Id;
         await service.WaitForEventAsync(await service.AcceptAsync("anna@shop.test"), "delivered");
         Assert.Single(relay.Messages);
         Assert.Empty(mx.Messages);
@@ -185,6 +193,7 @@ public sealed class Operator_steers
     [InlineData("""{"kind": "lower_rate", "domain": "shop.test", "factor": 0.5, "for": "1h"}""", "lane")]
     [InlineData("""{"kind": "lower_rate", "lane": "x", "factor": 1.5, "for": "1h"}""", "factor")]
     [InlineData("""{"kind": "reroute", "lane": "x", "route": "a b", "for": "1h"}""", "route")]
+    [InlineData("""{"kind": "reroute", "lane": "x", "route": "mx.thief.test", "for": "1h"}""", "kind")]
     [InlineData("""{"kind": "suspend", "lane": "x", "for": "1h", "lnae": "y"}""", "lnae")]
     [InlineData("""{"kind": "suspend", "lane": 7, "for": "1h"}""", "lane")]
     public async Task A_wrong_request_is_refused_and_told_where(string json, string field)

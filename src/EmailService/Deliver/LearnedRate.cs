@@ -3,7 +3,7 @@ namespace EmailService.Deliver;
 /// <summary>How many messages a second a site takes, learned from being told "too many": as <see cref="ConcurrencyWindow"/> learns how many
 /// connections. Pure: the caller has the clock and the lock.
 /// <para>The first refusal sets the ceiling to what was answered in the second before it; each further one, while the ceiling holds,
-/// takes a tenth. A little more is tried after a number of answers that doubles with each try that was refused, so that finding out costs
+/// takes a twentieth. A little more is tried after a number of answers that doubles with each try that was refused, so that finding out costs
 /// at most one message in so many; and after a try that went well more is tried the next time.</para></summary>
 public sealed class LearnedRate
 {
@@ -18,7 +18,7 @@ public sealed class LearnedRate
     /// <summary>What the first refusal leaves at least: one refusal of one message says little about a rate.</summary>
     private const double LeastAtFirst = 1;
 
-    private const double Decrease = 0.9;
+    private const double Decrease = 0.95;
     private const double LeastIncrease = 1.03;
     private const double MostIncrease = 1.25;
     private const int Slots = 10;

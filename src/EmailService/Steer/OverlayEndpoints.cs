@@ -30,6 +30,13 @@ internal static class OverlayEndpoints
             return ApiErrors.Result(StatusCodes.Status400BadRequest, problems);
         }
 
+        if (wish.Kind == OverlayKind.Reroute)
+        {
+            // Every key of every account may call this: one that is stolen must not have all password resets sent to its thief.
+            return ApiErrors.Result(StatusCodes.Status400BadRequest, [new FieldError(
+                "found \"reroute\", which is for the command line only: ./run reroute. A key must not send mail of others to a host of its choice", "kind")]);
+        }
+
         return await steering.ImposeAsync(wish, cancellation) is { } imposed
             ? ApiJson.Result((await ShownOverlay.OfAsync([imposed], accounts, cancellation))[0], StatusCodes.Status201Created)
             : ApiErrors.Conflict($"There are {OverlayStore.Most} overlays, the most there may be.", null, "GET /v1/overlays lists them; lift some.");
