@@ -22,6 +22,8 @@ public sealed partial class Ledger(
     public Task SettleAsync(Settlement settlement)
     {
         var pending = new Pending(settlement, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        // Before the outcome can be seen: a session counts whatever becomes of its outcome.
+        tally.Count(settlement.Steps);
         if (!waiting.Writer.TryWrite(pending))
         {
             // Only after our stop, which waits for the workers first. The lease brings the work back.
@@ -108,7 +110,6 @@ public sealed partial class Ledger(
         {
             metrics.Outcomes.Add(1, new KeyValuePair<string, object?>("event", Messages.Names.ToName(pending.Settlement.Event)));
             hand.LetGo(pending.Settlement.Recipient, pending.Settlement.Attempt);
-            tally.Count(pending.Settlement.Steps);
             pending.Done.TrySetResult();
         }
 

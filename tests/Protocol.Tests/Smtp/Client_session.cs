@@ -335,14 +335,14 @@ public sealed class Client_session
     }
 
     [Fact]
-    public async Task The_local_address_is_used_and_one_that_is_not_ours_is_connect_failed()
+    public async Task The_local_address_is_used_and_one_that_is_not_ours_is_told_from_a_host_that_does_not_answer()
     {
         await using var mx = ScriptedMx.Start("127.0.0.9");
         await using var session = await OpenAsync(mx, Options with { LocalAddress = IPAddress.Parse("127.0.0.77") });
         var foreign = await ConnectAsync(mx.EndPoint, Options with { LocalAddress = IPAddress.Parse("192.0.2.1") });
 
         Assert.Equal(SmtpRecipientOutcome.Accepted, (await session.SendAsync(To("a@x.test"))).Recipients[0].Outcome);
-        Assert.Equal((SmtpStage.Connect, SmtpFailureKind.ConnectFailed), (foreign.Failure!.Stage, foreign.Failure.Kind));
+        Assert.Equal((SmtpStage.Connect, SmtpFailureKind.NoLocalAddress), (foreign.Failure!.Stage, foreign.Failure.Kind));
     }
 
     private static byte[] Large(int size)
