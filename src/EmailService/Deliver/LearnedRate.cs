@@ -3,8 +3,9 @@ namespace EmailService.Deliver;
 /// <summary>How many messages a second a site takes, learned from being told "too many": as <see cref="ConcurrencyWindow"/> learns how many
 /// connections. Pure: the caller has the clock and the lock.
 /// <para>The first refusal sets the ceiling to what was answered in the second before it; each further one, while the ceiling holds,
-/// takes a twentieth. A little more is tried after a number of answers that doubles with each try that was refused, so that finding out costs
-/// at most one message in so many; and after a try that went well more is tried the next time.</para></summary>
+/// takes a twentieth. What one refusal says about a rate is little, so from there it doubles, until that is refused too. From then on a little
+/// more is tried after a number of answers that doubles with each try that was refused, so that finding out costs at most one message in so
+/// many; and after a try that went well more is tried the next time.</para></summary>
 public sealed class LearnedRate
 {
     /// <summary>Answers between a refusal and the next try of a little more.</summary>
@@ -20,7 +21,11 @@ public sealed class LearnedRate
 
     private const double Decrease = 0.95;
     private const double LeastIncrease = 1.03;
-    private const double MostIncrease = 1.25;
+    private const double MostIncrease = 2;
+
+    /// <summary>Answers before the first try: it has more to find out than to lose.</summary>
+    private const int FirstQuiet = 4;
+
     private const int Slots = 10;
     private static readonly TimeSpan Slot = TimeSpan.FromMilliseconds(100);
 
@@ -37,8 +42,8 @@ public sealed class LearnedRate
     private readonly int[] answered = new int[Slots];
     private long slot;
     private double good;
-    private double increase = LeastIncrease;
-    private int quiet = LeastQuiet;
+    private double increase = MostIncrease;
+    private int quiet = FirstQuiet;
     private int answersSince;
     private bool isTrying;
     private DateTimeOffset changedAt = DateTimeOffset.MinValue;
@@ -63,7 +68,7 @@ public sealed class LearnedRate
 
         if (isTrying)
         {
-            quiet = Math.Max(LeastQuiet, quiet / 2);
+            quiet = Math.Min(quiet, Math.Max(LeastQuiet, quiet / 2));
             increase = Math.Min(increase * increase, MostIncrease);
         }
 
@@ -85,17 +90,15 @@ public sealed class LearnedRate
 
         changedAt = now;
         answersSince = 0;
-        increase = LeastIncrease;
-        if (isTrying)
+        if (Ceiling is not { } ceiling)
         {
-            quiet = Math.Min(2 * quiet, MostQuiet);
-            Ceiling = good;
-        }
-        else
-        {
-            Ceiling = Ceiling is { } ceiling ? Math.Max(Least, ceiling * Decrease) : Math.Max(LeastAtFirst, LastSecond());
+            Ceiling = Math.Max(LeastAtFirst, LastSecond());
+            return;
         }
 
+        Ceiling = isTrying ? good : Math.Max(Least, ceiling * Decrease);
+        quiet = Math.Clamp(isTrying ? 2 * quiet : quiet, LeastQuiet, MostQuiet);
+        increase = LeastIncrease;
         isTrying = false;
     }
 

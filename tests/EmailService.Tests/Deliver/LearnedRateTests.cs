@@ -54,7 +54,7 @@ public sealed class LearnedRateTests(ITestOutputHelper output)
         }
 
         Assert.InRange(rate.Ceiling!.Value, 100, 200);
-        Assert.InRange(now - Start, TimeSpan.Zero, TimeSpan.FromMinutes(5));
+        Assert.InRange(now - Start, TimeSpan.Zero, TimeSpan.FromMinutes(1));
     }
 
     [Theory]
