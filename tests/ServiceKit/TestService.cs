@@ -57,7 +57,8 @@ public sealed class TestService : IAsyncDisposable
         var (ownsDatabase, ownsDns) = (database is null, dns is null);
         database ??= await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(MigrateAsync);
         dns ??= new LoopbackDns();
-        var time = manualTime ? new ManualTime(TimeProvider.System.GetUtcNow()) : null;
+        // A whole second: PostgreSQL keeps microseconds, and a time written out in full would be rounded up to after this one.
+        var time = manualTime ? new ManualTime(DateTimeOffset.FromUnixTimeSeconds(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds())) : null;
         var port = mxPort ?? FreePort();
         var dataFolder = Directory.CreateTempSubdirectory("es-test-data-").FullName;
         string[] args =
