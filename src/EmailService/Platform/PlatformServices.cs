@@ -84,6 +84,9 @@ public static class PlatformServices
             MaxPoolSize = options.MaxConnections,
             // Finds out about a server that is gone without a word, behind a firewall that forgets.
             KeepAlive = 30,
+            // To reset a connection at each return costs PostgreSQL a twelfth of its time. There is nothing to reset: settings are set for a
+            // transaction only, and who takes a lock for longer than one gives it back.
+            NoResetOnClose = true,
             // Details quote rows: addresses of people do not belong into logs.
             IncludeErrorDetail = false,
         };

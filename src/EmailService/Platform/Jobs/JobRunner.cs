@@ -21,7 +21,7 @@ public sealed partial class JobRunner(
         var definition = jobs.FirstOrDefault(job => job.Name == name)
             ?? throw new OperatorException($"There is no job {name}. Jobs: {string.Join(", ", jobs.Select(job => job.Name).Order(StringComparer.Ordinal))}");
         await using var connection = await database.OpenConnectionAsync(cancellation);
-        if (!await AskAsync(connection, LockSql, name, cancellation))
+        if (!await AskAsync(connection, LockSql, name))
         {
             LogBusy(name);
             return null;
@@ -39,7 +39,7 @@ public sealed partial class JobRunner(
         {
             if (connection.State == System.Data.ConnectionState.Open)
             {
-                await AskAsync(connection, UnlockSql, name, CancellationToken.None);
+                await AskAsync(connection, UnlockSql, name);
             }
         }
     }
@@ -76,13 +76,14 @@ public sealed partial class JobRunner(
         return line.Length <= LongestResult ? line : line[..LongestResult] + "…";
     }
 
-    private static async Task<bool> AskAsync(NpgsqlConnection connection, string sql, string name, CancellationToken cancellation)
+    // Not to be cancelled: the server might have given the lock already, and the pool would keep it.
+    private static async Task<bool> AskAsync(NpgsqlConnection connection, string sql, string name)
     {
 #pragma warning disable CA2100 // One of the constants above.
         await using var command = new NpgsqlCommand(sql, connection);
 #pragma warning restore CA2100
         command.Parameters.Add(new() { Value = name });
-        return (bool)(await command.ExecuteScalarAsync(cancellation))!;
+        return (bool)(await command.ExecuteScalarAsync())!;
     }
 
     [LoggerMessage(9510, LogLevel.Information, "Job {Job}: {Result}")]
