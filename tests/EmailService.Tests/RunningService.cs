@@ -40,7 +40,7 @@ internal sealed class RunningService : IAsyncDisposable
         return client;
     }
 
-    public static async Task<RunningService> StartAsync(Action<WebApplication>? map = null)
+    public static async Task<RunningService> StartAsync(Action<WebApplication>? map = null, params string[] settings)
     {
         var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(MigrationRunner.ApplyAsync);
         var folder = Directory.CreateTempSubdirectory("es-test-data-").FullName;
@@ -51,6 +51,7 @@ internal sealed class RunningService : IAsyncDisposable
             "--EmailService:Roles=api",
             "--urls=http://127.0.0.1:0",
             "--Logging:LogLevel:Default=None",
+            .. settings.Select(setting => $"--EmailService:{setting}"),
         ],
         builder => builder.Services.TryAddSingleton<IDnsResolver>(services =>
             new DnsResolver(new DnsResolverOptions(), services.GetRequiredService<TimeProvider>())));

@@ -5,6 +5,9 @@ namespace EmailService.Accept;
 /// <summary>Settings under <c>EmailService:Accept</c>.</summary>
 public sealed record AcceptOptions : ICheckedOptions
 {
+    /// <summary>Two requests of the largest size, in buffers of a power of two.</summary>
+    private const long LeastWaitingOctets = 64 * 1024 * 1024;
+
     /// <summary>Requests that share one transaction at most.</summary>
     public int BatchRequests { get; init; } = 256;
 
@@ -16,6 +19,9 @@ public sealed record AcceptOptions : ICheckedOptions
 
     /// <summary>Requests that wait for a transaction at most; past that the answer is 503.</summary>
     public int WaitingRequests { get; init; } = 10_000;
+
+    /// <summary>Octets of requests that are being read or wait for a transaction at most; past that the answer is 503.</summary>
+    public long WaitingOctets { get; init; } = 512 * 1024 * 1024;
 
     /// <summary>How long an idempotency key is kept.</summary>
     public TimeSpan IdempotencyPeriod { get; init; } = TimeSpan.FromHours(24);
@@ -40,6 +46,11 @@ public sealed record AcceptOptions : ICheckedOptions
         if (WaitingRequests < 1)
         {
             yield return (nameof(WaitingRequests), $"found {WaitingRequests}; it must be at least 1");
+        }
+
+        if (WaitingOctets < LeastWaitingOctets)
+        {
+            yield return (nameof(WaitingOctets), $"found {WaitingOctets}; it must be at least {LeastWaitingOctets}, or a request of the largest size would find no room");
         }
 
         if (IdempotencyPeriod <= TimeSpan.Zero)

@@ -33,33 +33,32 @@ internal static class SendEndpoints
             return;
         }
 
-        // 2. The whole body, within its limit. Its buffer goes back to the pool as soon as it is read.
-        SendRequest? request;
-        IdempotencyKey? key;
-        using (var body = await RequestBody.ReadAsync(context.Request, MostOctets, context.RequestAborted))
+        // 2. The whole body, within its limit. Its buffer goes back to the pool as soon as it is read, its room when it is answered.
+        var worker = context.RequestServices.GetRequiredService<AcceptWorker>();
+        using var body = await RequestBody.ReadAsync(context.Request, MostOctets, context.RequestAborted, worker.Room);
+        if (body.Problem != BodyProblem.None)
         {
-            if (body.Problem != BodyProblem.None)
-            {
-                await RefuseBodyAsync(context, body.Problem);
-                return;
-            }
-
-            // 3. All that is wrong with it, at once.
-            var now = context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
-            var pools = context.RequestServices.GetRequiredService<EgressTable>().PoolNames;
-            if (!SendRequestReader.TryRead(body.Memory, now, pools, out request, out var errors))
-            {
-                await ApiErrors.WriteAsync(context, StatusCodes.Status400BadRequest, errors);
-                return;
-            }
-
-            if (!TryReadKey(context.Request, body.Memory.Span, out key))
-            {
-                await ApiErrors.WriteAsync(context, StatusCodes.Status400BadRequest,
-                    $"The header Idempotency-Key must have 1 to {MostCharactersOfKey} visible ASCII characters, and stand once.");
-                return;
-            }
+            await RefuseBodyAsync(context, body.Problem);
+            return;
         }
+
+        // 3. All that is wrong with it, at once.
+        var now = context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
+        var pools = context.RequestServices.GetRequiredService<EgressTable>().PoolNames;
+        if (!SendRequestReader.TryRead(body.Memory, now, pools, out var request, out var errors))
+        {
+            await ApiErrors.WriteAsync(context, StatusCodes.Status400BadRequest, errors);
+            return;
+        }
+
+        if (!TryReadKey(context.Request, body.Memory.Span, out var key))
+        {
+            await ApiErrors.WriteAsync(context, StatusCodes.Status400BadRequest,
+                $"The header Idempotency-Key must have 1 to {MostCharactersOfKey} visible ASCII characters, and stand once.");
+            return;
+        }
+
+        body.ReturnBuffer();
 
         // 4. Whether the account may send as that domain.
         var accountId = context.GetAccountId();
@@ -77,7 +76,6 @@ internal static class SendEndpoints
         }
 
         // 5. Responsibility. No token of the caller's: what is committed is sent, whether or not somebody waits for the answer.
-        var worker = context.RequestServices.GetRequiredService<AcceptWorker>();
         await AnswerAsync(context, await worker.AcceptAsync(accountId, request, key, CancellationToken.None), answerHasBody);
     }
 
@@ -136,6 +134,10 @@ internal static class SendEndpoints
                 context.Response.Headers.Connection = "close";
                 return ApiErrors.WriteAsync(context, StatusCodes.Status413PayloadTooLarge, "content too large",
                     help: $"A request may have {MostOctets} octets, attachments in base64 included.");
+            case BodyProblem.NoRoom:
+                context.RequestServices.GetRequiredService<AcceptMetrics>().Refused.Add(1);
+                context.Response.Headers.Connection = "close";
+                return ApiErrors.WriteUnavailableAsync(context, "too many large requests are being taken; try again in a few seconds");
             case BodyProblem.UnknownEncoding:
                 return ApiErrors.WriteAsync(context, StatusCodes.Status415UnsupportedMediaType,
                     "The Content-Encoding must be gzip, or left out.");

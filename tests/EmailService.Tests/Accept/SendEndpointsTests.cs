@@ -5,7 +5,9 @@ using System.Text;
 using System.Text.Json;
 using EmailService.Accept;
 using EmailService.Messages;
+using EmailService.TestKit;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace EmailService.Tests.Accept;
 
@@ -84,6 +86,38 @@ public sealed class SendEndpointsTests(SendEndpointsTests.Service service) : ICl
         using var content = new ByteArrayContent(new byte[SendEndpoints.MostOctets + 1]);
 
         await IsTooLargeAsync(content, headers => headers.ExpectContinue = true);
+    }
+
+    [Fact]
+    public async Task What_is_read_at_once_is_bounded_and_more_is_told_to_come_back()
+    {
+        await using var small = await RunningService.StartAsync(settings: "Accept:WaitingOctets=67108864");
+        using var sender = small.NewClient();
+        var room = small.App.Services.GetRequiredService<AcceptWorker>().Room;
+        // Each has sent so much that its buffer has grown to 32 MiB: the two fill the room.
+        UnfinishedBody[] bodies = [new(17 * 1024 * 1024), new(17 * 1024 * 1024)];
+        var large = bodies.Select(body => sender.PostAsync("/v1/send", body)).ToList();
+        await Wait.UntilAsync(() => room.Taken == 64 * 1024 * 1024, "two large requests are being read");
+
+        using (var refused = await sender.PostAsync("/v1/send", Json(Reading.Good())))
+        {
+            await IsErrorAsync(refused, 503, null, "too many large requests");
+            Assert.Equal(TimeSpan.FromSeconds(5), refused.Headers.RetryAfter!.Delta);
+        }
+
+        foreach (var (body, answer) in bodies.Zip(large))
+        {
+            body.Finish();
+            using var response = await answer;
+            Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        }
+
+        using (var taken = await sender.PostAsync("/v1/send", Json(Reading.Good())))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, taken.StatusCode);
+        }
+
+        await Wait.UntilAsync(() => room.Taken == 0, "all room is free again");
     }
 
     [Fact]
@@ -239,6 +273,34 @@ public sealed class SendEndpointsTests(SendEndpointsTests.Service service) : ICl
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         content.Headers.ContentEncoding.Add("gzip");
         return content;
+    }
+
+    /// <summary>Blanks, and then nothing until it is told to end.</summary>
+    private sealed class UnfinishedBody : HttpContent
+    {
+        private readonly int octets;
+        private readonly TaskCompletionSource end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public UnfinishedBody(int octets)
+        {
+            this.octets = octets;
+            Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        }
+
+        public void Finish() => end.TrySetResult();
+
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            await stream.WriteAsync(Enumerable.Repeat((byte)' ', octets).ToArray());
+            await stream.FlushAsync();
+            await end.Task;
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
     }
 
     /// <summary>One service for all of these tests: none of them leaves anything behind.</summary>

@@ -14,15 +14,26 @@ public enum BodyProblem
 
     /// <summary>Said to be gzip, and is not.</summary>
     BadEncoding,
+
+    /// <summary>Too much is being read at once.</summary>
+    NoRoom,
 }
 
-/// <summary>The whole body of a request in one pooled buffer. Dispose it when nothing points into it any more.</summary>
+/// <summary>The whole body of a request in one pooled buffer. Dispose it when nothing points into it any more, and nothing that was made of
+/// it is to be counted.</summary>
 public sealed class RequestBody : IDisposable
 {
     private const int FirstRent = 16 * 1024;
 
+    /// <summary>What is rented at most on a caller's word: the rest when it has come.</summary>
+    private const int MostRentUnseen = 1024 * 1024;
+
+    private readonly OctetRoom? room;
     private byte[] buffer = [];
     private int length;
+    private int taken;
+
+    private RequestBody(OctetRoom? room) => this.room = room;
 
     public BodyProblem Problem { get; private set; }
 
@@ -30,10 +41,11 @@ public sealed class RequestBody : IDisposable
 
     /// <summary>Reads at most <paramref name="most"/> octets, counted after inflating if the body is gzip, and never holds more than
     /// a little over that.</summary>
-    public static async ValueTask<RequestBody> ReadAsync(HttpRequest request, int most, CancellationToken cancellation)
+    /// <param name="room">Where what is held counts until the body is disposed of; null if it counts nowhere.</param>
+    public static async ValueTask<RequestBody> ReadAsync(HttpRequest request, int most, CancellationToken cancellation, OctetRoom? room = null)
     {
         ArgumentNullException.ThrowIfNull(request);
-        var body = new RequestBody();
+        var body = new RequestBody(room);
         try
         {
             await body.FillAsync(request, most, cancellation);
@@ -47,6 +59,14 @@ public sealed class RequestBody : IDisposable
     }
 
     public void Dispose()
+    {
+        ReturnBuffer();
+        room?.Give(taken);
+        taken = 0;
+    }
+
+    /// <summary>Nothing points into it any more; what was made of it is still held, and counts.</summary>
+    public void ReturnBuffer()
     {
         var rented = buffer;
         buffer = [];
@@ -70,8 +90,7 @@ public sealed class RequestBody : IDisposable
         if (encoding.Length == 0 || encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
         {
             // One more than said, so that the end is seen without growing.
-            Grow((int)(request.ContentLength ?? FirstRent) + 1);
-            await FillAsync(request.Body, most, cancellation);
+            await FillAsync(request.Body, (int)Math.Min(request.ContentLength ?? FirstRent, MostRentUnseen) + 1, most, cancellation);
         }
         else if (encoding.Equals("gzip", StringComparison.OrdinalIgnoreCase))
         {
@@ -85,11 +104,10 @@ public sealed class RequestBody : IDisposable
 
     private async ValueTask InflateAsync(HttpRequest request, int most, CancellationToken cancellation)
     {
-        Grow(FirstRent);
         try
         {
             await using var inflated = new GZipStream(request.Body, CompressionMode.Decompress, leaveOpen: true);
-            await FillAsync(inflated, most, cancellation);
+            await FillAsync(inflated, FirstRent, most, cancellation);
         }
         catch (InvalidDataException)
         {
@@ -97,13 +115,14 @@ public sealed class RequestBody : IDisposable
         }
     }
 
-    private async ValueTask FillAsync(Stream from, int most, CancellationToken cancellation)
+    private async ValueTask FillAsync(Stream from, int first, int most, CancellationToken cancellation)
     {
         while (true)
         {
-            if (length == buffer.Length)
+            if (length == buffer.Length && !TryGrow(Math.Max(first, length + 1)))
             {
-                Grow(length + 1);
+                Problem = BodyProblem.NoRoom;
+                return;
             }
 
             var read = await from.ReadAsync(buffer.AsMemory(length), cancellation);
@@ -121,10 +140,17 @@ public sealed class RequestBody : IDisposable
         }
     }
 
-    private void Grow(int least)
+    private bool TryGrow(int least)
     {
         // The pool rounds up to a power of two, so the cost of growing stays linear.
         var larger = ArrayPool<byte>.Shared.Rent(least);
+        if (room?.TryTake(larger.Length - taken) == false)
+        {
+            ArrayPool<byte>.Shared.Return(larger);
+            return false;
+        }
+
+        taken = larger.Length;
         buffer.AsSpan(0, length).CopyTo(larger);
         if (buffer.Length > 0)
         {
@@ -132,5 +158,6 @@ public sealed class RequestBody : IDisposable
         }
 
         buffer = larger;
+        return true;
     }
 }
