@@ -110,7 +110,9 @@ public sealed partial class Holding(
         nextLook = now + BetweenLooks;
         var expired = await hand.ClaimAsync(
             () => store.ClaimExpiredAsync(lanes, MostExpiredAtOnce, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None));
-        await Task.WhenAll(expired.Select(claim => ExpireAsync(claim, $"a suspension of the lane {hand.SiteOf(claim.Lane)}")));
+        await Task.WhenAll(expired.Select(claim => claim.Suppression is null
+            ? ExpireAsync(claim, $"a suspension of the lane {hand.SiteOf(claim.Lane)}")
+            : deliverer.SettleSuppressedAsync(claim)));
         if (expired.Count == MostExpiredAtOnce)
         {
             nextLook = now;
