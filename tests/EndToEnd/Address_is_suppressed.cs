@@ -4,6 +4,7 @@ using System.Text.Json;
 using EmailService.Messages;
 using EmailService.ServiceKit;
 using EmailService.Smtp;
+using EmailService.Steer;
 using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
@@ -66,6 +67,23 @@ public sealed class Address_is_suppressed(Scenario scenario) : IClassFixture<Sce
 
         Assert.Equal(["accepted", "suppressed"], await service.WaitForEventAsync(later, "suppressed"));
         Assert.Equal("unknown-user", await service.DetailAsync(later, "suppressed", "why"));
+        Assert.Empty(mx.Messages);
+    }
+
+    [Fact]
+    public async Task What_a_suspension_kept_back_until_its_time_was_over_is_told_as_suppressed_too()
+    {
+        await using var service = await TestService.StartAsync(manualTime: true);
+        await using var mx = service.AddMx("shop.test");
+        var later = await service.AcceptAsync("gone@shop.test", sendAt: service.Time!.GetUtcNow().AddHours(2));
+        mx.Reply(SmtpStage.RcptTo, NoUser, times: 1);
+        await service.WaitForEventAsync(await service.AcceptAsync("gone@shop.test"), "bounced");
+        await service.Get<Steering>().ImposeAsync(
+            new OverlayWish(OverlayKind.Suspend, new OverlayScope("mx:mx10.shop.test"), service.Time.GetUtcNow().AddDays(20)), CancellationToken.None);
+
+        service.Time.Advance(TimeSpan.FromDays(10));
+
+        Assert.Equal(["accepted", "suppressed"], await service.WaitForEventAsync(later, "suppressed"));
         Assert.Empty(mx.Messages);
     }
 

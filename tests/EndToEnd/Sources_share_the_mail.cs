@@ -168,6 +168,24 @@ public sealed class Sources_share_the_mail
     }
 
     [Fact]
+    public async Task A_source_called_default_that_is_avoided_leaves_its_mail_to_the_others()
+    {
+        await using var service = await TestService.StartAsync(
+            manualTime: true, settings: ["Egress:Sources:default:Address=127.0.0.2", "Egress:Sources:b:Address=127.0.0.3", "Egress:Sources:b:HelloName=b.sender.test"]);
+        await using var mx = service.AddMx("shop.test");
+        mx.Reply(SmtpStage.RcptTo, "450 4.7.1 later", times: 1);
+        var id = await service.AcceptAsync("anna@shop.test");
+        await service.WaitForEventAsync(id, "deferred");
+        await service.Get<Steering>().ImposeAsync(
+            new OverlayWish(OverlayKind.NextSource, new OverlayScope("mx:mx10.shop.test", "default"), service.Time!.GetUtcNow().AddHours(5)), CancellationToken.None);
+
+        await service.MoveToNextAttemptAsync(id);
+        await service.WaitForEventAsync(id, "delivered");
+
+        Assert.Equal("b.sender.test", Assert.Single(mx.Messages).HelloName);
+    }
+
+    [Fact]
     public async Task A_dead_site_rests_for_all_sources_at_once()
     {
         await using var service = await TestService.StartAsync(

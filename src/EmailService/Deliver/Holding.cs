@@ -35,7 +35,7 @@ public sealed partial class Holding(
     public bool LeavesOthers(Overlay suspension) => suspension.Scope.Source is not null && !egress.IsPlain;
 
     /// <summary>Nothing of the lane is to be claimed.</summary>
-    public bool IsSuspended(string lane) => overlays.IsWholeLaneSuspended(lane);
+    public bool IsSuspended(string lane) => overlays.IsWholeLaneSuspended(lane, egress.IsPlain ? egress.Internal.Name : null);
 
     /// <summary>Of what was claimed, what may be delivered to; the others are held, or have come to their end.</summary>
     public async Task<List<ClaimedRecipient>> SiftAsync(List<ClaimedRecipient> claimed)
@@ -110,7 +110,9 @@ public sealed partial class Holding(
         nextLook = now + BetweenLooks;
         var expired = await hand.ClaimAsync(
             () => store.ClaimExpiredAsync(lanes, MostExpiredAtOnce, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None));
-        await Task.WhenAll(expired.Select(claim => ExpireAsync(claim, $"a suspension of the lane {hand.SiteOf(claim.Lane)}")));
+        await Task.WhenAll(expired.Select(claim => claim.Suppression is null
+            ? ExpireAsync(claim, $"a suspension of the lane {hand.SiteOf(claim.Lane)}")
+            : deliverer.SettleSuppressedAsync(claim)));
         if (expired.Count == MostExpiredAtOnce)
         {
             nextLook = now;

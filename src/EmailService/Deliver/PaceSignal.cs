@@ -4,7 +4,7 @@ using EmailService.Smtp;
 
 namespace EmailService.Deliver;
 
-/// <summary>What an outcome says about how many connections a site takes.</summary>
+/// <summary>What an outcome says about how many connections a site takes, and how many messages.</summary>
 public enum PaceSignal
 {
     /// <summary>Nothing.</summary>

@@ -44,7 +44,7 @@ public static class ShapingExplanation
             _ => string.Create(CultureInfo.InvariantCulture,
                 $"{nodes} processes deliver; the first has {share.Of(limits.Connections.Value)} connections, the last {new NodeShare(nodes - 1, nodes).Of(limits.Connections.Value)}, each {Rate(share.Of(limits.MessagesPerSecond.Value))} messages per second"),
         });
-        Line(text, "pace", $"a lane starts with {ConcurrencyWindow.Initial} connections and finds out how many of them the site takes");
+        Line(text, "pace", $"a lane starts with {ConcurrencyWindow.Initial} connections and finds out how many of them the site takes, and how many messages per second");
         Line(text, "figures", $"revision {table.Revision ?? "unknown"}");
         if (!isLive)
         {

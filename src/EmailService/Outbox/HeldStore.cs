@@ -1,4 +1,3 @@
-using EmailService.Messages;
 using EmailService.Platform;
 using Npgsql;
 using NpgsqlTypes;
@@ -52,7 +51,7 @@ public sealed class HeldStore(NpgsqlDataSource db) : IHeldStore
     }
 
     // A suspended lane is not claimed from, so what expires in it is looked for. Index outbox_due: reads the lane, once in a while.
-    private const string ClaimExpiredSql = """
+    private const string ClaimExpiredSql = $"""
         WITH due AS MATERIALIZED (
             SELECT d.message_id, d.n
               FROM unnest($1::text[]) AS want(lane)
@@ -66,7 +65,7 @@ public sealed class HeldStore(NpgsqlDataSource db) : IHeldStore
            SET state = 'leased', node_id = $3, leased_until = $4, attempts = r.attempts + 1
           FROM due
          WHERE r.message_id = due.message_id AND r.n = due.n
-        RETURNING r.message_id, r.n, r.account_id, r.address, r.lane, r.attempts, r.expires_at, r.processed
+        RETURNING {OutboxStore.ClaimedColumns}
         """;
 
     /// <summary>Claims what has expired in these lanes.</summary>
@@ -79,15 +78,6 @@ public sealed class HeldStore(NpgsqlDataSource db) : IHeldStore
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = nodeId });
         command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = leasedUntil.UtcDateTime });
         command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = most });
-        await using var row = await command.ExecuteReaderAsync(cancellation);
-        var claimed = new List<ClaimedRecipient>();
-        while (await row.ReadAsync(cancellation))
-        {
-            claimed.Add(new ClaimedRecipient(
-                new RecipientId(new MessageId(row.GetGuid(0)), row.GetInt16(1)), row.GetInt32(2), row.GetString(3), row.GetString(4),
-                row.GetInt32(5), row.GetFieldValue<DateTimeOffset>(6), row.GetBoolean(7)));
-        }
-
-        return claimed;
+        return await OutboxStore.ReadClaimedAsync(command, cancellation);
     }
 }

@@ -43,13 +43,20 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
         return lanes;
     }
 
+    /// <summary>What a claim returns of a row r, for <see cref="ReadClaimedAsync"/>. Whoever was suppressed since it was accepted is told
+    /// apart by the primary key of suppressions.</summary>
+    internal const string ClaimedColumns = """
+        r.message_id, r.n, r.account_id, r.address, r.lane, r.attempts, r.expires_at, r.processed, r.priority, r.egress_source,
+                  (SELECT jsonb_build_object('reason', 'Bounced Address', 'why', s.reason, 'reply', s.reply, 'since', s.since)::text
+                     FROM suppressions AS s WHERE s.account_id = r.account_id AND s.address = lower(r.address) AND s.since IS NOT NULL)
+        """;
+
     // One statement claims and leases, for many lanes in one round trip: SKIP LOCKED in a SELECT of its
     // own would give the rows back before the work began. Index outbox_due serves each lane's parts, transactional first: an
     // Append reads its second part only as far as the limit over both leaves room. The outer
     // limit, the sum of the inner ones, changes nothing but the estimate: without it the planner expects a tenth
-    // of the lane, and reads the whole table to join it. Whoever was suppressed since it was accepted is told apart by the
-    // primary key of suppressions.
-    private const string ClaimDueSql = """
+    // of the lane, and reads the whole table to join it.
+    private const string ClaimDueSql = $"""
         WITH due AS MATERIALIZED (
             SELECT d.message_id, d.n
               FROM unnest($1::text[], $2::int[], $3::int[], $4::int[]) AS want(lane, transactional, bulk, most)
@@ -73,9 +80,7 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
            SET state = 'leased', node_id = $6, leased_until = $7, attempts = r.attempts + 1
           FROM due
          WHERE r.message_id = due.message_id AND r.n = due.n
-        RETURNING r.message_id, r.n, r.account_id, r.address, r.lane, r.attempts, r.expires_at, r.processed, r.priority, r.egress_source,
-                  (SELECT jsonb_build_object('reason', 'Bounced Address', 'why', s.reason, 'reply', s.reply, 'since', s.since)::text
-                     FROM suppressions AS s WHERE s.account_id = r.account_id AND s.address = lower(r.address) AND s.since IS NOT NULL)
+        RETURNING {ClaimedColumns}
         """;
 
     /// <summary>Claims up to the wanted number of due recipients in each lane for a node.</summary>
@@ -92,6 +97,12 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = nodeId });
         command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = leasedUntil.UtcDateTime });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = wanted.Sum(w => (long)w.Most) });
+        return await ReadClaimedAsync(command, cancellationToken);
+    }
+
+    /// <summary>Runs a claim that returns <see cref="ClaimedColumns"/>.</summary>
+    internal static async Task<List<ClaimedRecipient>> ReadClaimedAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    {
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var claimed = new List<ClaimedRecipient>();
         while (await reader.ReadAsync(cancellationToken))

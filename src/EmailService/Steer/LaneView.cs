@@ -9,7 +9,7 @@ public sealed record LaneView
     public required IReadOnlyList<string> Domains { get; init; }
     public required DepthView Depth { get; init; }
 
-    /// <summary>For how long the one that waits longest has been due.</summary>
+    /// <summary>Since when the one that waits longest has been due; null when nothing is due.</summary>
     public DateTimeOffset? OldestDueAt { get; init; }
 
     /// <summary>When the first is due that is due later; null when none is, or something is due.</summary>

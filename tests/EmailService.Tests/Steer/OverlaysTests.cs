@@ -76,8 +76,17 @@ public sealed class OverlaysTests
         Set([Suspend(new OverlayScope("mx:a"))]);
 
         Assert.False(overlays.IsSourceAvoided("mx:a", "default"));
-        Assert.True(overlays.IsWholeLaneSuspended("mx:a"));
-        Assert.False(overlays.IsWholeLaneSuspended("mx:b"));
+        Assert.True(overlays.IsWholeLaneSuspended("mx:a", "default"));
+        Assert.False(overlays.IsWholeLaneSuspended("mx:b", "default"));
+    }
+
+    [Fact]
+    public void A_source_that_is_avoided_keeps_a_lane_back_only_where_there_is_no_other()
+    {
+        Set([Suspend(new OverlayScope(Source: "default"))]);
+
+        Assert.True(overlays.IsWholeLaneSuspended("mx:a", "default"));
+        Assert.False(overlays.IsWholeLaneSuspended("mx:a", null));
     }
 
     [Fact]
@@ -85,7 +94,7 @@ public sealed class OverlaysTests
     {
         Set([Suspend(new OverlayScope("mx:a")), Suspend(new OverlayScope(Domain: "a.test"), OverlayKind.Reroute) with { Route = "relay.test:25" }]);
 
-        Assert.False(overlays.IsWholeLaneSuspended("mx:a"));
+        Assert.False(overlays.IsWholeLaneSuspended("mx:a", "default"));
         Assert.Equal("relay.test:25", overlays.RouteOf("mx:a", "a.test", 1));
         Assert.Null(overlays.RouteOf("mx:a", "b.test", 1));
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Microsoft.Extensions.Logging.Console;
 
 namespace EmailService.Platform;
 
@@ -9,8 +10,12 @@ public sealed class CommandContext(string[] configuration, Func<string[], Action
     /// <summary>Builds the service with the settings of the command line, without starting it.</summary>
     public WebApplication Build() => build(configuration, null);
 
-    /// <summary>The same for a command that speaks for itself: the log tells only of trouble.</summary>
-    public WebApplication BuildQuietly() => build(configuration, builder => builder.Logging.AddFilter("EmailService", LogLevel.Warning));
+    /// <summary>The same for a command that speaks for itself: the log tells only of trouble, and stays out of what the command prints.</summary>
+    public WebApplication BuildQuietly() => build(configuration, builder =>
+    {
+        builder.Logging.AddFilter("EmailService", LogLevel.Warning);
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+    });
 
     /// <summary>The action of a command that needs the database: hands over the services with the database there and migrated, nothing
     /// else started. Uses the server of a running service, or runs the embedded one for as long as the command takes.</summary>

@@ -1,4 +1,3 @@
-using System.Globalization;
 using EmailService.Accounts;
 using EmailService.Platform.Http;
 using Microsoft.AspNetCore.Mvc;
@@ -18,26 +17,14 @@ internal static class SuppressionEndpoints
 
     private static async Task<IResult> ListAsync(HttpContext context, [FromServices] SuppressionStore store)
     {
-        var query = context.Request.Query;
-        var problems = query.Keys.Except(["email", "after", "limit"])
-            .Select(key => new FieldError($"found the parameter \"{key}\", expected only email, after, limit", key)).ToList();
-        problems.AddRange(query.Where(given => given.Value.ToString().Contains('\0'))
-            .Select(given => new FieldError("found a NUL character (%00); leave it out", given.Key)));
-        var limit = 100;
-        if (query.TryGetValue("limit", out var text)
-            && !(int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit is >= 1 and <= MostOfPage))
+        var query = new QueryReader(context.Request.Query);
+        var (email, after, limit) = (query.Text("email"), query.Text("after"), query.Number("limit", 100, 1, MostOfPage));
+        if (query.Problems.Count > 0)
         {
-            problems.Add(new FieldError($"found \"{text}\", expected a whole number from 1 to {MostOfPage}", "limit"));
+            return ApiErrors.BadRequest(query.Problems);
         }
 
-        if (problems.Count > 0)
-        {
-            return ApiErrors.Result(StatusCodes.Status400BadRequest, problems);
-        }
-
-        var email = query["email"].ToString();
-        var found = await store.ListAsync(
-            context.GetAccountId(), query["after"].ToString(), email.Length > 0 ? email : null, limit + 1, context.RequestAborted);
+        var found = await store.ListAsync(context.GetAccountId(), after ?? "", email, limit + 1, context.RequestAborted);
         return ApiJson.Result(new { Suppressions = found.Take(limit), Next = found.Count > limit ? found[limit - 1].Email : null });
     }
 
