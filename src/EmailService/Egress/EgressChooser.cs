@@ -30,7 +30,7 @@ public sealed class EgressChooser(WarmUpAllowances allowances, TimeProvider time
         EgressSource? refused = null;
         while (left.Count > 0)
         {
-            var source = refused is null ? left.Find(m => m.Source.Name == last).Source ?? Running(pool, site) ?? Draw(left) : Draw(left);
+            var source = refused is null ? left.Find(m => m.Source.Name == last).Source ?? Running(pool, site, left) ?? Draw(left) : Draw(left);
             if (await allowances.TryTakeAsync(source, isPaced, cancellationToken))
             {
                 Note(pool, site, source);
@@ -44,11 +44,12 @@ public sealed class EgressChooser(WarmUpAllowances allowances, TimeProvider time
         return new EgressChoice(null, allowances.Place(refused!, nodes));
     }
 
-    private EgressSource? Running(EgressPool pool, string site)
+    // A run ends where its source is not among those to choose from: it may be one that is to be avoided now.
+    private EgressSource? Running(EgressPool pool, string site, List<PoolMember> members)
     {
         lock (gate)
         {
-            return runs.TryGetValue((pool.Name, site), out var run) && run.Left > 0 ? run.Source : null;
+            return runs.TryGetValue((pool.Name, site), out var run) && run.Left > 0 && members.Exists(m => m.Source == run.Source) ? run.Source : null;
         }
     }
 
