@@ -48,7 +48,7 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
     // Append reads its second part only as far as the limit over both leaves room. The outer
     // limit, the sum of the inner ones, changes nothing but the estimate: without it the planner expects a tenth
     // of the lane, and reads the whole table to join it. Whoever was suppressed since it was accepted is told apart by the
-    // primary key of suppressions.
+    // primary key of suppressions. What an overlay kept back it keeps back no longer: its end must not cut the wait after this attempt.
     private const string ClaimDueSql = """
         WITH due AS MATERIALIZED (
             SELECT d.message_id, d.n
@@ -70,7 +70,7 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
                     LIMIT want.most) AS d
              LIMIT $8)
         UPDATE outbox AS r
-           SET state = 'leased', node_id = $6, leased_until = $7, attempts = r.attempts + 1
+           SET state = 'leased', node_id = $6, leased_until = $7, attempts = r.attempts + 1, held_by = NULL
           FROM due
          WHERE r.message_id = due.message_id AND r.n = due.n
         RETURNING r.message_id, r.n, r.account_id, r.address, r.lane, r.attempts, r.expires_at, r.processed, r.priority, r.egress_source,

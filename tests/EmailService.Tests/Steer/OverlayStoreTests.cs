@@ -1,3 +1,4 @@
+using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Steer;
 using EmailService.Tests.Outbox;
@@ -103,6 +104,25 @@ public sealed class OverlayStoreTests
         await HoldAsync(store, overlay!);
 
         Assert.Equal(Now.AddHours(72).UtcDateTime, await store.ScalarAsync<DateTime>("SELECT due_at FROM outbox"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_end_of_an_overlay_cuts_no_wait_that_began_after_what_it_held_was_tried(bool lifted)
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(1);
+        var overlay = await Overlays(store).ImposeAsync(Suspended with { Until = Now.AddSeconds(-1) }, Now.AddMinutes(-5), CancellationToken.None);
+        await HoldAsync(store, overlay!);
+        await store.Ledger.SettleAsync([Deferred(Assert.Single(await store.ClaimAsync(1))) with { DueAt = Now.AddMinutes(30), Event = EventKind.Unknown }], CancellationToken.None);
+
+        var ended = lifted
+            ? [(await Overlays(store).LiftAsync(overlay!.Id, Now, CancellationToken.None))!]
+            : await Overlays(store).RemoveEndedAsync(Now, CancellationToken.None);
+
+        Assert.Single(ended);
+        Assert.Equal(Now.AddMinutes(30).UtcDateTime, await store.ScalarAsync<DateTime>("SELECT due_at FROM outbox"));
     }
 
     [Fact]
