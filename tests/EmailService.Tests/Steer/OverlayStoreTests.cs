@@ -1,7 +1,9 @@
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Steer;
+using EmailService.TestKit;
 using EmailService.Tests.Outbox;
+using Microsoft.Extensions.Logging.Abstractions;
 using static EmailService.Tests.Outbox.StoreFixture;
 
 namespace EmailService.Tests.Steer;
@@ -123,6 +125,29 @@ public sealed class OverlayStoreTests
 
         Assert.Single(ended);
         Assert.Equal(Now.AddMinutes(30).UtcDateTime, await store.ScalarAsync<DateTime>("SELECT due_at FROM outbox"));
+    }
+
+    [Fact]
+    public async Task A_node_hears_of_new_overlays_while_what_ended_ones_held_is_locked()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(1);
+        var ended = await Overlays(store).ImposeAsync(Suspended with { Until = Now.AddSeconds(-1) }, Now.AddMinutes(-5), CancellationToken.None);
+        await HoldAsync(store, ended!);
+        await using var connection = await store.Db.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using var locking = new Npgsql.NpgsqlCommand("SELECT FROM outbox FOR UPDATE", connection);
+        await locking.ExecuteNonQueryAsync();
+        var time = new ManualTime(Now);
+        var known = new Overlays(time);
+        using var refresher = new OverlayRefresher(store.Db, Overlays(store), known, time, NullLogger<OverlayRefresher>.Instance);
+        await refresher.StartAsync(CancellationToken.None);
+
+        var next = await Overlays(store).ImposeAsync(Suspended with { Scope = new OverlayScope("other.test") }, Now, CancellationToken.None);
+
+        await Wait.UntilAsync(() => known.InForce.Any(o => o.Id == next!.Id), "the node knows of the overlay");
+        await transaction.RollbackAsync();
+        await refresher.StopAsync(CancellationToken.None);
     }
 
     [Fact]
