@@ -1,7 +1,11 @@
 namespace EmailService.Egress;
 
 /// <summary>What a choice came to: a source, or the time when there may be one.</summary>
-public readonly record struct EgressChoice(EgressSource? Source, DateTimeOffset Later);
+public readonly record struct EgressChoice(EgressSource? Source, DateTimeOffset Later)
+{
+    /// <summary>The day of whose cap an allowance was taken for it, if one was asked for.</summary>
+    public DateOnly? Day { get; init; }
+}
 
 /// <summary>Which source of a pool carries a recipient. The source of its last attempt is kept to. Otherwise a run of recipients
 /// of one site goes by one source, so that its connections are used again, and the next run's is drawn by weight. A source that is being warmed
@@ -34,7 +38,7 @@ public sealed class EgressChooser(WarmUpAllowances allowances, TimeProvider time
             if (await allowances.TryTakeAsync(source, isPaced, cancellationToken))
             {
                 Note(pool, site, source);
-                return new EgressChoice(source, default);
+                return new EgressChoice(source, default) { Day = today };
             }
 
             refused = source;
