@@ -35,7 +35,7 @@ public sealed partial class Holding(
     public bool LeavesOthers(Overlay suspension) => suspension.Scope.Source is not null && !egress.IsPlain;
 
     /// <summary>Nothing of the lane is to be claimed.</summary>
-    public bool IsSuspended(string lane) => overlays.IsWholeLaneSuspended(lane);
+    public bool IsSuspended(string lane) => overlays.IsWholeLaneSuspended(lane, egress.IsPlain ? egress.Internal.Name : null);
 
     /// <summary>Of what was claimed, what may be delivered to; the others are held, or have come to their end.</summary>
     public async Task<List<ClaimedRecipient>> SiftAsync(List<ClaimedRecipient> claimed)

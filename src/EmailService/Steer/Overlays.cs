@@ -6,9 +6,6 @@ namespace EmailService.Steer;
 /// <see cref="OverlayRefresher"/> keeps it like the table; ends of overlays are observed by the clock, without the table.</summary>
 public sealed class Overlays(TimeProvider time)
 {
-    /// <summary>The egress source where none is configured.</summary>
-    public const string DefaultSource = "default";
-
     private readonly Lock gate = new();
     private volatile View view = View.Empty;
     private long begun;
@@ -50,8 +47,9 @@ public sealed class Overlays(TimeProvider time)
         Find(lane, null, domain, accountId, o => o.Kind == OverlayKind.Reroute, (a, b) => a.ChangedAt > b.ChangedAt)?.Route;
 
     /// <summary>Whether all of a lane is kept back, so that nothing of it need be claimed: not if some of it may be sent elsewhere.</summary>
-    public bool IsWholeLaneSuspended(string lane) =>
-        !view.IsEmpty && SuspensionOf(lane, DefaultSource, null, null) is not null && !view.All.Any(o => o.Kind == OverlayKind.Reroute && IsInForce(o));
+    /// <param name="onlySource">The name of the source, if there is but one; null where another may take what one may not.</param>
+    public bool IsWholeLaneSuspended(string lane, string? onlySource) =>
+        !view.IsEmpty && SuspensionOf(lane, onlySource, null, null) is not null && !view.All.Any(o => o.Kind == OverlayKind.Reroute && IsInForce(o));
 
     private Overlay? Find(string? lane, string? source, string? domain, int? accountId, Func<Overlay, bool> isWanted, Func<Overlay, Overlay, bool> isBetter)
     {

@@ -76,8 +76,8 @@ public sealed class OverlaysTests
         Set([Suspend(new OverlayScope("mx:a"))]);
 
         Assert.False(overlays.IsSourceAvoided("mx:a", "default"));
-        Assert.True(overlays.IsWholeLaneSuspended("mx:a"));
-        Assert.False(overlays.IsWholeLaneSuspended("mx:b"));
+        Assert.True(overlays.IsWholeLaneSuspended("mx:a", null));
+        Assert.False(overlays.IsWholeLaneSuspended("mx:b", null));
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class OverlaysTests
     {
         Set([Suspend(new OverlayScope("mx:a")), Suspend(new OverlayScope(Domain: "a.test"), OverlayKind.Reroute) with { Route = "relay.test:25" }]);
 
-        Assert.False(overlays.IsWholeLaneSuspended("mx:a"));
+        Assert.False(overlays.IsWholeLaneSuspended("mx:a", null));
         Assert.Equal("relay.test:25", overlays.RouteOf("mx:a", "a.test", 1));
         Assert.Null(overlays.RouteOf("mx:a", "b.test", 1));
     }
