@@ -1,6 +1,8 @@
 using EmailService.Deliver;
 using EmailService.ServiceKit;
 using EmailService.Smtp;
+using EmailService.Steer;
+using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
 
@@ -35,5 +37,32 @@ public sealed class Lane_is_the_mail_site
 
         await service.MoveToNextAttemptAsync(id);
         await service.WaitForEventAsync(id, "delivered");
+    }
+
+    [Fact]
+    public async Task A_domain_that_moved_to_a_site_which_is_kept_back_keeps_back_nothing_of_the_site_that_it_left()
+    {
+        await using var service = await TestService.StartAsync(manualTime: true);
+        await using var mx = service.AddMx("stays.test", 10, "mx.provider.test");
+        service.Dns.Mx("moves.test", 10, "mx.provider.test");
+        mx.Reply(SmtpStage.RcptTo, "450 4.2.1 Busy", times: 2);
+        var moved = await service.AcceptAsync("anna@moves.test");
+        await service.WaitForEventAsync(moved, "deferred");
+
+        service.Dns.Remove("moves.test");
+        await using var other = service.AddMx("moves.test", 10, "mx.other.test");
+        service.Time!.Advance(service.Dns.Ttl);
+        var suspension = new OverlayWish(OverlayKind.Suspend, new OverlayScope("mx:mx.other.test"), service.Time.GetUtcNow().AddDays(2));
+        await service.Get<Steering>().ImposeAsync(suspension, CancellationToken.None);
+        await Wait.UntilAsync(async () =>
+        {
+            await service.WakePollAsync();
+            return await service.ScalarAsync<long>("SELECT count(*) FROM outbox WHERE held_by IS NOT NULL") == 1;
+        }, "it is held at its new site");
+
+        var stayed = await service.AcceptAsync("bert@stays.test");
+        await service.WaitForEventAsync(stayed, "deferred");
+        await service.MoveToNextAttemptAsync(stayed);
+        await service.WaitForEventAsync(stayed, "delivered");
     }
 }

@@ -1,4 +1,5 @@
 using EmailService.ServiceKit;
+using EmailService.Steer;
 using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
@@ -53,6 +54,23 @@ public sealed class Source_is_warmed_up
         Assert.Equal(0, await service.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind NOT IN ('accepted', 'processed', 'delivered')"));
         Assert.Equal(Cap, await service.ScalarAsync<int>("SELECT greatest(max(taken), " + Cap + ") FROM warm_up_days"));
         Assert.Equal(0, await service.ScalarAsync<long>("SELECT count(*) FROM outbox WHERE attempts > 0"));
+    }
+
+    [Fact]
+    public async Task What_was_held_while_its_source_was_suspended_adds_nothing_to_the_cap()
+    {
+        await using var service = await TestService.StartAsync(manualTime: true, settings: [.. NewSource]);
+        await using var mx = service.AddMx("shop.test");
+        await service.WaitForEventAsync(await service.AcceptAsync("anna@shop.test"), "delivered");
+        var wish = new OverlayWish(OverlayKind.Suspend, new OverlayScope(Source: "new"), service.Time!.GetUtcNow().AddHours(1));
+        var suspension = await service.Get<Steering>().ImposeAsync(wish, CancellationToken.None);
+        await SubmitAsync(service, 50);
+        await Wait.UntilAsync(async () => await service.ScalarAsync<long>("SELECT count(*) FROM outbox WHERE held_by IS NOT NULL") == 50, "all is held");
+
+        await service.Get<Steering>().LiftAsync(suspension!.Id, CancellationToken.None);
+        await RestsAsync(service, mx);
+
+        Assert.InRange(mx.Messages.Count, 1, Cap);
     }
 
     private static async Task SubmitAsync(TestService service, int count)

@@ -40,6 +40,25 @@ public sealed class Sources_share_the_mail
     }
 
     [Fact]
+    public async Task Mail_is_claimed_while_one_of_several_sources_is_suspended_whatever_its_name_is()
+    {
+        await using var service = await TestService.StartAsync(manualTime: true, settings:
+        [
+            "Egress:Sources:default:Address=127.0.0.2", "Egress:Sources:default:HelloName=a.sender.test",
+            "Egress:Sources:b:Address=127.0.0.3", "Egress:Sources:b:HelloName=b.sender.test",
+        ]);
+        await using var mx = service.AddMx("shop.test");
+        var suspension = new OverlayWish(OverlayKind.Suspend, new OverlayScope(Source: "default"), service.Time!.GetUtcNow().AddDays(2));
+        await service.Get<Steering>().ImposeAsync(suspension, CancellationToken.None);
+
+        var id = await service.AcceptAsync("anna@shop.test", sendAt: service.Time.GetUtcNow().AddMinutes(1));
+        await service.MoveToNextAttemptAsync(id);
+        await service.WaitForEventAsync(id, "delivered");
+
+        Assert.Equal("b.sender.test", Assert.Single(mx.Messages).HelloName);
+    }
+
+    [Fact]
     public async Task Message_then_account_then_stream_decide_which_pool()
     {
         await using var service = await TestService.StartAsync(settings: [.. TwoSources, "Egress:ByStream:bulk=second", "Egress:DefaultPool=first"]);

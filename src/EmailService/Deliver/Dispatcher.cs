@@ -264,9 +264,10 @@ public sealed partial class Dispatcher(
             return;
         }
 
-        // 2. Its lane. Of a domain's mail only that of one account goes by the lane of an account.
-        var work = new Work(recipient, message, plan, source);
-        if (!plan.IsOfAccount)
+        // 2. Its lane. Of a domain's mail only that of one account goes by the lane of an account; and what waits in the lane of a site tells
+        // nothing about others there when its own domain has moved to another.
+        var work = new Work(recipient, message, plan, source) { AllowedOn = choice.Day };
+        if (!plan.IsOfAccount && recipient.Lane == recipient.Domain)
         {
             hand.NoteSite(recipient.Lane, work.Plan.SiteLane ?? recipient.Lane);
         }

@@ -164,7 +164,7 @@ public sealed partial class LaneContext(
     public Task HoldAsync(Work work, Overlay suspension)
     {
         work.InHand.LetGo();
-        allowances.Return(work.Source);
+        allowances.Return(work.Source, work.AllowedOn);
         return holding.HoldAsync([(work.Claim, suspension, work.Plan.SiteLane)]);
     }
 
@@ -194,7 +194,7 @@ public sealed partial class LaneContext(
         {
             hand.LetGo(work.Claim.Id, work.Claim.Attempt);
             work.InHand.LetGo();
-            allowances.Return(work.Source);
+            allowances.Return(work.Source, work.AllowedOn);
         }
 
         await GiveBackAsync([.. unused.Select(u => (u.Work.Claim, u.DueAt, u.Work.Plan.SiteLane))]);

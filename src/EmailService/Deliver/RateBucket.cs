@@ -5,6 +5,7 @@ namespace EmailService.Deliver;
 public sealed class RateBucket
 {
     private DateTimeOffset next = DateTimeOffset.MinValue;
+    private DateTimeOffset last = DateTimeOffset.MinValue;
 
     /// <summary>How long to wait for the token that this call takes; zero if it is there.</summary>
     /// <param name="perSecond">0 is no limit.</param>
@@ -14,6 +15,14 @@ public sealed class RateBucket
         {
             return TimeSpan.Zero;
         }
+
+        // A clock that was set back takes the places given out with it, or nobody would have a turn until it has caught up.
+        if (now < last)
+        {
+            next -= last - now;
+        }
+
+        last = now;
 
         // Nothing is saved up: a second after a pause has no more messages than any other.
         var turn = next > now ? next : now;

@@ -55,4 +55,8 @@ public sealed class MessageInHand
 }
 
 /// <summary>One recipient to deliver to now: the claim, its message, where it goes, and which of our addresses carries it.</summary>
-public sealed record Work(ClaimedRecipient Claim, MessageInHand InHand, RoutePlan.Hosts Plan, EgressSource Source);
+public sealed record Work(ClaimedRecipient Claim, MessageInHand InHand, RoutePlan.Hosts Plan, EgressSource Source)
+{
+    /// <summary>The day of whose cap an allowance of the source was taken for it; null if none was.</summary>
+    public DateOnly? AllowedOn { get; init; }
+}

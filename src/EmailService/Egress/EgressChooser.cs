@@ -1,7 +1,11 @@
 namespace EmailService.Egress;
 
 /// <summary>What a choice came to: a source, or the time when there may be one.</summary>
-public readonly record struct EgressChoice(EgressSource? Source, DateTimeOffset Later);
+public readonly record struct EgressChoice(EgressSource? Source, DateTimeOffset Later)
+{
+    /// <summary>The day of whose cap an allowance was taken for it, if one was asked for.</summary>
+    public DateOnly? Day { get; init; }
+}
 
 /// <summary>Which source of a pool carries a recipient. The source of its last attempt is kept to. Otherwise a run of recipients
 /// of one site goes by one source, so that its connections are used again, and the next run's is drawn by weight. A source that is being warmed
@@ -30,11 +34,11 @@ public sealed class EgressChooser(WarmUpAllowances allowances, TimeProvider time
         EgressSource? refused = null;
         while (left.Count > 0)
         {
-            var source = refused is null ? left.Find(m => m.Source.Name == last).Source ?? Running(pool, site) ?? Draw(left) : Draw(left);
+            var source = refused is null ? left.Find(m => m.Source.Name == last).Source ?? Running(pool, site, left) ?? Draw(left) : Draw(left);
             if (await allowances.TryTakeAsync(source, isPaced, cancellationToken))
             {
                 Note(pool, site, source);
-                return new EgressChoice(source, default);
+                return new EgressChoice(source, default) { Day = today };
             }
 
             refused = source;
@@ -44,11 +48,12 @@ public sealed class EgressChooser(WarmUpAllowances allowances, TimeProvider time
         return new EgressChoice(null, allowances.Place(refused!, nodes));
     }
 
-    private EgressSource? Running(EgressPool pool, string site)
+    // A run ends where its source is not among those to choose from: it may be one that is to be avoided now.
+    private EgressSource? Running(EgressPool pool, string site, List<PoolMember> members)
     {
         lock (gate)
         {
-            return runs.TryGetValue((pool.Name, site), out var run) && run.Left > 0 ? run.Source : null;
+            return runs.TryGetValue((pool.Name, site), out var run) && run.Left > 0 && members.Exists(m => m.Source == run.Source) ? run.Source : null;
         }
     }
 

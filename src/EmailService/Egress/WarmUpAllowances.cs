@@ -94,13 +94,14 @@ public sealed class WarmUpAllowances(WarmUpStore store, TimeProvider time)
     }
 
     /// <summary>Gives back the allowance of a message that was not tried.</summary>
-    public void Return(EgressSource source)
+    /// <param name="day">The day of which it was: that of another is of no use today. Null if none was taken.</param>
+    public void Return(EgressSource source, DateOnly? day)
     {
-        if (source.WarmUp is not null && states.TryGetValue(source.Name, out var state))
+        if (day is not null && source.WarmUp is not null && states.TryGetValue(source.Name, out var state))
         {
             lock (state.Gate)
             {
-                state.Left++;
+                state.Left += state.Day == day ? 1 : 0;
             }
         }
     }

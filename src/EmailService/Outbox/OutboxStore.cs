@@ -55,7 +55,8 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
     // own would give the rows back before the work began. Index outbox_due serves each lane's parts, transactional first: an
     // Append reads its second part only as far as the limit over both leaves room. The outer
     // limit, the sum of the inner ones, changes nothing but the estimate: without it the planner expects a tenth
-    // of the lane, and reads the whole table to join it.
+    // of the lane, and reads the whole table to join it. What an overlay kept back it keeps back no longer: its end must not cut the wait after
+    // this attempt.
     private const string ClaimDueSql = $"""
         WITH due AS MATERIALIZED (
             SELECT d.message_id, d.n
@@ -77,7 +78,7 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
                     LIMIT want.most) AS d
              LIMIT $8)
         UPDATE outbox AS r
-           SET state = 'leased', node_id = $6, leased_until = $7, attempts = r.attempts + 1
+           SET state = 'leased', node_id = $6, leased_until = $7, attempts = r.attempts + 1, held_by = NULL
           FROM due
          WHERE r.message_id = due.message_id AND r.n = due.n
         RETURNING {ClaimedColumns}

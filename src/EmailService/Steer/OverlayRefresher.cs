@@ -53,14 +53,14 @@ public sealed partial class OverlayRefresher(
         while (true)
         {
             var now = time.GetUtcNow();
+            var reading = overlays.BeginReading();
+            overlays.Set(await OverlayStore.InForceAsync(connection, now, stopping), reading);
             if (now - cleaned >= Cleaning)
             {
                 await store.RemoveEndedAsync(now, stopping);
                 cleaned = now;
             }
 
-            var reading = overlays.BeginReading();
-            overlays.Set(await OverlayStore.InForceAsync(connection, now, stopping), reading);
             await connection.WaitAsync(PollMilliseconds, stopping);
         }
     }

@@ -132,9 +132,14 @@ public sealed class OverlayStore(NpgsqlDataSource db, HeldStore held)
     public Task<IReadOnlyList<Overlay>> LiftAsync(OverlayKind kind, OverlayScope scope, DateTimeOffset now, CancellationToken cancellation) =>
         LiftAsync(OfScopeSql, now, cancellation, Text(kind.ToName()), Text(scope.Lane), Text(scope.Source), Text(scope.Domain), Account(scope), Text(null));
 
-    /// <summary>Removes those whose time is over.</summary>
-    public Task<IReadOnlyList<Overlay>> RemoveEndedAsync(DateTimeOffset now, CancellationToken cancellation) =>
-        LiftAsync(EndedSql, now, cancellation, Time(now));
+    /// <summary>Removes those whose time is over. What they kept back is due since then, and is not touched: it may be a million rows, and every
+    /// node waits for this before it looks for new overlays.</summary>
+    public async Task<IReadOnlyList<Overlay>> RemoveEndedAsync(DateTimeOffset now, CancellationToken cancellation)
+    {
+        await using var command = db.CreateCommand(EndedSql);
+        command.Parameters.Add(Time(now));
+        return await ReadAsync(command, cancellation);
+    }
 
     private async Task<IReadOnlyList<Overlay>> LiftAsync(string sql, DateTimeOffset now, CancellationToken cancellation, params NpgsqlParameter[] parameters)
     {

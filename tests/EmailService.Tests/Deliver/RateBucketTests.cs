@@ -31,6 +31,15 @@ public sealed class RateBucketTests
     }
 
     [Fact]
+    public void A_clock_that_is_set_back_delays_nobody()
+    {
+        var before = time.GetUtcNow();
+        bucket.Take(before, 2);
+
+        Assert.Equal([500, 1000], Enumerable.Range(0, 2).Select(_ => bucket.Take(before.AddHours(-1), 2).TotalMilliseconds));
+    }
+
+    [Fact]
     public void No_limit_never_waits() =>
         Assert.All(Enumerable.Range(0, 1000), _ => Assert.Equal(TimeSpan.Zero, bucket.Take(time.GetUtcNow(), 0)));
 

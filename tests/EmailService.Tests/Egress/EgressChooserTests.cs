@@ -42,6 +42,20 @@ public sealed class EgressChooserTests
     }
 
     [Fact]
+    public async Task A_run_ends_when_its_source_is_to_be_avoided()
+    {
+        var chooser = Chooser(new WarmUpAllowances(null!, time));
+        var pool = new EgressPool("three", [new PoolMember(a, 1), new PoolMember(b, 1), new PoolMember(new EgressSource("c", "c.test"), 1)]);
+        for (var i = 0; i < 50; i++)
+        {
+            var running = (await chooser.ChooseAsync(pool, $"mx:{i}", null, 1, CancellationToken.None)).Source!;
+            var others = pool with { Members = [.. pool.Members.Where(m => m.Source != running)] };
+
+            Assert.NotEqual(running, (await chooser.ChooseAsync(others, $"mx:{i}", null, 1, CancellationToken.None)).Source);
+        }
+    }
+
+    [Fact]
     public async Task What_is_above_a_cap_goes_by_warm_sources_and_waits_where_there_are_none()
     {
         await using var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(TestService.MigrateAsync);

@@ -69,11 +69,41 @@ public sealed class WarmUpTests
         Assert.Equal(1000, nodes.Max(n => n.TakenOf(source)));
 
         // One that was not tried is free again, and a new day has a cap of its own.
-        nodes[1].Return(source);
+        nodes[1].Return(source, First);
         Assert.True(await nodes[1].TryTakeAsync(source, isPaced: false, CancellationToken.None));
         Assert.False(await nodes[1].TryTakeAsync(source, isPaced: false, CancellationToken.None));
         time.Advance(TimeSpan.FromDays(1));
         Assert.True(await nodes[1].TryTakeAsync(source, isPaced: false, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task What_was_allowed_yesterday_and_not_sent_adds_nothing_to_the_cap_of_today()
+    {
+        await using var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(TestService.MigrateAsync);
+        var time = new ManualTime(Midnight.AddHours(23));
+        var allowances = new WarmUpAllowances(new WarmUpStore(database.DataSource), time);
+        var source = new EgressSource("new", "new.sender.test") { WarmUp = Plan(10, 10) };
+        Assert.Equal(10, await CountAsync());
+        time.Advance(TimeSpan.FromHours(2));
+        Assert.Equal(10, await CountAsync());
+
+        for (var i = 0; i < 10; i++)
+        {
+            allowances.Return(source, First);
+        }
+
+        Assert.Equal(0, await CountAsync());
+
+        async Task<int> CountAsync()
+        {
+            var count = 0;
+            while (await allowances.TryTakeAsync(source, isPaced: false, CancellationToken.None))
+            {
+                count++;
+            }
+
+            return count;
+        }
     }
 
     [Fact]

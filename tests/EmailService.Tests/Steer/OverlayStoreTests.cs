@@ -1,6 +1,9 @@
+using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Steer;
+using EmailService.TestKit;
 using EmailService.Tests.Outbox;
+using Microsoft.Extensions.Logging.Abstractions;
 using static EmailService.Tests.Outbox.StoreFixture;
 
 namespace EmailService.Tests.Steer;
@@ -103,6 +106,48 @@ public sealed class OverlayStoreTests
         await HoldAsync(store, overlay!);
 
         Assert.Equal(Now.AddHours(72).UtcDateTime, await store.ScalarAsync<DateTime>("SELECT due_at FROM outbox"));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_end_of_an_overlay_cuts_no_wait_that_began_after_what_it_held_was_tried(bool lifted)
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(1);
+        var overlay = await Overlays(store).ImposeAsync(Suspended with { Until = Now.AddSeconds(-1) }, Now.AddMinutes(-5), CancellationToken.None);
+        await HoldAsync(store, overlay!);
+        await store.Ledger.SettleAsync([Deferred(Assert.Single(await store.ClaimAsync(1))) with { DueAt = Now.AddMinutes(30), Event = EventKind.Unknown }], CancellationToken.None);
+
+        var ended = lifted
+            ? [(await Overlays(store).LiftAsync(overlay!.Id, Now, CancellationToken.None))!]
+            : await Overlays(store).RemoveEndedAsync(Now, CancellationToken.None);
+
+        Assert.Single(ended);
+        Assert.Equal(Now.AddMinutes(30).UtcDateTime, await store.ScalarAsync<DateTime>("SELECT due_at FROM outbox"));
+    }
+
+    [Fact]
+    public async Task A_node_hears_of_new_overlays_while_what_ended_ones_held_is_locked()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(1);
+        var ended = await Overlays(store).ImposeAsync(Suspended with { Until = Now.AddSeconds(-1) }, Now.AddMinutes(-5), CancellationToken.None);
+        await HoldAsync(store, ended!);
+        await using var connection = await store.Db.OpenConnectionAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using var locking = new Npgsql.NpgsqlCommand("SELECT FROM outbox FOR UPDATE", connection);
+        await locking.ExecuteNonQueryAsync();
+        var time = new ManualTime(Now);
+        var known = new Overlays(time);
+        using var refresher = new OverlayRefresher(store.Db, Overlays(store), known, time, NullLogger<OverlayRefresher>.Instance);
+        await refresher.StartAsync(CancellationToken.None);
+
+        var next = await Overlays(store).ImposeAsync(Suspended with { Scope = new OverlayScope("other.test") }, Now, CancellationToken.None);
+
+        await Wait.UntilAsync(() => known.InForce.Any(o => o.Id == next!.Id), "the node knows of the overlay");
+        await transaction.RollbackAsync();
+        await refresher.StopAsync(CancellationToken.None);
     }
 
     [Fact]
