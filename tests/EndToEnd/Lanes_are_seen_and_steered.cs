@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Text.Json;
 using EmailService.Deliver;
 using EmailService.Messages;
@@ -143,6 +144,19 @@ public sealed class Lanes_are_seen_and_steered : IAsyncLifetime
         using var sort = await http.GetAsync("/v1/lanes?sort=size");
         Assert.Contains("depth or oldest", await sort.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         mx.ReleaseFinalReplies();
+    }
+
+    [Theory]
+    [InlineData("retry?domain=slow,test")]
+    [InlineData("expire?domain=anna@slow.test")]
+    public async Task What_is_no_domain_is_refused_and_not_taken_for_one_without_mail(string path)
+    {
+        using var response = await http.PostAsync("/v1/messages/" + path, null);
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        var error = (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("errors")[0];
+        Assert.Equal("domain", error.GetProperty("field").GetString());
+        Assert.EndsWith("expected a domain such as example.com", error.GetProperty("message").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]

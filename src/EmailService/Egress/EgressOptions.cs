@@ -47,7 +47,7 @@ public sealed record EgressOptions : ICheckedOptions
             yield return ($"{path}:{nameof(SourceSettings.Ipv6Address)}", $"found {old}, expected an IPv6 address");
         }
 
-        if (source.HelloName is { } hello && !EmailAddress.TryParse("a@" + hello, out _, out _))
+        if (source.HelloName is { } hello && !DomainName.TryNormalize(hello, out _, out _))
         {
             yield return ($"{path}:{nameof(SourceSettings.HelloName)}", $"found \"{hello}\", expected a host name");
         }
@@ -108,7 +108,7 @@ public sealed record EgressOptions : ICheckedOptions
     {
         for (var i = 0; i < BlockLists.Count; i++)
         {
-            if (!EmailAddress.TryParse("a@" + BlockLists[i], out _, out _))
+            if (!DomainName.TryNormalize(BlockLists[i], out _, out _))
             {
                 yield return ($"{nameof(BlockLists)}:{i}", $"found \"{BlockLists[i]}\", expected a domain");
             }

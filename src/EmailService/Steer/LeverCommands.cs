@@ -74,7 +74,7 @@ internal static class LeverCommands
         {
             var selection = new OutboxSelection
             {
-                Domain = parsed.GetValue(domain)?.ToLowerInvariant(),
+                Domain = parsed.ReadDomain(domain),
                 Message = parsed.GetValue(message) is { } id
                     ? MessageId.TryParse(id, out var read) ? read : throw new OperatorException($"--message: found \"{id}\", expected a message id, 22 letters and digits as the answer to a send has it.")
                     : null,

@@ -54,7 +54,7 @@ internal static class LeverEndpoints
     private static async Task<IResult> OfAccountAsync(HttpContext context, Func<OutboxSelection, TimeSpan, CancellationToken, Task<Pulled>> pull)
     {
         var query = new QueryReader(context.Request.Query);
-        var domain = query.Text("domain")?.ToLowerInvariant();
+        var domain = query.Domain("domain");
         var all = query.Value<bool>("all", bool.TryParse, "true") ?? false;
         if (query.Problems.Count > 0)
         {

@@ -117,9 +117,9 @@ public sealed class OverlayReader(AccountStore accounts, TimeProvider time)
             return null;
         }
 
-        if (EmailAddress.TryParse("a@" + text, out var address, out _))
+        if (DomainName.TryNormalize(text, out var domain, out _))
         {
-            return address.Domain.ToLowerInvariant();
+            return domain;
         }
 
         problems.Add(new FieldError($"found {Quoted(text)}, expected a domain such as example.com", "domain", null));

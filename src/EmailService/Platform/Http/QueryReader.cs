@@ -1,4 +1,5 @@
 using System.Globalization;
+using EmailService.Mime;
 
 namespace EmailService.Platform.Http;
 
@@ -52,6 +53,22 @@ internal sealed class QueryReader(IQueryCollection query)
 
         problems.Add((name, $"found \"{text}\", expected a whole number from {least} to {most}"));
         return usual;
+    }
+
+    /// <summary>A domain in its stored form. What is none would match nothing, and look like one without mail.</summary>
+    public string? Domain(string name)
+    {
+        if (Text(name) is not { } text)
+        {
+            return null;
+        }
+
+        if (!DomainName.TryNormalize(text, out var domain, out _))
+        {
+            problems.Add((name, $"found \"{text}\", expected a domain such as example.com"));
+        }
+
+        return domain;
     }
 
     /// <summary>A time as ISO 8601, or in seconds since 1970.</summary>

@@ -24,7 +24,7 @@ internal static class TailCommand
         {
             var query = new TailQuery(
                 parsed.GetValue(account) is { } name ? await services.GetRequiredService<AccountStore>().GetAsync(name, cancellation) : null,
-                parsed.GetValue(domain)?.ToLowerInvariant(),
+                parsed.ReadDomain(domain),
                 Names.TryParseEventKind(parsed.GetValue(outcome), out var kind) ? kind : null);
 
             // With the database there, and perhaps running for us alone: it must be let go in good order.

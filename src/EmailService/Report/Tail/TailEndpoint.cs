@@ -12,7 +12,7 @@ internal static class TailEndpoint
     {
         var query = new QueryReader(context.Request.Query);
         var wanted = new TailQuery(
-            context.GetAccountId(), query.Text("domain")?.ToLowerInvariant(),
+            context.GetAccountId(), query.Domain("domain"),
             query.Value<EventKind>("outcome", TryParse, $"one of {string.Join(", ", AttemptTail.Outcomes.Select(Names.ToName))}"));
         var problems = query.Problems.ToList();
         LogPosition? after = null;
