@@ -30,6 +30,26 @@ public sealed class Connections_run_out
     }
 
     [Fact]
+    public async Task A_lane_that_waits_for_its_turn_lends_its_connection_to_one_that_waits_for_it()
+    {
+        var shaping = Path.GetTempFileName();
+        await File.WriteAllTextAsync(shaping, """{ "version": 1, "domains": { "slow.test": { "messages_per_second": 0.01 } } }""");
+        await using var service = await TestService.StartAsync(manualTime: true, settings: ["Deliver:Connections=1", $"Deliver:ShapingFile={shaping}"]);
+        await using var slow = service.AddMx("slow.test");
+        await using var free = service.AddMx("free.test");
+        await service.WaitForEventAsync(await service.AcceptAsync("a@slow.test"), "delivered");
+        var paced = await service.AcceptAsync("b@slow.test");
+        await Wait.UntilAsync(() => service.Get<LaneDirectory>().All().Any(l => l.Status(true, []).LimitedBy.By == EmailService.Steer.LaneLimiter.Rate), "the slow lane waits for its turn, with the only connection");
+
+        await service.WaitForEventAsync(await service.AcceptAsync("c@free.test"), "delivered");
+
+        Assert.Single(slow.Messages);
+        service.Time!.Advance(TimeSpan.FromSeconds(100));
+        await service.WaitForEventAsync(paced, "delivered");
+        File.Delete(shaping);
+    }
+
+    [Fact]
     public async Task However_many_hosts_are_silent_one_that_answers_is_served()
     {
         await using var service = await TestService.StartAsync(settings: ["Deliver:Connections=8", "Deliver:ConnectionsPerLane=1"]);

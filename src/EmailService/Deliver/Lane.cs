@@ -14,6 +14,9 @@ namespace EmailService.Deliver;
 /// <param name="siteRest">The rest of the hosts, shared by the lanes of all sources.</param>
 public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest, LaneContext context)
 {
+    /// <summary>A wait for a turn that is worth a new session to others.</summary>
+    private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(1);
+
     private readonly ReadyQueue ready = new();
     private readonly Lock gate = new();
     private readonly LanePace pace = new() { Limits = limits };
@@ -340,7 +343,7 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
                 await connection.CloseAsync();
             }
 
-            await Task.Delay(wait, context.Time, context.Stopping);
+            await PassAsync(wait, connection);
         }
         finally
         {
@@ -351,6 +354,38 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
         }
 
         StartWorker();
+    }
+
+    /// <summary>Lets a wait pass. Where it is long, whoever waits for a connection has this one's place meanwhile.</summary>
+    private async Task PassAsync(TimeSpan wait, LaneConnection connection)
+    {
+        if (wait < LongWait)
+        {
+            await Task.Delay(wait, context.Time, context.Stopping);
+            return;
+        }
+
+        var turn = context.Time.GetUtcNow() + wait;
+        var wanted = context.ConnectionWanted;
+        if (!context.IsConnectionWanted)
+        {
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping, wanted);
+            var passing = Task.Delay(wait, context.Time, patience.Token);
+            await passing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            context.Stopping.ThrowIfCancellationRequested();
+            if (passing.IsCompletedSuccessfully)
+            {
+                return;
+            }
+        }
+
+        await connection.LendAsync();
+        if (turn - context.Time.GetUtcNow() is var rest && rest > TimeSpan.Zero)
+        {
+            await Task.Delay(rest < wait ? rest : wait, context.Time, context.Stopping);
+        }
+
+        await context.TakeAgainAsync(connection, site);
     }
 
     /// <summary>The pace, as far as an overlay leaves it. Under the gate.</summary>

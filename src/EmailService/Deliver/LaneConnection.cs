@@ -172,6 +172,15 @@ public sealed class LaneConnection(
     /// <summary>The site answers: it takes nothing any more from what silent and new ones may have.</summary>
     public void SiteAnswers() => permit.SiteAnswers();
 
+    /// <summary>Closes it, and leaves its place among the connections of the process to others until <see cref="TakeAgain"/>.</summary>
+    public async ValueTask LendAsync()
+    {
+        await CloseAsync();
+        permit.Dispose();
+    }
+
+    public void TakeAgain(ConnectionPermit place) => permit = place;
+
     public async ValueTask DisposeAsync()
     {
         try

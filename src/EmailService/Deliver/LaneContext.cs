@@ -70,6 +70,10 @@ public sealed partial class LaneContext(
         return connection;
     }
 
+    /// <summary>Waits for a place for a connection that was lent.</summary>
+    public async Task TakeAgainAsync(LaneConnection connection, SiteState site) =>
+        connection.TakeAgain(await connections.TakeAsync(site, Stopping));
+
     /// <summary>This node's part of the limits.</summary>
     public NodeShare Share => node.Share;
 

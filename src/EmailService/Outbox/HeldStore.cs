@@ -36,6 +36,8 @@ public sealed class HeldStore(NpgsqlDataSource db) : IHeldStore
         await command.ExecuteNonQueryAsync(cancellation);
     }
 
+    private const int LongestReleaseSeconds = 600;
+
     // Index outbox_held.
     private const string ReleaseSql = """
         UPDATE outbox SET due_at = least(due_at, $2), held_by = NULL WHERE held_by = ANY ($1) AND state = 'queued'
@@ -44,7 +46,8 @@ public sealed class HeldStore(NpgsqlDataSource db) : IHeldStore
     /// <summary>Makes due what these overlays kept back, in the transaction that lifts them.</summary>
     public async Task ReleaseAsync(NpgsqlConnection connection, long[] overlayIds, DateTimeOffset now, CancellationToken cancellation)
     {
-        await using var command = new NpgsqlCommand(ReleaseSql, connection);
+        // A million rows take about a quarter of a minute, and they must go in one transaction.
+        await using var command = new NpgsqlCommand(ReleaseSql, connection) { CommandTimeout = LongestReleaseSeconds };
         command.Parameters.Add(new() { Value = overlayIds, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint });
         command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = now.UtcDateTime });
         await command.ExecuteNonQueryAsync(cancellation);
