@@ -63,6 +63,28 @@ public sealed class Provider_allows_few_connections(ITestOutputHelper output) : 
         await AssertFewDeferredAsync(one, mx);
     }
 
+    [Fact]
+    public async Task What_one_node_found_out_another_knows_before_it_is_refused()
+    {
+        await using var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(TestService.MigrateAsync);
+        await using var dns = new LoopbackDns();
+        await using var one = await NodeAsync(database, dns);
+        await using var two = await NodeAsync(database, dns, one.MxPort);
+        await Wait.UntilAsync(() => one.Get<NodeRegistry>().Share.Nodes == 2 && two.Get<NodeRegistry>().Share.Nodes == 2, "both know of each other");
+        await using var mx = Busy(one.AddMx("busy.test"));
+        (mx.MostSessions, mx.MostPerSecond) = (null, 20);
+
+        await DeliverAsync([one], 100);
+        var found = Assert.Single(one.Get<LaneDirectory>().All());
+        await Wait.UntilAsync(() => two.Get<HeardPaces>().Of(found.Key).Any(p => p.RateLearned is not null), "the other has heard of it");
+        mx.MostPerSecond = null;
+        await two.AcceptAsync("late@busy.test");
+        await Wait.UntilAsync(() => mx.Messages.Any(m => m.ForwardPaths.Contains("late@busy.test")), "it is delivered");
+
+        var heard = Assert.Single(two.Get<LaneDirectory>().All());
+        Assert.NotNull(heard.TellPace()?.RateLearned);
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
@@ -92,64 +114,12 @@ public sealed class Provider_allows_few_connections(ITestOutputHelper output) : 
         output.WriteLine($"{(Messages - 1) / TimeProvider.System.GetElapsedTime(times[0], times[^1]).TotalSeconds:0.0} of {rate} per second");
     }
 
-    [Theory]
-    [InlineData(1)]
-    [InlineData(3)]
-    public async Task A_provider_of_20_messages_a_second_on_5_connections_is_found_out_and_kept_busy(int count)
-    {
-        await using var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(TestService.MigrateAsync);
-        await using var dns = new LoopbackDns();
-        await using var one = await NodeAsync(database, dns);
-        await using var two = count > 1 ? await NodeAsync(database, dns, one.MxPort) : null;
-        await using var three = count > 2 ? await NodeAsync(database, dns, one.MxPort) : null;
-        TestService[] nodes = [.. new[] { one, two, three }.OfType<TestService>()];
-        await Wait.UntilAsync(() => nodes.All(n => n.Get<NodeRegistry>().Share.Nodes == count), "all know of each other");
-        await using var mx = Busy(one.AddMx("busy.test"));
-        mx.MostPerSecond = 20;
+    private Task<TestService> NodeAsync(TestDatabase database, LoopbackDns dns, int? mxPort = null) =>
+        BusyProvider.NodeAsync(database, dns, mxPort, new FileInfo(shaping).Length > 0 ? shaping : null);
 
-        await DeliverAsync(nodes, Messages * Math.Min(count, 2), TimeSpan.FromMinutes(5));
+    private static ScriptedMx Busy(ScriptedMx mx) => BusyProvider.Busy(mx);
 
-        // Settled: the second half of what was tried; and for the rate the third fourth, as in the end not every node has mail left.
-        var (tried, deferred) = (await one.ScalarAsync<long>($"{Half} SELECT count(*) FROM half"),
-            await one.ScalarAsync<long>($"{Half} SELECT count(*) FROM half WHERE disposition = 'deferred'"));
-        var times = mx.Messages.Select(m => m.ReceivedAt).Order().Skip(mx.Messages.Count / 2).Take(mx.Messages.Count / 4).ToList();
-        var used = (times.Count - 1) / TimeProvider.System.GetElapsedTime(times[0], times[^1]).TotalSeconds / 20;
-        output.WriteLine($"{count} nodes: {deferred} of {tried} attempts deferred once settled, {used:P0} of the rate used, peak {mx.PeakSessions} sessions");
-        Assert.InRange(deferred, 0, tried / 20);
-        Assert.Equal(mx.Messages.Count, await one.ScalarAsync<long>("SELECT count(*) FROM settled WHERE state = 'delivered'"));
-        Assert.Equal(5, mx.PeakSessions);
-    }
-
-    private const string Half = """
-        WITH half AS (SELECT * FROM (SELECT disposition, ntile(2) OVER (ORDER BY started_at) AS part FROM attempts) AS a WHERE part = 2)
-        """;
-
-    private static ScriptedMx Busy(ScriptedMx mx)
-    {
-        mx.MostSessions = 5;
-        mx.FinalReplyDelay = () => TimeSpan.FromMilliseconds(5);
-        return mx;
-    }
-
-    private Task<TestService> NodeAsync(TestDatabase database, LoopbackDns dns, int? mxPort = null) => TestService.StartAsync(
-        database: database, dns: dns, mxPort: mxPort, settings:
-        [
-            "HeartbeatInterval=00:00:00.1", "LeaseTimeToLive=00:01:00", "Deliver:FirstRest=00:00:01", "Outbox:PollInterval=00:00:00.05",
-            .. new FileInfo(shaping).Length > 0 ? [$"Deliver:ShapingFile={shaping}"] : Array.Empty<string>(),
-        ]);
-
-    private static async Task DeliverAsync(TestService[] nodes, int messages = Messages, TimeSpan? bound = null)
-    {
-        // Messages of ten recipients each.
-        await Task.WhenAll(Enumerable.Range(0, messages / 10).Select(i =>
-            nodes[i % nodes.Length].AcceptAsync(string.Join(',', Enumerable.Range(0, 10).Select(n => $"a{i}-{n}@busy.test")))));
-        await Wait.UntilAsync(
-            async () => await nodes[0].ScalarAsync<long>("""
-                SELECT (SELECT count(*) FROM settled WHERE state = 'delivered')
-                     + (SELECT count(*) FROM outbox WHERE state = 'queued' AND attempts > 0)
-                """) == messages,
-            () => "each is delivered or deferred", bound, TimeSpan.FromMilliseconds(100));
-    }
+    private static Task DeliverAsync(TestService[] nodes, int messages = Messages) => BusyProvider.DeliverAsync(nodes, messages);
 
     private static Task<long> DeferredAsync(TestService service) => service.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind = 'deferred'");
 

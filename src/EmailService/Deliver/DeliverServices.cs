@@ -17,12 +17,15 @@ public static class DeliverServices
         builder.Services.AddSingleton<Rerouting>();
         builder.Services.AddSingleton<SourceFinder>();
         builder.Services.AddSingleton<Holding>();
+        builder.Services.AddSingleton<HeardPaces>();
+        builder.Services.AddSingleton<IPaceStore, PaceStore>();
         builder.Services.AddSingleton<LaneContext>();
         builder.Services.AddSingleton<LaneDirectory>();
         builder.Services.AddSingleton<DeliverMetrics>();
         if (builder.Has(Role.Deliver))
         {
             builder.Services.AddHostedService<Dispatcher>();
+            builder.Services.AddHostedService<PaceExchange>();
             builder.Services.AddHostedService<LaneTeller>();
             builder.Services.AddHostedService(s => s.GetRequiredService<DeliverMetrics>());
         }

@@ -23,6 +23,15 @@ public sealed partial class Lane
         }
     }
 
+    /// <summary>What other nodes must know about its pace; null if there is nothing.</summary>
+    public PaceTold? TellPace()
+    {
+        lock (gate)
+        {
+            return Paced().Tell(SessionsInUse, Waiting, context.Time.GetUtcNow());
+        }
+    }
+
     /// <summary>Somebody wishes it to be tried now: a rest that began before that ends.</summary>
     public void EndRest(DateTimeOffset wished) => rest.End(wished);
 
@@ -45,11 +54,11 @@ public sealed partial class Lane
                 Workers = workers,
                 WithoutConnection = workers - connections.Count,
                 Share = share.Of(pace.Limits.Connections.Value),
-                Window = pace.Window.Size,
-                Ceiling = pace.Window.Ceiling,
+                Window = pace.Dared,
+                Ceiling = pace.Window.Learned?.Ceiling,
                 Allowed = Paced().Connections(share),
                 Limits = pace.Limits,
-                Rate = pace.Rate(share) * share.Nodes,
+                Rate = pace.RateOfAll(share),
                 IsRateLearned = pace.IsRateLearned(share),
                 IsResting = restsUntil is not null,
                 Stores = stores,
@@ -62,7 +71,7 @@ public sealed partial class Lane
                 Waiting = situation.Waiting,
                 InHands = Math.Max(0, connections.Count - idle),
                 Attempts = [.. connections.Select(c => c.Carries).OfType<AttemptUnderWay>().Take(MostAttempts)],
-                Connections = connections.Count(c => c.IsInUse),
+                Connections = SessionsInUse,
                 ConnectionsAllowed = situation.Allowed,
                 Window = situation.Window,
                 WindowCeiling = situation.Ceiling,

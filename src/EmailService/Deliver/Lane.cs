@@ -19,7 +19,7 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
 
     private readonly ReadyQueue ready = new();
     private readonly Lock gate = new();
-    private readonly LanePace pace = new() { Limits = limits };
+    private readonly LanePace pace = new() { Limits = limits, NodeId = context.NodeId };
     private readonly List<LaneConnection> connections = [];
     private int paced;
     private int workers;
@@ -388,10 +388,19 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
         await context.TakeAgainAsync(connection, site);
     }
 
-    /// <summary>The pace, as far as an overlay leaves it. Under the gate.</summary>
+    /// <summary>Sessions that are open, or are being opened. Under the gate.</summary>
+    private int SessionsInUse => connections.Count(c => c.IsInUse);
+
+    /// <summary>The pace, with what other nodes know of it, as far as an overlay leaves it. Under the gate.</summary>
     private LanePace Paced()
     {
-        pace.Slow(context.FactorOf(this), context.Time.GetUtcNow());
+        var now = context.Time.GetUtcNow();
+        if (context.Heard.Of(Key) is var heard && !ReferenceEquals(heard, pace.Heard))
+        {
+            pace.Hear(heard, SessionsInUse, now);
+        }
+
+        pace.Slow(context.FactorOf(this), now);
         return pace;
     }
 

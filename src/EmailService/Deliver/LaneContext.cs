@@ -14,7 +14,7 @@ namespace EmailService.Deliver;
 /// <summary>What the lanes share: limits, the way to the deliverer, and the way back for what was not delivered.</summary>
 public sealed partial class LaneContext(
     Deliverer deliverer, Holding holding, Rerouting routes, Overlays overlays, IOutboxStore outbox, Hand hand, StoreHealth health, INode node,
-    ISmtpDialer dialer, WarmUpAllowances allowances, DeliverOptions options, OutboxOptions outboxOptions, TlsTrust trust, LaneMetrics metrics,
+    ISmtpDialer dialer, WarmUpAllowances allowances, HeardPaces heard, DeliverOptions options, OutboxOptions outboxOptions, TlsTrust trust, LaneMetrics metrics,
     TimeProvider time, Random random, ILogger<LaneContext> logger) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
@@ -73,6 +73,11 @@ public sealed partial class LaneContext(
     /// <summary>Waits for a place for a connection that was lent.</summary>
     public async Task TakeAgainAsync(LaneConnection connection, SiteState site) =>
         connection.TakeAgain(await connections.TakeAsync(site, Stopping));
+
+    /// <summary>What other nodes say about the pace of their lanes.</summary>
+    public HeardPaces Heard => heard;
+
+    public long NodeId => node.NodeId;
 
     /// <summary>This node's part of the limits.</summary>
     public NodeShare Share => node.Share;

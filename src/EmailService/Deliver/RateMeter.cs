@@ -1,11 +1,10 @@
 namespace EmailService.Deliver;
 
-/// <summary>Messages per second over the last ten to twenty seconds. Pure: the caller has the clock.</summary>
-public sealed class RateMeter
+/// <summary>Messages per second over the last time. Pure: the caller has the clock.</summary>
+/// <param name="period">What is told covers one to two of them.</param>
+public sealed class RateMeter(TimeSpan period)
 {
     private const int Few = 10;
-
-    private static readonly TimeSpan Period = TimeSpan.FromSeconds(10);
 
     private DateTimeOffset began = DateTimeOffset.MinValue;
     private int before;
@@ -22,20 +21,28 @@ public sealed class RateMeter
     public double PerSecond(DateTimeOffset now)
     {
         Turn(now);
+        return before + current < Few ? 0 : Average(now);
+    }
+
+    /// <summary>The same, however few there were.</summary>
+    public double Average(DateTimeOffset now)
+    {
+        Turn(now);
 
         // What came in a burst that has just begun is not spread over the silence before it.
-        var seconds = (now - began + (before > 0 ? Period : TimeSpan.Zero)).TotalSeconds;
-        return before + current < Few ? 0 : (before + current) / Math.Max(1, seconds);
+        var seconds = (now - began + (before > 0 ? period : TimeSpan.Zero)).TotalSeconds;
+        return (before + current) / Math.Max(1, seconds);
     }
 
     private void Turn(DateTimeOffset now)
     {
-        if (now - began < Period)
+        // Also when a clock was set back.
+        if (now >= began && now - began < period)
         {
             return;
         }
 
-        before = now - began < 2 * Period ? current : 0;
+        before = now >= began && now - began < 2 * period ? current : 0;
         current = 0;
         began = now;
     }

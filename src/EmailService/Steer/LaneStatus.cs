@@ -27,7 +27,7 @@ public sealed record LaneStatus
     /// <summary>How many the lane dares in this process.</summary>
     public int Window { get; init; }
 
-    /// <summary>How many the site was seen to take from this process; null if it never refused one.</summary>
+    /// <summary>How many the site was seen to take from all processes; null if it never refused one.</summary>
     public int? WindowCeiling { get; init; }
 
     /// <summary>The shaping's limit over all processes.</summary>

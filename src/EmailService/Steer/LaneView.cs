@@ -136,7 +136,7 @@ public sealed record ConnectionsView(int Open, int Allowed, int Window, int? Cei
 {
     public static ConnectionsView Of(IReadOnlyList<LaneStatusOf> seen) => new(
         seen.Sum(s => s.Status.Connections), seen.Sum(s => s.Status.ConnectionsAllowed), seen.Sum(s => s.Status.Window),
-        seen.Any(s => s.Status.WindowCeiling is not null) ? seen.Sum(s => s.Status.WindowCeiling ?? s.Status.Window) : null,
+        seen.Max(s => s.Status.WindowCeiling),
         seen.Count == 0 ? null : seen[0].Status.ConnectionsLimit);
 }
 

@@ -2,7 +2,7 @@ using EmailService.Deliver;
 
 namespace EmailService.Tests.Deliver;
 
-public sealed class LearnedRateTests(ITestOutputHelper output)
+public sealed class LearnedRateTests
 {
     private static readonly DateTimeOffset Start = new(2026, 11, 22, 0, 0, 0, TimeSpan.Zero);
 
@@ -12,12 +12,10 @@ public sealed class LearnedRateTests(ITestOutputHelper output)
         var rate = new LearnedRate();
         for (var i = 0; i < 10_000; i++)
         {
-            rate.Answered(Start.AddMilliseconds(i));
+            rate.Answered(Start.AddMilliseconds(i), 0);
         }
 
-        Assert.Null(rate.Ceiling);
-        Assert.Equal(0, rate.Of(0));
-        Assert.Equal(7, rate.Of(7));
+        Assert.Null(rate.Learned);
     }
 
     [Fact]
@@ -26,7 +24,7 @@ public sealed class LearnedRateTests(ITestOutputHelper output)
         var rate = new LearnedRate();
         for (var i = 0; i < 20; i++)
         {
-            rate.Answered(Start.AddMilliseconds(10 * i));
+            rate.Answered(Start.AddMilliseconds(10 * i), 0);
         }
 
         for (var i = 0; i < 5; i++)
@@ -34,9 +32,7 @@ public sealed class LearnedRateTests(ITestOutputHelper output)
             rate.TooMany(Start.AddMilliseconds(210 + i));
         }
 
-        Assert.Equal(20, rate.Ceiling);
-        Assert.Equal(20, rate.Of(0));
-        Assert.Equal(8, rate.Of(8));
+        Assert.Equal(20, rate.Learned?.Ceiling);
     }
 
     [Fact]
@@ -44,82 +40,103 @@ public sealed class LearnedRateTests(ITestOutputHelper output)
     {
         var rate = new LearnedRate();
         rate.TooMany(Start);
-        Assert.Equal(1, rate.Ceiling);
+        Assert.Equal(1, rate.Learned?.Ceiling);
 
         var now = Start;
-        for (var i = 0; i < 5000 && rate.Ceiling < 100; i++)
+        for (var i = 0; i < 5000 && rate.Learned!.Ceiling < 100; i++)
         {
-            now += TimeSpan.FromSeconds(1 / rate.Ceiling!.Value);
-            rate.Answered(now);
+            now += TimeSpan.FromSeconds(1 / rate.Learned.Ceiling);
+            rate.Answered(now, rate.Learned.Ceiling);
         }
 
-        Assert.InRange(rate.Ceiling!.Value, 100, 200);
+        Assert.InRange(rate.Learned!.Ceiling, 100, 200);
         Assert.InRange(now - Start, TimeSpan.Zero, TimeSpan.FromMinutes(1));
     }
 
-    [Theory]
-    [InlineData(20, 1)]
-    [InlineData(20, 3)]
-    [InlineData(3, 1)]
-    [InlineData(200, 1)]
-    [InlineData(200, 3)]
-    [InlineData(1, 1)]
-    public void It_settles_at_what_a_site_takes_uses_nine_tenths_and_is_refused_once_in_twenty_at_most(int allowed, int nodes)
+    [Fact]
+    public void After_too_much_was_found_it_closes_in_on_what_the_site_takes()
     {
-        var (used, refused) = Settle(allowed, nodes, later: null);
+        var rate = new LearnedRate();
+        rate.TooMany(Start);
 
-        output.WriteLine($"{nodes} nodes: {used:P1} of {allowed} per second used, {refused:P1} refused");
-        Assert.InRange(used, 0.9, 1.01);
-        Assert.InRange(refused, 0, 0.05);
+        // A site that takes 20, and says so at once.
+        var (now, tries) = (Start, new List<double>());
+        for (var i = 0; i < 2000; i++)
+        {
+            now += TimeSpan.FromSeconds(1 / rate.Learned!.Ceiling);
+            rate.Answered(now, rate.Learned.Ceiling);
+            if (rate.Learned.IsTrying
+                && Math.Round(rate.Learned.Ceiling, 1) is var tried && tried != tries.LastOrDefault())
+            {
+                tries.Add(tried);
+            }
+
+            if (rate.Learned.Ceiling > 20)
+            {
+                rate.TooMany(now);
+            }
+        }
+
+        Assert.Equal([2, 4, 8, 16, 32, 22.6, 19, 20.7, 19.9, 20.5], tries);
+        Assert.InRange(rate.Learned!.Ceiling, 19.8, 20);
     }
 
     [Fact]
-    public void It_follows_a_site_that_comes_to_take_more_or_less()
+    public void Nodes_that_are_refused_together_add_up_what_each_saw_taken()
     {
-        Assert.InRange(Settle(20, 1, later: 40).Used, 0.9, 1.01);
-        Assert.InRange(Settle(40, 1, later: 20).Refused, 0, 0.05);
-    }
-
-    // A site that takes so many in any second, from senders that always have more. The first burst goes as fast as connections carry it.
-    private static (double Used, double Refused) Settle(int allowed, int nodes, int? later)
-    {
-        var senders = Enumerable.Range(0, nodes).Select(_ => (Rate: new LearnedRate(), Bucket: new RateBucket())).ToList();
-        var turns = new PriorityQueue<int, DateTimeOffset>();
-        var taken = new Queue<DateTimeOffset>();
-        var random = new Random(1);
-        senders.ForEach(s => turns.Enqueue(senders.IndexOf(s), Start));
-        var (now, took, refused) = (Start, 0, 0);
-        var (total, measured) = (120 * allowed, Start);
-        for (var i = 0; i < 2 * total; i++)
+        var nodes = new[] { 7, 12, 0 }.Select(took =>
         {
-            if (i == total)
+            var rate = new LearnedRate();
+            for (var i = 0; i < took; i++)
             {
-                (took, refused, measured) = (0, 0, now);
+                rate.Answered(Start.AddMilliseconds(10 * i), 0);
             }
 
-            turns.TryDequeue(out var n, out now);
-            var most = i > total / 4 ? later ?? allowed : allowed;
-            while (taken.TryPeek(out var first) && now - first >= TimeSpan.FromSeconds(1))
-            {
-                taken.Dequeue();
-            }
+            return rate;
+        }).ToList();
+        nodes[0].TooMany(Start.AddMilliseconds(200));
+        nodes[1].TooMany(Start.AddMilliseconds(210));
 
-            if (taken.Count < most)
-            {
-                taken.Enqueue(now);
-                took++;
-                senders[n].Rate.Answered(now);
-            }
-            else
-            {
-                refused++;
-                senders[n].Rate.TooMany(now);
-            }
-
-            // The way to the host takes its time, now more, now less.
-            turns.Enqueue(n, now + senders[n].Bucket.Take(now, senders[n].Rate.Of(0)) + TimeSpan.FromMilliseconds(1 + random.Next(5)));
+        // Twice around: what the last one hears first is not all.
+        for (var i = 0; i < 6; i++)
+        {
+            var others = nodes.Where(n => n != nodes[i % 3]).Select(n => n.Learned).OfType<RateLearned>().ToList();
+            nodes[i % 3].Hear(others, Start.AddMilliseconds(250 + i));
         }
 
-        return (took / (now - measured).TotalSeconds / (later ?? allowed), (double)refused / (took + refused));
+        Assert.All(nodes, n => Assert.Equal(19, n.Learned?.Ceiling));
+
+        // What one saw is not forgotten with it.
+        nodes[2].Hear([nodes[0].Learned!], Start.AddSeconds(1));
+        Assert.Equal(19, nodes[2].Learned?.Ceiling);
+        var late = new LearnedRate();
+        late.Hear([nodes[0].Learned!, nodes[2].Learned!], Start.AddSeconds(2));
+        Assert.Equal(19, late.Learned?.Ceiling);
     }
+
+    [Fact]
+    public void Of_two_changes_at_once_the_lower_holds_and_of_others_the_later()
+    {
+        var (one, two) = (new LearnedRate(), new LearnedRate());
+        one.Hear([Known(version: 7, ceiling: 20)], Start);
+        Assert.Equal(20, one.Learned?.Ceiling);
+
+        one.Hear([Known(version: 7, ceiling: 21), Known(version: 6, ceiling: 3)], Start);
+        Assert.Equal(20, one.Learned?.Ceiling);
+
+        one.Hear([Known(version: 7, ceiling: 19), Known(version: 7, ceiling: 20)], Start);
+        Assert.Equal(19, one.Learned?.Ceiling);
+
+        two.TooMany(Start);
+        two.Hear([one.Learned!], Start);
+        Assert.Equal(one.Learned, two.Learned);
+
+        // A refusal of what was under way when it was heard says nothing about it.
+        two.TooMany(Start.AddMilliseconds(900));
+        Assert.Equal(19, two.Learned?.Ceiling);
+        two.TooMany(Start.AddMilliseconds(1100));
+        Assert.Equal((8, 18.62), (two.Learned?.Version, two.Learned?.Ceiling));
+    }
+
+    private static RateLearned Known(int version, double ceiling) => new() { Version = version, Ceiling = ceiling, Increase = 1.03, Quiet = 16 };
 }

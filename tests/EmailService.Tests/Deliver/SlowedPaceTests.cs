@@ -55,7 +55,7 @@ public sealed class SlowedPaceTests
     [Fact]
     public void A_burst_that_has_just_begun_is_not_spread_over_the_silence_before_it()
     {
-        var meter = new RateMeter();
+        var meter = new RateMeter(TimeSpan.FromSeconds(10));
         for (var i = 0; i < 50; i++)
         {
             meter.Count(Now.AddSeconds(i / 50.0));

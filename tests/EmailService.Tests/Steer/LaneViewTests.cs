@@ -22,6 +22,16 @@ public sealed class LaneViewTests
         Assert.Equal(LaneLimiter.Rate, view.LimitedBy.By);
     }
 
+    [Fact]
+    public void What_a_site_takes_is_known_for_all_processes_together()
+    {
+        var known = Status(LaneLimiter.Window, waiting: 3, connections: 2) with { WindowCeiling = 5 };
+        var behind = Status(LaneLimiter.Window, waiting: 3, connections: 2) with { WindowCeiling = 4 };
+
+        Assert.Equal(5, Of(Table(), [One, Two], new LaneStatusOf(One, known), new LaneStatusOf(Two, behind)).Connections.Ceiling);
+        Assert.Null(Of(Table(), [One], new LaneStatusOf(One, Status(LaneLimiter.Window, 1, 1))).Connections.Ceiling);
+    }
+
     [Theory]
     [InlineData(0.5, 0, 10, 1200)]
     [InlineData(0.5, 2, 10, 120)]

@@ -27,6 +27,7 @@ internal sealed class SimNode
     private readonly SimDialer dialer;
     private readonly Dispatcher dispatcher;
     private readonly LeaseSweeper sweeper;
+    private readonly PaceExchange paces;
     private readonly Ledger ledger;
     private readonly AcceptWorker accept;
     private readonly CancellationTokenSource stopping = new();
@@ -60,9 +61,11 @@ internal sealed class SimNode
         var allowances = new WarmUpAllowances(null!, Clock);
         var holding = new Holding(overlays, egress, link, Hand, deliverer, registry, health, options, Meter, Clock, Log<Holding>());
         var routes = new Rerouting(router, new OneAccount(), overlays);
+        var heard = new HeardPaces();
         var context = new LaneContext(
-            deliverer, holding, routes, overlays, link, Hand, health, registry, dialer, allowances, world.Settings.Deliver, options, new TlsTrust(), new LaneMetrics(Meter), Clock, random, Log<LaneContext>());
+            deliverer, holding, routes, overlays, link, Hand, health, registry, dialer, allowances, heard, world.Settings.Deliver, options, new TlsTrust(), new LaneMetrics(Meter), Clock, random, Log<LaneContext>());
         var lanes = new LaneDirectory(context, egress);
+        paces = new PaceExchange(lanes, heard, link, registry, Log<PaceExchange>());
         dispatcher = new Dispatcher(
             Hand, link, link, signer, routes, new SourceFinder(egress, new EgressChooser(allowances, Clock, random), new OneAccount(), overlays, registry), lanes, context, deliverer, holding, health, registry, options, Clock, random, Log<Dispatcher>());
         sweeper = new LeaseSweeper(link, Hand, registry, health, options, Clock, Log<LeaseSweeper>());
@@ -96,7 +99,7 @@ internal sealed class SimNode
         world.Trace.Add("starts", Number);
         await registry.StartAsync();
         Hand.Open();
-        foreach (var work in (Task[])[Run(ledger, default), Run(sweeper, stopping.Token), Run(dispatcher, stopping.Token), Run(accept, default), registry.RunAsync()])
+        foreach (var work in (Task[])[Run(ledger, default), Run(sweeper, stopping.Token), Run(dispatcher, stopping.Token), Run(paces, stopping.Token), Run(accept, default), registry.RunAsync()])
         {
             _ = world.WatchAsync(work);
         }

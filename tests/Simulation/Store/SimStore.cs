@@ -1,4 +1,5 @@
 using EmailService.Accept;
+using EmailService.Deliver;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Record;
@@ -24,6 +25,10 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
         public TimeSpan HeartbeatAt { get; set; }
 
         public bool IsStopped { get; set; }
+
+        public TimeSpan TimeToLive { get; set; }
+
+        public SortedDictionary<string, PaceTold> Paces { get; } = new(StringComparer.Ordinal);
     }
 
     /// <summary>No statement comes through for anybody.</summary>
@@ -61,7 +66,7 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
         var row = nodes[node];
         var wasAlive = !row.IsStopped;
         row.IsStopped = false;
-        row.HeartbeatAt = clock.Now;
+        (row.HeartbeatAt, row.TimeToLive) = (clock.Now, timeToLive);
         var live = nodes.Where(n => n.Key == node || IsLive(n.Key, timeToLive)).Select(n => n.Key).ToList();
         return (wasAlive, live.IndexOf(node), live.Count);
     }
@@ -70,6 +75,30 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
 
     private bool IsLive(long node, TimeSpan timeToLive) =>
         nodes.TryGetValue(node, out var row) && !row.IsStopped && clock.Now - row.HeartbeatAt < timeToLive;
+
+    // Paces.
+
+    public List<(string Lane, PaceTold Told)> Exchange(
+        long node, IReadOnlyList<(string Lane, PaceTold Told)> changed, IReadOnlyList<string> gone)
+    {
+        foreach (var (lane, told) in changed)
+        {
+            nodes[node].Paces[lane] = told;
+        }
+
+        foreach (var lane in gone)
+        {
+            nodes[node].Paces.Remove(lane);
+        }
+
+        return [.. nodes.Where(n => n.Key != node && IsLive(n.Key, n.Value.TimeToLive)).SelectMany(n => n.Value.Paces).Select(p => (p.Key, p.Value))];
+    }
+
+    public bool Forget(long node)
+    {
+        nodes[node].Paces.Clear();
+        return true;
+    }
 
     // Accept.
 

@@ -1,5 +1,6 @@
 using EmailService.Accept;
 using EmailService.Compose;
+using EmailService.Deliver;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Platform;
@@ -11,7 +12,7 @@ namespace EmailService.Simulation;
 
 /// <summary>One node's way to the store: it takes time, fails while the store is down or the way is cut, and loses answers.</summary>
 internal sealed class StoreLink(SimStore store, SimClock world, NodeClock clock, Random random, Trace trace, long number)
-    : IOutboxStore, IHeldStore, ILedgerStore, IAcceptStore, IMessageReader, IStoreProbe
+    : IOutboxStore, IHeldStore, ILedgerStore, IAcceptStore, IMessageReader, IStoreProbe, IPaceStore
 {
     private static readonly TimeSpan GivesUpAfter = TimeSpan.FromSeconds(3);
 
@@ -79,6 +80,14 @@ internal sealed class StoreLink(SimStore store, SimClock world, NodeClock clock,
 
     public async Task<MessagesRead> ReadAsync(IReadOnlyCollection<MessageId> ids, long room, CancellationToken cancellationToken) =>
         new(await Call("read", () => store.Read(ids)), [], []);
+
+    public Task<List<(string Lane, PaceTold Told)>> ExchangeAsync(
+        long nodeId, IReadOnlyList<(string Lane, PaceTold Told)> changed, IReadOnlyList<string> gone, CancellationToken cancellationToken) =>
+        Call("exchange", () => store.Exchange(nodeId, changed, gone));
+
+    public Task ForgetDeadAsync(long nodeId, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task ForgetAsync(long nodeId, CancellationToken cancellationToken) => Call("forget", () => store.Forget(nodeId));
 
     public Task CommitAsync(CancellationToken cancellation) => Call("probe", () => true);
 

@@ -1,0 +1,71 @@
+using EmailService.Deliver;
+using EmailService.Platform;
+using EmailService.ServiceKit;
+using EmailService.TestKit;
+using EmailService.Tests.Platform;
+
+namespace EmailService.Tests.Deliver;
+
+public sealed class PaceStoreTests : IAsyncLifetime
+{
+    private static readonly PaceTold Pace = new()
+    {
+        Rate = 6.5, IsHeldBack = true, Sessions = 2,
+        RateLearned = new() { Version = 7, Ceiling = 19.57, Good = 19, Increase = 1.03, Quiet = 32, IsTrying = true },
+        SessionsLearned = new() { Version = 2, Ceiling = 5, Quiet = 64 },
+    };
+
+    private TestDatabase database = null!;
+    private PaceStore store = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(MigrationRunner.ApplyAsync);
+        store = new PaceStore(database.DataSource, new PlatformOptions { LeaseTimeToLive = TimeSpan.FromSeconds(10) });
+        await database.ScalarAsync("""
+            INSERT INTO nodes (host, process_id, roles, heartbeat_at) VALUES
+                ('one', 1, ARRAY['deliver'], now()), ('two', 2, ARRAY['deliver'], now()), ('silent', 3, ARRAY['deliver'], now() - interval '11 seconds')
+            """);
+    }
+
+    public ValueTask DisposeAsync() => database.DisposeAsync();
+
+    [Fact]
+    public async Task A_node_hears_what_others_said_last_and_not_what_it_said_itself()
+    {
+        Assert.Empty(await TellAsync(1, [("a", Pace), ("b", new PaceTold())]));
+        Assert.Equal([("a", Pace), ("b", new PaceTold())], await TellAsync(2, [("a", Pace with { Rate = 3 })]));
+        Assert.Equal([("a", Pace with { Rate = 3 })], await TellAsync(1, [("a", Pace with { Rate = 1 })], gone: ["b"]));
+        Assert.Equal([("a", Pace with { Rate = 1 })], await TellAsync(2, []));
+
+        await store.ForgetAsync(1, TestContext.Current.CancellationToken);
+        Assert.Empty(await TellAsync(2, []));
+    }
+
+    [Fact]
+    public async Task What_a_dead_node_said_is_passed_over_and_removed()
+    {
+        await TellAsync(3, [("a", Pace)]);
+
+        Assert.Empty(await TellAsync(1, []));
+        await store.ForgetDeadAsync(1, TestContext.Current.CancellationToken);
+        Assert.Equal(0L, await database.ScalarAsync("SELECT count(*) FROM lane_paces"));
+    }
+
+    [Fact]
+    public async Task What_a_process_of_another_version_says_is_passed_over_as_far_as_it_cannot_be_read()
+    {
+        await database.ScalarAsync("""
+            INSERT INTO lane_paces VALUES
+                ('a', 2, '{"rate": "much"}'),
+                ('b', 2, '{"rate": 2, "later": {}}'),
+                ('c', 2, '{"rate_learned": {"ceiling": 0, "increase": 1.03, "quiet": 16}}'),
+                ('d', 2, '{"rate": -1}')
+            """);
+
+        Assert.Equal([("b", new PaceTold { Rate = 2 })], await TellAsync(1, []));
+    }
+
+    private Task<List<(string Lane, PaceTold Told)>> TellAsync(long node, IReadOnlyList<(string Lane, PaceTold Told)> changed, params string[] gone) =>
+        store.ExchangeAsync(node, changed, gone, TestContext.Current.CancellationToken);
+}
