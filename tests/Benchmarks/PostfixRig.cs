@@ -47,7 +47,7 @@ internal sealed class PostfixRig : IDisposable
         }
 
         await Tool.RequireAsync("chown", "postfix", Path.Combine(folder, "data"));
-        var (signing, plain, milter) = (SmtpSink.FreePort(), SmtpSink.FreePort(), SmtpSink.FreePort());
+        var (signing, plain, milter) = (FreePort.Take(), FreePort.Take(), FreePort.Take());
         await File.WriteAllTextAsync(Path.Combine(folder, "etc", "main.cf"), MainText(folder, parent, sinkPort));
         await File.WriteAllTextAsync(Path.Combine(folder, "etc", "master.cf"), MasterText(signing, plain, milter));
         await WriteKeyAsync(folder, milter, dns);

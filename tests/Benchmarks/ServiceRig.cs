@@ -46,7 +46,7 @@ internal sealed class ServiceRig : IDisposable
     public static async Task<ServiceRig> StartAsync(string parent, string name, int sinkPort, LoopbackDns dns, params string[] settings)
     {
         var data = Path.Combine(parent, name);
-        var port = SmtpSink.FreePort();
+        var port = FreePort.Take();
         string[] command =
         [
             Path.Combine(AppContext.BaseDirectory, "emailservice"),

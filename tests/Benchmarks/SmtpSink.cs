@@ -28,16 +28,9 @@ internal sealed class SmtpSink : IDisposable
 
     public static SmtpSink Start()
     {
-        var port = FreePort();
+        var port = FreePort.Take();
         string[] user = Environment.UserName == "root" ? ["-u", "nobody"] : [];
         return new SmtpSink(GuardedProcess.Start(null, ["/usr/sbin/smtp-sink", .. user, "-c", $"127.0.0.1:{port}", "1000"]), port);
-    }
-
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     // "sess=5 quit=4 mesg=12\r", again and again.

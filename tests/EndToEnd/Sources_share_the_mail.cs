@@ -214,6 +214,7 @@ public sealed class Sources_share_the_mail
 
         var first = await service.AcceptAsync("a1@dead.test, a2@dead.test, a3@dead.test", ipPool: "first");
         await service.WaitForEventAsync(first, "deferred", 3);
+        await Wait.UntilAsync(() => service.Get<LaneDirectory>().All().Any(l => l.RestsUntil is not null), "it rests");
         var second = await service.AcceptAsync("b@dead.test", ipPool: "second");
         await service.DueAtAsync(second);
 

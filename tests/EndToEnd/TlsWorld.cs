@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using EmailService.Dns;
 using EmailService.Route;
 using EmailService.ServiceKit;
 using EmailService.TestKit;
@@ -24,7 +23,7 @@ public sealed record TlsDomain(string Label, string Host, string Tlsa = "", stri
     public string Zone => Label.StartsWith("unsigned", StringComparison.Ordinal) ? TlsWorld.UnsignedZone : TlsWorld.SignedZone;
 }
 
-/// <summary>The service among real servers that speak TLS: Postfixes that differ in their certificate, a zone that BIND signs, another BIND that
+/// <summary>The service among real servers that speak TLS: Postfixes that differ in their certificate, a signed zone on a BIND, another BIND that
 /// validates it, and policies over HTTPS.</summary>
 public sealed class TlsWorld : IAsyncLifetime
 {
@@ -93,7 +92,7 @@ public sealed class TlsWorld : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var port = FreePort();
+        var port = FreePort.Take();
         var hasPolicy = Domains.Where(d => d.Sts.Length > 0).ToList();
         var policies = Keep(await PolicyHost.StartAsync(root.Issue([.. hasPolicy.Select(d => $"mta-sts.{d.Name}")])));
         foreach (var domain in hasPolicy)
@@ -117,12 +116,6 @@ public sealed class TlsWorld : IAsyncLifetime
                 b.Services.Replace(ServiceDescriptor.Singleton(new MtaStsFetchSettings { Port = policies.Port }));
             },
             settings: [$"Route:DnsServers:0={resolver.EndPoint}", "Route:TrustedResolver=true", "Deliver:MessagesPerConnection=1"]));
-        foreach (var zone in Domains.DistinctBy(d => d.Zone))
-        {
-            await Wait.UntilAsync(
-                async () => (await Service.Get<IDnsResolver>().QueryAsync(zone.Name, DnsType.Mx, CancellationToken.None)).Status == DnsStatus.Found,
-                $"the resolver knows {zone.Zone}");
-        }
     }
 
     public async ValueTask DisposeAsync()
@@ -193,12 +186,5 @@ public sealed class TlsWorld : IAsyncLifetime
         var encrypted = key.ExportEncryptedPkcs8PrivateKey("x", new PbeParameters(PbeEncryptionAlgorithm.Aes128Cbc, HashAlgorithmName.SHA256, 1));
         copy.ImportEncryptedPkcs8PrivateKey("x", encrypted, out _);
         return copy.ExportPkcs8PrivateKey();
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
-        socket.Start();
-        return ((System.Net.IPEndPoint)socket.LocalEndpoint).Port;
     }
 }

@@ -41,7 +41,7 @@ internal sealed class ServiceProcess : IDisposable
     /// <summary>When it was started.</summary>
     public DateTimeOffset StartedAt { get; } = TimeProvider.System.GetUtcNow();
 
-    public static ServiceProcess Start(string dataFolder, params string[] arguments) => StartOn(FreePort(), dataFolder, arguments);
+    public static ServiceProcess Start(string dataFolder, params string[] arguments) => StartOn(FreePort.Take(), dataFolder, arguments);
 
     /// <summary>Starts the program on a port that its predecessor had.</summary>
     public static ServiceProcess StartOn(int port, string dataFolder, params string[] arguments)
@@ -130,13 +130,6 @@ internal sealed class ServiceProcess : IDisposable
 
         process.Dispose();
         Http.Dispose();
-    }
-
-    public static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private void Keep(string? line)

@@ -59,7 +59,7 @@ public sealed class TestService : IAsyncDisposable
         dns ??= new LoopbackDns();
         // A whole second: PostgreSQL keeps microseconds, and a time written out in full would be rounded up to after this one.
         var time = manualTime ? new ManualTime(DateTimeOffset.FromUnixTimeSeconds(TimeProvider.System.GetUtcNow().ToUnixTimeSeconds())) : null;
-        var port = mxPort ?? FreePort();
+        var port = mxPort ?? FreePort.Take();
         var dataFolder = Directory.CreateTempSubdirectory("es-test-data-").FullName;
         string[] args =
         [
@@ -221,13 +221,6 @@ public sealed class TestService : IAsyncDisposable
     {
         await using var command = Db.CreateCommand(sql);
         return (T)(await command.ExecuteScalarAsync())!;
-    }
-
-    private static int FreePort()
-    {
-        using var socket = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
-        socket.Start();
-        return ((System.Net.IPEndPoint)socket.LocalEndpoint).Port;
     }
 
     /// <summary>A graceful stop; the database and the DNS stay.</summary>

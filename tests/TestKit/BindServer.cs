@@ -21,7 +21,7 @@ public sealed class BindServer : IAsyncDisposable
 
     private BindServer()
     {
-        EndPoint = new IPEndPoint(IPAddress.Loopback, GuardedProcess.FreePort());
+        EndPoint = new IPEndPoint(IPAddress.Loopback, FreePort.Take());
         probe = new DnsResolver(
             new DnsResolverOptions { Servers = [EndPoint], CacheEntries = 0, FailureTtl = TimeSpan.Zero, Rounds = 1, AttemptTimeout = TimeSpan.FromSeconds(1) },
             TimeProvider.System);
@@ -44,14 +44,14 @@ public sealed class BindServer : IAsyncDisposable
     /// <param name="unsignedZones">Zones that it asks the same authority about, without an anchor.</param>
     public static async Task<BindServer> StartValidatingAsync(BindServer authority, string signedZone, bool rightKey = true, params string[] unsignedZones)
     {
-        var file = Directory.EnumerateFiles(authority.folder, $"K{signedZone}.*.key").Single();
-        var words = (await File.ReadAllLinesAsync(file)).First(l => !l.StartsWith(';')).Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        var key = rightKey ? string.Concat(words[7..]) : Convert.ToBase64String(new byte[64]);
+        // Name, class and type, then flags, protocol, algorithm and key. RFC 4034 §2.2
+        var words = (await File.ReadAllLinesAsync(authority.KeysOf(signedZone).Single())).First(l => !l.StartsWith(';')).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var key = rightKey ? string.Concat(words[6..]) : Convert.ToBase64String(new byte[64]);
         var server = new BindServer
         {
             forwarding = "recursion yes; dnssec-validation yes; empty-zones-enable no; ",
             anchors = $$"""
-                trust-anchors { "{{signedZone}}." static-key {{words[4]}} {{words[5]}} {{words[6]}} "{{key}}"; };
+                trust-anchors { "{{signedZone}}." static-key {{words[3]}} {{words[4]}} {{words[5]}} "{{key}}"; };
                 {{string.Join('\n', unsignedZones.Prepend(signedZone).Select(zone =>
                     $$"""zone "{{zone}}" { type forward; forward only; forwarders { {{authority.EndPoint.Address}} port {{authority.EndPoint.Port}}; }; };"""))}}
                 """,
@@ -60,7 +60,8 @@ public sealed class BindServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Declares a zone; <paramref name="signed"/> by BIND itself with a fresh key.</summary>
+    /// <summary>Declares a zone; <paramref name="signed"/> with a fresh key before BIND loads it, so that each answer of it validates from the
+    /// first on. (A zone that BIND signs itself is answered for before it has a key.)</summary>
     public BindServer AddZone(string name, bool signed = false)
     {
         zones[name] = new Zone(signed, IsBroken: false, []);
@@ -118,7 +119,7 @@ public sealed class BindServer : IAsyncDisposable
     /// <summary>Makes the server read all zones again, and waits until it has.</summary>
     public async Task ReloadAsync()
     {
-        WriteFiles();
+        await WriteFilesAsync();
         await program!.SignalAsync("HUP");
         await program.WaitAsync(HasLoadedAsync, "BIND to load the changed zones");
     }
@@ -135,12 +136,12 @@ public sealed class BindServer : IAsyncDisposable
 
     private async Task StartProgramAsync()
     {
-        WriteFiles();
+        await WriteFilesAsync();
         var named = GuardedProcess.Find("/usr/sbin/named", "bind9");
         program = await GuardedProcess.StartAsync(folder, [named, "-g", "-c", $"{folder}/named.conf"], HasLoadedAsync);
     }
 
-    private void WriteFiles()
+    private async Task WriteFilesAsync()
     {
         generation++;
         var text = new StringBuilder($$"""
@@ -155,11 +156,11 @@ public sealed class BindServer : IAsyncDisposable
             """);
         foreach (var (name, zone) in zones)
         {
-            var signing = zone.IsSigned ? $"dnssec-policy default; inline-signing yes; key-directory \"{folder}\";" : "";
-            text.AppendLine(CultureInfo.InvariantCulture, $"zone \"{name}\" {{ type primary; file \"{folder}/{name}.zone\"; {signing} }};");
+            var file = $"{folder}/{name}.zone";
+            text.AppendLine(CultureInfo.InvariantCulture, $"zone \"{name}\" {{ type primary; file \"{file}{(zone.IsSigned ? ".signed" : "")}\"; }};");
             if (!zone.IsBroken)
             {
-                File.WriteAllText($"{folder}/{name}.zone", string.Create(CultureInfo.InvariantCulture, $"""
+                await File.WriteAllTextAsync(file, string.Create(CultureInfo.InvariantCulture, $"""
                     $TTL 60
                     {name}. SOA localhost. hostmaster.{name}. {Serial} 3600 600 86400 60
                     {name}. NS localhost.
@@ -167,13 +168,30 @@ public sealed class BindServer : IAsyncDisposable
 
                     """));
             }
+
+            if (zone.IsSigned)
+            {
+                await SignAsync(name, file);
+            }
         }
 
-        File.WriteAllText($"{folder}/named.conf", text.ToString());
+        await File.WriteAllTextAsync($"{folder}/named.conf", text.ToString());
     }
 
-    // Inline signing counts on from here by itself.
-    private long Serial => generation * 1000L;
+    private int Serial => generation;
+
+    private async Task SignAsync(string name, string file)
+    {
+        if (!KeysOf(name).Any())
+        {
+            await GuardedProcess.RunAsync(folder, [GuardedProcess.Find("/usr/bin/dnssec-keygen", "bind9-utils"), "-q", "-a", "ECDSAP256SHA256", "-f", "KSK", name]);
+        }
+
+        // -z: the one key signs everything.
+        await GuardedProcess.RunAsync(folder, [GuardedProcess.Find("/usr/bin/dnssec-signzone", "bind9-utils"), "-q", "-S", "-z", "-o", name, file]);
+    }
+
+    private IEnumerable<string> KeysOf(string zone) => Directory.EnumerateFiles(folder, $"K{zone}.*.key");
 
     private async Task<bool> HasLoadedAsync()
     {

@@ -67,13 +67,6 @@ internal sealed class GuardedProcess : IAsyncDisposable
     public static string Find(string path, string package) =>
         File.Exists(path) ? path : throw new InvalidOperationException($"{path} is not there, and this test needs it: apt-get install {package}");
 
-    public static int FreePort()
-    {
-        using var socket = new TcpListener(IPAddress.Loopback, 0);
-        socket.Start();
-        return ((IPEndPoint)socket.LocalEndpoint).Port;
-    }
-
     /// <summary>Starts the program and waits until it is ready; when it ends or takes too long, the failure holds its log.</summary>
     public static async Task<GuardedProcess> StartAsync(string folder, string[] command, Func<Task<bool>> isReady)
     {
@@ -97,6 +90,20 @@ internal sealed class GuardedProcess : IAsyncDisposable
         {
             await program.DisposeAsync();
             throw;
+        }
+    }
+
+    /// <summary>Runs a program to its end; when it fails, the failure holds what it said.</summary>
+    public static async Task RunAsync(string folder, string[] command)
+    {
+        var start = new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        using var process = Process.Start(start) ?? throw new InvalidOperationException($"Could not start {command[0]}.");
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"`{string.Join(' ', command)}` ended with {process.ExitCode}: {await output} {await error}");
         }
     }
 

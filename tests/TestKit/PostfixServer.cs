@@ -85,8 +85,7 @@ public sealed class PostfixServer : IAsyncDisposable
         await File.WriteAllTextAsync($"{folder}/etc/master.cf", Services(endPoint));
 
         // What `postfix check` would make, which cannot be run: it writes to the system's log.
-        await RunAsRootAsync("""
-            cd "$1"
+        await GuardedProcess.RunAsync(folder, ["sh", "-ec", """
             chmod 755 . etc
             install -d -o postfix -m 700 data queue/active queue/bounce queue/corrupt queue/defer queue/deferred queue/flush queue/hold \
                 queue/incoming queue/private queue/saved queue/trace
@@ -94,7 +93,7 @@ public sealed class PostfixServer : IAsyncDisposable
             install -d -o postfix -g postdrop -m 730 queue/maildrop
             install -d -m 755 queue/pid
             install -d -o nobody -m 700 mail
-            """, folder);
+            """]);
     }
 
     private static string PrivateKeyOf(X509Certificate2 certificate)
@@ -156,17 +155,6 @@ public sealed class PostfixServer : IAsyncDisposable
         postlog unix-dgram n - n - 1 postlogd
 
         """;
-
-    private static async Task RunAsRootAsync(string script, string folder)
-    {
-        using var process = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("sh", ["-ec", script, "sh", folder]) { RedirectStandardError = true })!;
-        var error = await process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        if (process.ExitCode != 0)
-        {
-            throw new InvalidOperationException($"Could not make Postfix's folders: {error}");
-        }
-    }
 
     private static async Task<bool> GreetsAsync(IPEndPoint endPoint)
     {

@@ -85,9 +85,6 @@ public sealed class ScriptedMx : MxScript, IAsyncDisposable
     /// <summary>Between the pieces of a reply, when <see cref="Pacing"/> makes pieces.</summary>
     public TimeSpan PieceDelay { get; set; }
 
-    /// <summary>What <see cref="PieceDelay"/> goes by.</summary>
-    public TimeProvider Clock { get; set; } = TimeProvider.System;
-
     /// <summary>How long each final reply waits after its content came, if set.</summary>
     public Func<TimeSpan>? FinalReplyDelay { get; set; }
 
@@ -282,7 +279,7 @@ public sealed class ScriptedMx : MxScript, IAsyncDisposable
     {
         lock (_lock)
         {
-            while (_begun.TryPeek(out var first) && Clock.GetElapsedTime(first) >= TimeSpan.FromSeconds(1))
+            while (_begun.TryPeek(out var first) && TimeProvider.System.GetElapsedTime(first) >= TimeSpan.FromSeconds(1))
             {
                 _begun.Dequeue();
             }
@@ -292,7 +289,7 @@ public sealed class ScriptedMx : MxScript, IAsyncDisposable
                 return false;
             }
 
-            _begun.Enqueue(Clock.GetTimestamp());
+            _begun.Enqueue(TimeProvider.System.GetTimestamp());
             return true;
         }
     }

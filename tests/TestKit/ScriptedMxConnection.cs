@@ -417,7 +417,7 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
             at += length;
             if (mx.Pacing != MxPacing.Whole && mx.PieceDelay > TimeSpan.Zero)
             {
-                await Task.Delay(mx.PieceDelay, mx.Clock, mx.Stopping);
+                await Task.Delay(mx.PieceDelay, mx.Stopping);
             }
         }
 

@@ -9,7 +9,7 @@ namespace EmailService.EndToEnd.Crash;
 /// data folder in which the built program is started again and again.</summary>
 internal sealed partial class CrashWorld : IAsyncDisposable
 {
-    private readonly int port = ServiceProcess.FreePort();
+    private readonly int port = FreePort.Take();
     private readonly LoopbackDns dns = new();
     private readonly Random random;
 

@@ -17,7 +17,7 @@ public sealed class Real_smtp_sink
     public async Task A_hundred_messages_go_over_one_session_with_whatever_it_offers()
     {
         Assert.SkipWhen(Sink is null, "smtp-sink is not installed (Debian: postfix)");
-        var port = FreePort();
+        var port = FreePort.Take();
         var start = new ProcessStartInfo(Sink!, [.. UserArguments(), string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{port}"), "10"]);
         using var sink = Process.Start(start)!;
         try
@@ -48,11 +48,4 @@ public sealed class Real_smtp_sink
     }
 
     private static string[] UserArguments() => Environment.UserName == "root" ? ["-u", "nobody"] : [];
-
-    private static int FreePort()
-    {
-        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)probe.LocalEndPoint!).Port;
-    }
 }
