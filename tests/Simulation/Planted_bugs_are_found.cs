@@ -3,7 +3,7 @@ namespace EmailService.Simulation;
 /// <summary>The simulator is worth something only if it finds a mistake: each of these is one in the lease rule of its store.</summary>
 public sealed class Planted_bugs_are_found(ITestOutputHelper output)
 {
-    private const int Seeds = 300;
+    private const int Seeds = 60;
 
     [Theory]
     [InlineData(PlantedBug.SettleIgnoresTheLease)]

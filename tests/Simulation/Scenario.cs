@@ -40,7 +40,7 @@ internal sealed class Scenario
         };
         world = new SimWorld(seed, settings, [.. Sites()], bug, follows);
         traffic = new SimTraffic(world);
-        faults = new SimFaults(world, random, end);
+        faults = new SimFaults(world, random, end, Rush);
     }
 
     public SimWorld World => world;
@@ -113,6 +113,16 @@ internal sealed class Scenario
             _ = world.WatchAsync(traffic.SendAsync(
                 up[random.Next(up.Count)], domains, random.Next(3) == 0 ? OnUnknown.Stop : OnUnknown.Retry, random.Next(20) == 0,
                 isBurst || random.Next(4) == 0 ? MailStream.Bulk : MailStream.Transactional));
+        }
+    }
+
+    private void Rush()
+    {
+        var site = world.Net.Sites[random.Next(world.Net.Sites.Count)].Name;
+        foreach (var node in world.Up.ToList())
+        {
+            var domains = Enumerable.Range(0, random.Next(5, 40)).Select(_ => $"d{random.Next(5)}.{site}").ToList();
+            _ = world.WatchAsync(traffic.SendAsync(node, domains, OnUnknown.Retry, stream: random.Next(4) == 0 ? MailStream.Bulk : MailStream.Transactional));
         }
     }
 

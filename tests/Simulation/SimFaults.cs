@@ -1,7 +1,8 @@
 namespace EmailService.Simulation;
 
 /// <summary>What goes wrong in a world, and when it is mended.</summary>
-internal sealed class SimFaults(SimWorld world, Random random, TimeSpan end)
+/// <param name="rush">Much mail for one site, by all nodes.</param>
+internal sealed class SimFaults(SimWorld world, Random random, TimeSpan end, Action rush)
 {
     private readonly List<Action> mending = [];
     private readonly SortedDictionary<string, int> counts = new(StringComparer.Ordinal);
@@ -11,7 +12,7 @@ internal sealed class SimFaults(SimWorld world, Random random, TimeSpan end)
 
     public async Task RunAsync()
     {
-        var mean = end / random.Next(3, 25);
+        var mean = end / random.Next(4, 30);
         while (true)
         {
             await Task.Delay(mean * -Math.Log(1 - random.NextDouble()), world.Clock);
@@ -35,16 +36,18 @@ internal sealed class SimFaults(SimWorld world, Random random, TimeSpan end)
         });
     }
 
-    private Task OneAsync() => random.Next(10) switch
+    private Task OneAsync() => random.Next(12) switch
     {
         0 => CrashAsync(),
         1 => StopAsync(),
-        2 => FreezeAsync(),
-        3 => CutAsync(),
+        2 => FreezeAsync(Some(120)),
+        3 => CutAsync(Some(300)),
         4 => StoreDownAsync(),
         5 => LostAnswersAsync(),
         6 => DnsDownAsync(),
         7 => StoreSlowAsync(),
+        8 => InARushAsync(FreezeAsync),
+        9 => InARushAsync(CutAsync),
         _ => SiteDownAsync(),
     };
 
@@ -79,14 +82,27 @@ internal sealed class SimFaults(SimWorld world, Random random, TimeSpan end)
         }
     }
 
-    private async Task FreezeAsync()
+    /// <summary>A node falls silent with much under way, for about as long as others let it keep what it holds: when it is back, they may have just taken
+    /// that over.</summary>
+    private async Task InARushAsync(Func<TimeSpan, Task> silence)
+    {
+        Count("rush");
+        rush();
+        await Task.Delay(Some(10), world.Clock);
+        if (!isOver)
+        {
+            await silence(world.Settings.Platform.LeaseTimeToLive * (0.5 + (2 * random.NextDouble())));
+        }
+    }
+
+    private async Task FreezeAsync(TimeSpan time)
     {
         if (AnyNode() is { } node)
         {
             Count("freeze");
             world.Trace.Add("stands still", node.Number);
             node.Clock.Freeze();
-            await MendAfter(Some(120), () =>
+            await MendAfter(time, () =>
             {
                 world.Trace.Add("goes on", node.Number);
                 node.Clock.GoOn();
@@ -94,14 +110,14 @@ internal sealed class SimFaults(SimWorld world, Random random, TimeSpan end)
         }
     }
 
-    private async Task CutAsync()
+    private async Task CutAsync(TimeSpan time)
     {
         if (AnyNode() is { } node)
         {
             Count("cut");
             world.Trace.Add("cut off", node.Number);
             node.IsCut = true;
-            await MendAfter(Some(300), () =>
+            await MendAfter(time, () =>
             {
                 world.Trace.Add("reaches the store", node.Number);
                 node.IsCut = false;

@@ -8,7 +8,8 @@ namespace EmailService.Simulation;
 /// this very moment.</summary>
 internal sealed class Truth(SimClock clock, Trace trace, OutboxOptions options)
 {
-    /// <summary>A node learns that the store is down by its next heartbeat at the latest, and its call may wait for an answer first.</summary>
+    /// <summary>A node learns that the store is down by its next heartbeat at the latest, and its call may wait for an answer first.
+    /// The heartbeat of a node that stands still comes when it goes on.</summary>
     private static readonly TimeSpan NoticesAfter = TimeSpan.FromSeconds(8);
 
     /// <summary>A reply rule said what becomes of it.</summary>
@@ -82,7 +83,7 @@ internal sealed class Truth(SimClock clock, Trace trace, OutboxOptions options)
             Violate("tried in the quiet time after an unknown outcome", address);
         }
 
-        if (StoreDownSince is { } since && clock.Now - since > NoticesAfter + node.HeartbeatInterval)
+        if (StoreDownSince is { } since && clock.Now - since > NoticesAfter + node.HeartbeatInterval && clock.Now - node.Clock.WentOnAt > NoticesAfter)
         {
             Violate("tried while outcomes cannot be stored", address);
         }

@@ -28,7 +28,9 @@ public sealed partial class Lane
     {
         lock (gate)
         {
-            return Paced().Tell(SessionsInUse, Waiting, context.Time.GetUtcNow());
+            // What rests, or has no connection of this process, takes nothing from other nodes.
+            var waiting = connections.Count > 0 && RestsUntil is null ? Waiting : 0;
+            return Paced().Tell(SessionsInUse, waiting, context.Time.GetUtcNow());
         }
     }
 

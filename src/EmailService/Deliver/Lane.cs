@@ -103,6 +103,7 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
             if (arrived is not null)
             {
                 pace.Limits = arrived.Plan.Limits;
+                pace.Arrived(context.Time.GetUtcNow());
                 record.NoteDomain(arrived.Claim.Lane);
             }
 
@@ -326,7 +327,7 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
         TimeSpan wait;
         lock (gate)
         {
-            wait = Paced().Take(context.Time.GetUtcNow(), context.Share);
+            wait = Paced().Take(context.Time.GetUtcNow(), context.Share, ready.IsUrgent);
             if (wait == TimeSpan.Zero)
             {
                 return;

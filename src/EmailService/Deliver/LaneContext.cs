@@ -104,8 +104,21 @@ public sealed partial class LaneContext(
     /// hands.</summary>
     public async ValueTask<bool> MayBeginAsync(Work work)
     {
-        await WaitUntilAllowedAsync();
-        return await StillHoldsAsync(work);
+        while (true)
+        {
+            await WaitUntilAllowedAsync();
+            var era = node.Era;
+            if (!await StillHoldsAsync(work))
+            {
+                return false;
+            }
+
+            // Unless we stood still for so long, between the table's answer and here, that others may have taken it.
+            if (node.IsAlive && node.Era == era)
+            {
+                return true;
+            }
+        }
     }
 
     /// <summary>How long one attempt may take: it starts with half of its lease before it at least (<see cref="StillHoldsAsync"/>), and

@@ -13,18 +13,23 @@ public sealed class LanePace
     /// <summary>What was learned by being refused outlives the work for so long.</summary>
     public static readonly TimeSpan Memory = TimeSpan.FromMinutes(30);
 
-    private const int MostWhole = 1_000_000;
+    /// <summary>Within a second at most others know what this node wants; and the second that a site counts has room when they have left it free
+    /// for a while.</summary>
+    private static readonly TimeSpan Announcement = 3 * PaceExchange.Interval;
 
     private readonly RateBucket bucket = new();
     private readonly RateMeter meter = new(TimeSpan.FromSeconds(10));
-    private readonly RateMeter lately = new(TimeSpan.FromSeconds(0.75));
+    private readonly RateMeter arrivals = new(TimeSpan.FromSeconds(0.75));
     private readonly LearnedRate learned = new();
     private double factor = 1;
     private double observed;
-    private bool hasSaidHeldBack;
+    private PaceDivision division;
+    private RateLearned? dividedFor;
+    private int toldWanted;
+    private int knownWanted;
     private DateTimeOffset keptUntil = DateTimeOffset.MinValue;
 
-    /// <summary>Of this node: those that are held back stand in the order of their numbers.</summary>
+    /// <summary>This node.</summary>
     public long NodeId { get; init; }
 
     public required LaneLimits Limits { get; set; }
@@ -62,16 +67,26 @@ public sealed class LanePace
         ? (int)Math.Clamp(rate * Reach.TotalSeconds, 1, int.MaxValue)
         : null;
 
+    /// <summary>A recipient has come.</summary>
+    public void Arrived(DateTimeOffset now) => arrivals.Count(now);
+
     /// <summary>How long the message that this call stands for must wait.</summary>
-    public TimeSpan Take(DateTimeOffset now, NodeShare share)
+    /// <param name="isUrgent">It does not wait until the others leave room for it, even if something is then refused.</param>
+    public TimeSpan Take(DateTimeOffset now, NodeShare share, bool isUrgent)
     {
         meter.Count(now);
-        lately.Count(now);
-        return bucket.Take(now, Rate(share));
+        if (division.MustAnnounce && !isUrgent)
+        {
+            bucket.Hold(now + Announcement);
+        }
+
+        return bucket.Take(now, Rate(share, isUrgent ? division.AtOnce : division.Part));
     }
 
     /// <summary>Messages per second of this node; 0 is no limit.</summary>
-    public double Rate(NodeShare share) => (Configured(share), LearnedPart()) switch
+    public double Rate(NodeShare share) => Rate(share, division.Part);
+
+    private double Rate(NodeShare share, double part) => (Configured(share), part) switch
     {
         (0, 0) => factor < 1 && observed >= 1 ? observed * factor : 0,
         (0, var learned) => learned * factor,
@@ -83,7 +98,7 @@ public sealed class LanePace
     public double RateOfAll(NodeShare share) => IsRateLearned(share) ? learned.Learned!.Ceiling * factor : Rate(share) * share.Nodes;
 
     /// <summary>The rate is what the site was seen to take, less than what is configured.</summary>
-    public bool IsRateLearned(NodeShare share) => LearnedPart() is > 0 and var part && (Configured(share) == 0 || part < Configured(share));
+    public bool IsRateLearned(NodeShare share) => division.Part is > 0 and var part && (Configured(share) == 0 || part < Configured(share));
 
     /// <param name="workers">Workers of the lane, the observing one included.</param>
     /// <param name="others">Sessions that other workers have, or are opening.</param>
@@ -93,7 +108,7 @@ public sealed class LanePace
         {
             case PaceSignal.Answered:
                 Window.Answered(isFull: workers >= Dared, share.Of(Limits.Connections.Value), Part, workers + Heard.Sum(h => h.Sessions));
-                learned.Answered(now, LearnedPart());
+                learned.Answered(now, division.Part);
                 break;
 
             case PaceSignal.Failed:
@@ -113,23 +128,35 @@ public sealed class LanePace
             case PaceSignal.None:
                 break;
         }
+
+        if (!ReferenceEquals(learned.Learned, dividedFor))
+        {
+            Divide();
+        }
     }
 
     /// <summary>What this node tells the others; null while there is nothing that they must know.</summary>
     /// <param name="sessions">Sessions that it has, or is opening.</param>
-    /// <param name="waiting">Recipients that wait in memory.</param>
+    /// <param name="waiting">Recipients that wait in memory, and can go as soon as their turn comes.</param>
     public PaceTold? Tell(int sessions, int waiting, DateTimeOffset now)
     {
         var told = new PaceTold
         {
-            NodeId = NodeId, Rate = Math.Round(lately.Average(now), 2), IsHeldBack = waiting > 0 && sessions > 0, Sessions = sessions,
-            RateLearned = learned.Learned, SessionsLearned = Window.Learned, WasRefusedAlone = Window.WasRefusedAlone,
-            KeptUntil = keptUntil,
+            NodeId = NodeId, Wanted = Wanted(waiting, now), Sessions = sessions, RateLearned = learned.Learned, SessionsLearned = Window.Learned,
+            WasRefusedAlone = Window.WasRefusedAlone, KeptUntil = keptUntil,
         };
         var isOfUse = told.Matters || Heard.Any(h => h.Matters);
-        hasSaidHeldBack = isOfUse && told.IsHeldBack;
+
+        // What was told in the last round others have heard by now.
+        knownWanted = isOfUse ? Math.Min(toldWanted, told.Wanted) : 0;
+        toldWanted = isOfUse ? told.Wanted : 0;
+        Divide();
         return isOfUse ? told : null;
     }
+
+    /// <summary>Twice the ceiling is more than any node can have, and does not change with each message.</summary>
+    private int Wanted(int waiting, DateTimeOffset now) =>
+        (int)Math.Ceiling(Math.Clamp(Math.Max(waiting, arrivals.Average(now)), 0, Math.Min(PaceDivision.Most, 2 * (learned.Learned?.Ceiling ?? 0.5))));
 
     /// <summary>What other nodes tell about the same lane.</summary>
     /// <param name="sessions">Sessions that this node has, or is opening.</param>
@@ -138,6 +165,7 @@ public sealed class LanePace
         Heard = others;
         var before = (learned.Learned, Window.Learned);
         learned.Hear([.. Heard.Select(h => h.RateLearned).OfType<RateLearned>()], now);
+        Divide();
         Window.Hear([.. Heard.Select(h => h.SessionsLearned).OfType<SessionsLearned>()], sessions, Heard.Sum(h => h.Sessions), Part);
         if (before != (learned.Learned, Window.Learned) && Heard.Max(h => h.KeptUntil) is var until && until > keptUntil)
         {
@@ -151,36 +179,10 @@ public sealed class LanePace
 
     private double Configured(NodeShare share) => Limits.MessagesPerSecond.Value > 0 ? share.Of(Limits.MessagesPerSecond.Value) : 0;
 
-    /// <summary>This node's part of the learned ceiling; 0 if there is none. Those that have less to send than an equal part leave the rest to
-    /// the others. Who has not said yet that it is held back takes what they leave, or half of its part.</summary>
-    private double LearnedPart()
+    private void Divide()
     {
-        if (learned.Learned is not { Ceiling: var ceiling } || Heard.Count == 0)
-        {
-            return learned.Learned?.Ceiling ?? 0;
-        }
-
-        var (left, nodes) = (ceiling, Heard.Count + 1);
-        foreach (var rate in Heard.Where(h => !h.IsHeldBack).Select(h => h.Rate).Order())
-        {
-            if (rate > left / nodes)
-            {
-                break;
-            }
-
-            (left, nodes) = (left - rate, nodes - 1);
-        }
-
-        if (!hasSaidHeldBack)
-        {
-            return Math.Min(left / nodes, Math.Max(left / nodes / 2, ceiling - Heard.Sum(h => h.Rate)));
-        }
-
-        // Of 19.6 three nodes send 6.86, 6.86 and 5.88: in no second more than 7, 7 and 6. With 6.53 each it would be 7, 7 and 7 in some, and a
-        // site that counts by the second refuses the 21st.
-        var whole = (int)Math.Ceiling(Math.Min(left, MostWhole));
-        var share = new NodeShare(Heard.Count(h => h.IsHeldBack && h.NodeId < NodeId), nodes);
-        return whole < nodes || whole >= MostWhole ? left / nodes : left * share.Of(whole) / whole;
+        dividedFor = learned.Learned;
+        division = dividedFor is null ? default : PaceDivision.Of(dividedFor.Ceiling, Heard, NodeId, knownWanted);
     }
 
     /// <summary>Nothing would be lost with it.</summary>

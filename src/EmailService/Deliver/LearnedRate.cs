@@ -6,8 +6,8 @@ namespace EmailService.Deliver;
 /// from there it doubles until that is refused too, and then takes the middle of what was taken and what was refused, until the two are close.
 /// From then on a little more is tried after a number of answers that doubles with each try that was refused, so that finding out costs at most
 /// one message in so many; and after a try that went well more is tried the next time. A refusal of what was taken before lowers the
-/// ceiling by a fiftieth, and by twice as much each time while much of all is refused; a site that goes on so has changed, and is found out
-/// anew.</para>
+/// ceiling by a fiftieth, for a while, and by twice as much each time while much of all is refused; a site that goes on so has changed, and is
+/// found out anew.</para>
 /// <para>Nodes tell each other what they learned (<see cref="Hear"/>): one tries for all.</para></summary>
 public sealed class LearnedRate
 {
@@ -30,8 +30,12 @@ public sealed class LearnedRate
     /// <summary>A try of more than this that is refused says that the truth lies in between, not that it is here.</summary>
     private const double CoarseIncrease = 1.2;
 
-    /// <summary>Answers before the first try: it has more to find out than to lose.</summary>
+    /// <summary>Answers before the first try, and while doubling goes well: there is more to find out than to lose.</summary>
     private const int FirstQuiet = 4;
+
+    /// <summary>Answers before the next try after a refusal outside one: where mail comes unevenly some are refused now and then, and each would
+    /// lower the ceiling for long.</summary>
+    private const int MostQuietAfterFall = 64;
 
     private const int Slots = 10;
     private static readonly TimeSpan Slot = TimeSpan.FromMilliseconds(100);
@@ -128,7 +132,8 @@ public sealed class LearnedRate
         var next = learned with { Version = learned.Version + 1, Good = learned.Ceiling, IsTrying = true };
         if (learned.IsTrying)
         {
-            next = next with { Quiet = Math.Min(learned.Quiet, Math.Max(LeastQuiet, learned.Quiet / 2)) };
+            var least = learned is { Increase: MostIncrease, IsClosingIn: false } ? FirstQuiet : LeastQuiet;
+            next = next with { Quiet = Math.Min(learned.Quiet, Math.Max(least, learned.Quiet / 2)) };
             next = learned.IsClosingIn ? Closer(next) : next with { Increase = Math.Min(learned.Increase * learned.Increase, MostIncrease) };
         }
 
@@ -146,7 +151,7 @@ public sealed class LearnedRate
             next = next with { Ceiling = Math.Max(Least, learned.Ceiling * (1 - decrease)), Decrease = decrease };
             return decrease == MostDecrease ? next with { Increase = MostIncrease, IsClosingIn = false, Quiet = LeastQuiet }
                 : isCoarse ? next
-                : next with { Increase = LeastIncrease };
+                : next with { Increase = LeastIncrease, Quiet = Math.Min(next.Quiet, MostQuietAfterFall) };
         }
 
         next = next with { Ceiling = learned.Good, Decrease = 0 };

@@ -8,11 +8,9 @@ public sealed record PaceTold
     /// <summary>Who says so.</summary>
     public long NodeId { get; init; }
 
-    /// <summary>Messages a second that leave the node.</summary>
-    public double Rate { get; init; }
-
-    /// <summary>More would leave if it might.</summary>
-    public bool IsHeldBack { get; init; }
+    /// <summary>Messages that it would send in a second: those that wait for their turn, or as many as came in the last one if that is more.
+    /// Not more than can matter.</summary>
+    public int Wanted { get; init; }
 
     /// <summary>Sessions that it has, or is opening.</summary>
     public int Sessions { get; init; }
@@ -33,11 +31,11 @@ public sealed record PaceTold
 
     /// <summary>It sends there, or would if it might.</summary>
     [JsonIgnore]
-    public bool IsThere => IsHeldBack || Sessions > 0 || WasRefusedAlone;
+    public bool IsThere => Wanted > 0 || Sessions > 0 || WasRefusedAlone;
 
     /// <summary>It can be what a node of ours says.</summary>
     [JsonIgnore]
-    public bool IsSound => Rate is >= 0 and < double.PositiveInfinity && Sessions >= 0
+    public bool IsSound => Wanted is >= 0 and <= PaceDivision.Most && Sessions >= 0
         && RateLearned is null or { Version: > 0 and < int.MaxValue, Ceiling: > 0 and < double.PositiveInfinity, Increase: > 1, Quiet: > 0 }
         && SessionsLearned is null or { Version: > 0 and < int.MaxValue, Ceiling: > 0, Quiet: > 0 };
 }

@@ -7,6 +7,9 @@ public sealed class RateBucket
     private DateTimeOffset next = DateTimeOffset.MinValue;
     private DateTimeOffset last = DateTimeOffset.MinValue;
 
+    /// <summary>Nobody has a turn before.</summary>
+    public void Hold(DateTimeOffset until) => next = next > until ? next : until;
+
     /// <summary>How long to wait for the token that this call takes; zero if it is there.</summary>
     /// <param name="perSecond">0 is no limit.</param>
     public TimeSpan Take(DateTimeOffset now, double perSecond)

@@ -24,6 +24,18 @@ public sealed class ReadyQueue
         }
     }
 
+    /// <summary>The next one is transactional, and tried for the first time.</summary>
+    public bool IsUrgent
+    {
+        get
+        {
+            lock (gate)
+            {
+                return transactional.TryPeek(out var next) && !next.Claim.Processed;
+            }
+        }
+    }
+
     public void Add(Work work)
     {
         lock (gate)

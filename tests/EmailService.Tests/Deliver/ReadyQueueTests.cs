@@ -36,6 +36,23 @@ public sealed class ReadyQueueTests
     }
 
     [Fact]
+    public void Next_is_urgent_if_it_is_transactional_and_was_never_tried()
+    {
+        Assert.False(queue.IsUrgent);
+        Add(MailStream.Bulk, 1);
+        Assert.False(queue.IsUrgent);
+        Add(MailStream.Transactional, 1);
+        Assert.True(queue.IsUrgent);
+
+        queue.Pick();
+        Add(MailStream.Transactional, 1, isRetry: true);
+        Add(MailStream.Transactional, 1);
+        Assert.False(queue.IsUrgent);
+        queue.Pick();
+        Assert.True(queue.IsUrgent);
+    }
+
+    [Fact]
     public void Within_a_stream_the_order_is_kept()
     {
         Add(MailStream.Bulk, 3);
@@ -64,12 +81,12 @@ public sealed class ReadyQueueTests
     private static IEnumerable<int> Places(List<MailStream> picked, MailStream stream) =>
         picked.Select((s, i) => (s, i)).Where(p => p.s == stream).Select(p => p.i);
 
-    private void Add(MailStream stream, int count)
+    private void Add(MailStream stream, int count, bool isRetry = false)
     {
         for (var i = 0; i < count; i++)
         {
             var claim = new ClaimedRecipient(
-                new RecipientId(default, next++), 1, "a@shop.test", "shop.test", 1, DateTimeOffset.UnixEpoch, false) { Stream = stream };
+                new RecipientId(default, next++), 1, "a@shop.test", "shop.test", 1, DateTimeOffset.UnixEpoch, Processed: isRetry) { Stream = stream };
             queue.Add(new Work(claim, null!, null!, null!));
         }
     }

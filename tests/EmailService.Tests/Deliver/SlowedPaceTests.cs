@@ -24,7 +24,7 @@ public sealed class SlowedPaceTests
         var pace = Pace();
         for (var i = 0; i < 100; i++)
         {
-            pace.Take(Now.AddSeconds(i / 10.0), NodeShare.Whole);
+            pace.Take(Now.AddSeconds(i / 10.0), NodeShare.Whole, isUrgent: false);
         }
 
         pace.Slow(0.5, Now.AddSeconds(9.9));
@@ -66,7 +66,7 @@ public sealed class SlowedPaceTests
     }
 
     private static double[] Turns(LanePace pace, int count, double after = 0) =>
-        [.. Enumerable.Range(0, count).Select(_ => pace.Take(Now.AddSeconds(after), NodeShare.Whole).TotalSeconds)];
+        [.. Enumerable.Range(0, count).Select(_ => pace.Take(Now.AddSeconds(after), NodeShare.Whole, isUrgent: false).TotalSeconds)];
 
     private static LanePace Pace(double messagesPerSecond = 0) => new()
     {

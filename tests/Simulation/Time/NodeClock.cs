@@ -9,6 +9,9 @@ internal sealed class NodeClock(SimClock world) : TimeProvider
 
     public bool IsDead { get; private set; }
 
+    /// <summary>When it last stood still and went on.</summary>
+    public TimeSpan WentOnAt { get; private set; }
+
     public override long TimestampFrequency => world.TimestampFrequency;
 
     public override DateTimeOffset GetUtcNow() => world.GetUtcNow();
@@ -39,7 +42,11 @@ internal sealed class NodeClock(SimClock world) : TimeProvider
 
     public void GoOn()
     {
-        isFrozen = false;
+        if (isFrozen)
+        {
+            (isFrozen, WentOnAt) = (false, world.Now);
+        }
+
         while (held.TryDequeue(out var action))
         {
             Pass(action);
