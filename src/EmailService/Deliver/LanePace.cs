@@ -140,18 +140,23 @@ public sealed class LanePace
     /// <param name="waiting">Recipients that wait in memory, and can go as soon as their turn comes.</param>
     public PaceTold? Tell(int sessions, int waiting, DateTimeOffset now)
     {
-        var told = new PaceTold
+        if (learned.Learned is null && Window.Learned is null && !Window.WasRefusedAlone && !Heard.Any(h => h.Matters))
         {
-            NodeId = NodeId, Wanted = Wanted(waiting, now), Sessions = sessions, RateLearned = learned.Learned, SessionsLearned = Window.Learned,
-            WasRefusedAlone = Window.WasRefusedAlone, KeptUntil = keptUntil,
-        };
-        var isOfUse = told.Matters || Heard.Any(h => h.Matters);
+            (toldWanted, knownWanted) = (0, 0);
+            Divide();
+            return null;
+        }
 
         // What was told in the last round others have heard by now.
-        knownWanted = isOfUse ? Math.Min(toldWanted, told.Wanted) : 0;
-        toldWanted = isOfUse ? told.Wanted : 0;
+        var wanted = Wanted(waiting, now);
+        knownWanted = Math.Min(toldWanted, wanted);
+        toldWanted = wanted;
         Divide();
-        return isOfUse ? told : null;
+        return new PaceTold
+        {
+            NodeId = NodeId, Wanted = wanted, Sessions = sessions, RateLearned = learned.Learned, SessionsLearned = Window.Learned,
+            WasRefusedAlone = Window.WasRefusedAlone, KeptUntil = keptUntil,
+        };
     }
 
     /// <summary>Twice the ceiling is more than any node can have, and does not change with each message.</summary>

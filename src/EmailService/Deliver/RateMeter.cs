@@ -17,7 +17,7 @@ public sealed class RateMeter(TimeSpan period)
         current++;
     }
 
-    /// <summary>How many leave in a second; 0 if there were too few to say.</summary>
+    /// <summary>Messages in a second; 0 if there were too few to say.</summary>
     public double PerSecond(DateTimeOffset now)
     {
         Turn(now);

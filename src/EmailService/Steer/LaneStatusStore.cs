@@ -41,10 +41,17 @@ public sealed class LaneStatusStore(NpgsqlDataSource db, PlatformOptions platfor
 
     public static string Write(LaneStatus status) => JsonSerializer.Serialize(status, ApiJson.Options);
 
+    // What somebody writes is not of the dead, and what another removes is removed.
     private const string ForgetDeadSql = """
-        WITH lanes AS (DELETE FROM lane_status WHERE node_id <> $1 AND node_id NOT IN (SELECT id FROM live_nodes($2))),
-        wakes AS (DELETE FROM lane_wakes WHERE at < $3)
-        DELETE FROM node_status WHERE node_id <> $1 AND node_id NOT IN (SELECT id FROM live_nodes($2))
+        WITH lanes AS (
+            DELETE FROM lane_status WHERE (node_id, lane) IN (
+                SELECT node_id, lane FROM lane_status
+                 WHERE node_id <> $1 AND node_id NOT IN (SELECT id FROM live_nodes($2)) FOR UPDATE SKIP LOCKED)),
+        wakes AS (
+            DELETE FROM lane_wakes WHERE lane IN (SELECT lane FROM lane_wakes WHERE at < $3 FOR UPDATE SKIP LOCKED))
+        DELETE FROM node_status WHERE node_id IN (
+            SELECT node_id FROM node_status
+             WHERE node_id <> $1 AND node_id NOT IN (SELECT id FROM live_nodes($2)) FOR UPDATE SKIP LOCKED)
         """;
 
     /// <summary>Removes what dead processes said, and wishes that everybody knows.</summary>
