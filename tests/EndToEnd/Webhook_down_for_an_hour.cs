@@ -10,7 +10,8 @@ public sealed class Webhook_down_for_an_hour
     [Fact]
     public async Task A_receiver_that_fails_for_a_while_gets_every_event_later_in_order_and_rightly_signed()
     {
-        await using var service = await TestService.StartAsync(manualTime: true);
+        // A lease that no step of the clock ends.
+        await using var service = await TestService.StartAsync(manualTime: true, settings: ["Notify:Lease=1.00:00:00"]);
         await using var mx = service.AddMx("shop.test");
         mx.ReplyTo("late@shop.test", "451 4.7.1 Greylisted", times: 1);
         await using var sink = await WebhookSink.StartAsync();
