@@ -140,6 +140,7 @@ public sealed class WebhookSink : IAsyncDisposable
     private async Task AnswerAsync(HttpContext context)
     {
         var path = context.Request.Path.Value ?? "/";
+        var isAnswered = false;
         Change(() =>
         {
             Arrived++;
@@ -159,7 +160,14 @@ public sealed class WebhookSink : IAsyncDisposable
             var status = script.TryDequeue(out var scripted) ? scripted : Status;
             var request = new SinkRequest(path, headers, body.ToArray(), status);
             OnRequest?.Invoke(request);
-            Change(() => requests.Add(request));
+            isAnswered = true;
+
+            // Over before the client can have the answer, and send the next.
+            Change(() =>
+            {
+                requests.Add(request);
+                running[path]--;
+            });
             context.Response.StatusCode = status;
             await context.Response.WriteAsync(AnswerBody, context.RequestAborted);
         }
@@ -169,7 +177,10 @@ public sealed class WebhookSink : IAsyncDisposable
         }
         finally
         {
-            Change(() => running[path]--);
+            if (!isAnswered)
+            {
+                Change(() => running[path]--);
+            }
         }
     }
 

@@ -25,7 +25,7 @@ public sealed class PaceStoreTests : IAsyncLifetime
         store = StoreOn(database.DataSource);
         await database.ScalarAsync("""
             INSERT INTO nodes (host, process_id, roles, heartbeat_at) VALUES
-                ('one', 1, ARRAY['deliver'], now()), ('two', 2, ARRAY['deliver'], now()), ('silent', 3, ARRAY['deliver'], now() - interval '11 seconds')
+                ('one', 1, ARRAY['deliver'], now()), ('two', 2, ARRAY['deliver'], now()), ('silent', 3, ARRAY['deliver'], now() - interval '1 hour')
             """);
     }
 
@@ -86,7 +86,7 @@ public sealed class PaceStoreTests : IAsyncLifetime
         Assert.Equal([("b", new PaceTold { Wanted = 2 })], await TellAsync(1, []));
     }
 
-    private static PaceStore StoreOn(NpgsqlDataSource db) => new(db, new PlatformOptions { LeaseTimeToLive = TimeSpan.FromSeconds(10) });
+    private static PaceStore StoreOn(NpgsqlDataSource db) => new(db, new PlatformOptions { LeaseTimeToLive = TimeSpan.FromMinutes(10) });
 
     private Task<List<(string Lane, PaceTold Told)>> TellAsync(long node, IReadOnlyList<(string Lane, PaceTold Told)> changed, params string[] gone) =>
         store.ExchangeAsync(node, changed, gone, TestContext.Current.CancellationToken);

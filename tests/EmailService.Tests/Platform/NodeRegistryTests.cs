@@ -19,8 +19,8 @@ public sealed class NodeRegistryTests : IAsyncLifetime
     {
         await database.ScalarAsync("""
             INSERT INTO nodes (host, process_id, roles, heartbeat_at, stopped_at) VALUES
-                ('live',    1, '{}', now() - interval '9 seconds', NULL),
-                ('silent',  2, '{}', now() - interval '11 seconds', NULL),
+                ('live',    1, '{}', now() - interval '1 second', NULL),
+                ('silent',  2, '{}', now() - interval '1 hour', NULL),
                 ('stopped', 3, '{}', now(), now());
             CREATE TABLE work (node bigint);
             INSERT INTO work VALUES (1), (2), (3), (999);
@@ -28,11 +28,11 @@ public sealed class NodeRegistryTests : IAsyncLifetime
 
         var free = await database.ScalarAsync("""
             SELECT string_agg(w.node::text, ',' ORDER BY w.node) FROM work AS w
-             WHERE NOT EXISTS (SELECT FROM live_nodes(interval '10 seconds') AS n WHERE n.id = w.node)
+             WHERE NOT EXISTS (SELECT FROM live_nodes(interval '1 minute') AS n WHERE n.id = w.node)
             """);
 
         Assert.Equal("2,3,999", free);
-        Assert.Equal("2,3", await database.ScalarAsync("SELECT string_agg(id::text, ',' ORDER BY id) FROM dead_nodes(interval '10 seconds')"));
+        Assert.Equal("2,3", await database.ScalarAsync("SELECT string_agg(id::text, ',' ORDER BY id) FROM dead_nodes(interval '1 minute')"));
     }
 
     [Fact]
@@ -49,7 +49,7 @@ public sealed class NodeRegistryTests : IAsyncLifetime
 
         await registry.StartAsync(CancellationToken.None);
 
-        Assert.Equal("1", await database.ScalarAsync("SELECT string_agg(id::text, ',' ORDER BY id) FROM dead_nodes(interval '10 seconds')"));
+        Assert.Equal("1", await database.ScalarAsync("SELECT string_agg(id::text, ',' ORDER BY id) FROM dead_nodes(interval '1 minute')"));
     }
 
     [Fact]
@@ -106,12 +106,12 @@ public sealed class NodeRegistryTests : IAsyncLifetime
 
         await database.ScalarAsync($"UPDATE nodes SET stopped_at = now() WHERE id = {node.NodeId}");
         await Wait.UntilAsync(() => node.Era > era, "the node to notice that it was taken for dead");
-        Assert.Equal($"{node.NodeId}", await database.ScalarAsync("SELECT string_agg(id::text, ',') FROM live_nodes(interval '10 seconds')"));
+        Assert.Equal($"{node.NodeId}", await database.ScalarAsync("SELECT string_agg(id::text, ',') FROM live_nodes(interval '1 minute')"));
 
         era = node.Era;
         await database.ScalarAsync($"DELETE FROM nodes WHERE id = {node.NodeId}");
         await Wait.UntilAsync(() => node.Era > era, "the node to notice that its row is gone");
-        Assert.Equal($"{node.NodeId}", await database.ScalarAsync("SELECT string_agg(id::text, ',') FROM live_nodes(interval '10 seconds')"));
+        Assert.Equal($"{node.NodeId}", await database.ScalarAsync("SELECT string_agg(id::text, ',') FROM live_nodes(interval '1 minute')"));
         await node.StopAsync(CancellationToken.None);
     }
 

@@ -16,7 +16,7 @@ public sealed class LaneStatusStoreTests : IAsyncLifetime
         database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(MigrationRunner.ApplyAsync);
         await database.ScalarAsync("""
             INSERT INTO nodes (host, process_id, roles, heartbeat_at) VALUES
-                ('one', 1, ARRAY['deliver'], now()), ('silent', 2, ARRAY['deliver'], now() - interval '11 seconds')
+                ('one', 1, ARRAY['deliver'], now()), ('silent', 2, ARRAY['deliver'], now() - interval '1 hour')
             """);
         await database.ScalarAsync("""
             INSERT INTO node_status (node_id, at, status) VALUES (1, now(), '{}'), (2, now(), '{}');
@@ -59,7 +59,7 @@ public sealed class LaneStatusStoreTests : IAsyncLifetime
     }
 
     private static LaneStatusStore StoreOn(NpgsqlDataSource db) =>
-        new(db, new PlatformOptions { LeaseTimeToLive = TimeSpan.FromSeconds(10) }, TimeProvider.System);
+        new(db, new PlatformOptions { LeaseTimeToLive = TimeSpan.FromMinutes(10) }, TimeProvider.System);
 
     private async Task<string> LeftAsync(string what, string table) =>
         (string)(await database.ScalarAsync($"SELECT string_agg(x, ',' ORDER BY x) FROM (SELECT {what} AS x FROM {table}) AS t"))!;

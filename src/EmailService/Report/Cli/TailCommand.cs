@@ -32,7 +32,8 @@ internal static class TailCommand
             using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
             using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
             var left = parsed.GetValue(count) ?? int.MaxValue;
-            await foreach (var page in services.GetRequiredService<AttemptTail>().PagesAsync(query, null, stop.Token, cancellation))
+            var tail = services.GetRequiredService<AttemptTail>();
+            await foreach (var page in tail.PagesAsync(query, await tail.NowAsync(cancellation), stop.Token, cancellation))
             {
                 foreach (var told in page.Events.Take(left))
                 {

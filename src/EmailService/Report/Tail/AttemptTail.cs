@@ -35,15 +35,18 @@ public sealed class AttemptTail(EventFeed feed, EventFeedStore store)
 
     internal void Leave() => Interlocked.Decrement(ref readers);
 
+    /// <summary>Where to begin for what comes from now on.</summary>
+    public Task<LogPosition> NowAsync(CancellationToken cancel) => store.EndAsync(cancel);
+
     /// <summary>Page after page, some of them empty, until stopping.</summary>
-    /// <param name="after">Where to begin; null for what comes from now on.</param>
+    /// <param name="after">Where to begin.</param>
     public async IAsyncEnumerable<EventPage> PagesAsync(
-        TailQuery query, LogPosition? after, CancellationToken stopping, [EnumeratorCancellation] CancellationToken cancel)
+        TailQuery query, LogPosition after, CancellationToken stopping, [EnumeratorCancellation] CancellationToken cancel)
     {
         var wanted = new EventQuery
         {
             AccountId = query.AccountId,
-            After = after ?? await store.EndAsync(cancel),
+            After = after,
             Limit = PageSize,
             Kinds = query.Outcome is { } only ? [only] : Outcomes,
             Domain = query.Domain,

@@ -59,6 +59,9 @@ internal static class TailEndpoint
     private static async Task StreamAsync(
         HttpContext context, AttemptTail tail, TailQuery query, LogPosition? after, TimeProvider time, CancellationToken stopping)
     {
+        // Before the answer begins: who has it may send, and wants to see what comes of it.
+        var cancel = context.RequestAborted;
+        var from = after ?? await tail.NowAsync(cancel);
         context.Response.ContentType = "text/event-stream";
         context.Response.Headers.CacheControl = "no-store";
 
@@ -66,9 +69,8 @@ internal static class TailEndpoint
         context.Response.Headers["X-Accel-Buffering"] = "no";
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         var events = new ServerSentEvents(context.Response.BodyWriter, time);
-        var cancel = context.RequestAborted;
         await events.BeginAsync(cancel);
-        await foreach (var page in tail.PagesAsync(query, after, stopping, cancel))
+        await foreach (var page in tail.PagesAsync(query, from, stopping, cancel))
         {
             if (page.Events.Count == 0)
             {

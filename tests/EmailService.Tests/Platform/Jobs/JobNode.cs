@@ -38,7 +38,7 @@ internal sealed class JobNode : IAsyncDisposable
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(new PlatformOptions
         {
-            ConnectionString = "Host=given;Database=given", HeartbeatInterval = TimeSpan.FromMilliseconds(200), LeaseTimeToLive = TimeSpan.FromSeconds(1),
+            ConnectionString = "Host=given;Database=given", HeartbeatInterval = TimeSpan.FromMilliseconds(200), LeaseTimeToLive = TimeSpan.FromSeconds(3),
         });
         services.AddSingleton(NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { ApplicationName = name }.ConnectionString));
         services.AddSingleton<IStoreProbe, StoreProbe>();
@@ -52,7 +52,7 @@ internal sealed class JobNode : IAsyncDisposable
         await node.services.GetRequiredService<NodeRegistry>().StartAsync(CancellationToken.None);
         node.Scheduler.Delay = TimeSpan.Zero;
         await node.Scheduler.StartAsync(CancellationToken.None);
-        await node.Scheduler.StartedAsync();
+        await node.Scheduler.StartedAsync().WaitAsync(TimeSpan.FromMinutes(1));
         return node;
     }
 
