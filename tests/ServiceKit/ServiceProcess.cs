@@ -92,8 +92,9 @@ internal sealed class ServiceProcess : IDisposable
                 using var response = await Http.GetAsync("/health/ready");
                 return response.StatusCode == HttpStatusCode.OK;
             }
-            catch (HttpRequestException)
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
             {
+                // Nobody listens yet, or nobody answers yet.
                 return false;
             }
         }, () => $"the service to be ready; it said:\n{Output}", TimeSpan.FromSeconds(60));

@@ -26,7 +26,6 @@ public sealed class ScriptedMx : MxScript, IAsyncDisposable
     private readonly ConcurrentDictionary<Socket, byte> _sockets = new();
     private readonly ConcurrentBag<Task> _connections = [];
     private readonly CancellationTokenSource _stopping = new();
-    private TaskCompletionSource _changed = NewSignal();
     private TaskCompletionSource? _held;
     private Socket? _listener;
     private int _connectionCount;
@@ -214,33 +213,17 @@ public sealed class ScriptedMx : MxScript, IAsyncDisposable
     }
 
     /// <summary>Waits until so many messages have come in.</summary>
-    /// <exception cref="TimeoutException">They did not within <paramref name="timeout"/>, by default 15 seconds.</exception>
+    /// <exception cref="TimeoutException">None came for <paramref name="timeout"/>, by default a minute.</exception>
     public async Task<IReadOnlyList<MxMessage>> WaitForMessagesAsync(int count, TimeSpan? timeout = null)
     {
-        using var deadline = new CancellationTokenSource(timeout ?? TimeSpan.FromSeconds(15));
-        while (true)
-        {
-            Task changed;
-            lock (_lock)
-            {
-                if (_messages.Count >= count)
-                {
-                    return [.. _messages];
-                }
-
-                changed = _changed.Task;
-            }
-
-            try
-            {
-                await changed.WaitAsync(deadline.Token);
-            }
-            catch (OperationCanceledException)
-            {
-                throw new TimeoutException($"{HostName} [{EndPoint}] waited for {count} messages and got {Messages.Count} "
-                    + $"over {ConnectionCount} connections. Last commands: {string.Join(" | ", Commands.TakeLast(10))}");
-            }
-        }
+        var messages = Messages;
+        await Wait.UntilAsync(
+            () => Task.FromResult((messages = Messages).Count >= count),
+            () => $"{count} messages at {HostName} [{EndPoint}], which got {messages.Count} over {ConnectionCount} connections. "
+                + $"Last commands: {string.Join(" | ", Commands.TakeLast(10))}",
+            timeout,
+            progress: () => messages.Count);
+        return messages;
     }
 
     public async ValueTask DisposeAsync()
@@ -311,8 +294,6 @@ public sealed class ScriptedMx : MxScript, IAsyncDisposable
         {
             var isRefused = message.Reply is { } reply && reply[0] != '2';
             (isRefused ? _refused : _messages).Add(message);
-            _changed.TrySetResult();
-            _changed = NewSignal();
             return _held?.Task ?? Task.CompletedTask;
         }
     }
