@@ -43,6 +43,9 @@ public sealed class Lane_is_the_mail_site
     public async Task A_domain_that_moved_to_a_site_which_is_kept_back_keeps_back_nothing_of_the_site_that_it_left()
     {
         await using var service = await TestService.StartAsync(manualTime: true);
+
+        // Shorter than any first delay: the next attempt asks again who takes the domain's mail.
+        service.Dns.Ttl = TimeSpan.FromSeconds(30);
         await using var mx = service.AddMx("stays.test", 10, "mx.provider.test");
         service.Dns.Mx("moves.test", 10, "mx.provider.test");
         mx.Reply(SmtpStage.RcptTo, "450 4.2.1 Busy", times: 2);
@@ -51,9 +54,9 @@ public sealed class Lane_is_the_mail_site
 
         service.Dns.Remove("moves.test");
         await using var other = service.AddMx("moves.test", 10, "mx.other.test");
-        service.Time!.Advance(service.Dns.Ttl);
-        var suspension = new OverlayWish(OverlayKind.Suspend, new OverlayScope("mx:mx.other.test"), service.Time.GetUtcNow().AddDays(2));
+        var suspension = new OverlayWish(OverlayKind.Suspend, new OverlayScope("mx:mx.other.test"), service.Time!.GetUtcNow().AddDays(2));
         await service.Get<Steering>().ImposeAsync(suspension, CancellationToken.None);
+        await service.MoveToNextAttemptAsync(moved);
         await Wait.UntilAsync(async () =>
         {
             await service.WakePollAsync();

@@ -30,7 +30,7 @@ public sealed class Lane_stands_still
 
         // When the host is back, all of it goes out.
         dead.AcceptConnections();
-        service.Time!.Advance(TimeSpan.FromMinutes(3));
+        await service.MoveByDueTimesAsync(TimeSpan.FromMinutes(3));
         await service.WaitForEventAsync(stuck, "delivered", 10);
         Assert.Equal(10, dead.Messages.Count);
     }

@@ -40,14 +40,8 @@ public sealed class Source_is_warmed_up
         var first = mx.Messages.Count;
         Assert.InRange(first, Cap / 2, Cap);
 
-        // From one time when something is due to the next: a leap would end what begins under way of it.
-        var tomorrow = service.Time!.GetUtcNow() + TimeSpan.FromDays(1);
-        while (service.Time.GetUtcNow() < tomorrow)
-        {
-            var due = await service.ScalarAsync<DateTime>("SELECT min(due_at) FROM outbox");
-            service.Time.Advance((due < tomorrow.UtcDateTime ? due : tomorrow.UtcDateTime) - service.Time.GetUtcNow().UtcDateTime);
-            await RestsAsync(service, mx);
-        }
+        await service.MoveByDueTimesAsync(TimeSpan.FromDays(1));
+        await RestsAsync(service, mx);
 
         Assert.InRange(mx.Messages.Count, first + 1, 2 * Cap);
         Assert.Equal(0, await service.ScalarAsync<long>("SELECT count(*) FROM events WHERE kind NOT IN ('accepted', 'processed', 'delivered')"));
@@ -81,13 +75,9 @@ public sealed class Source_is_warmed_up
     }
 
     /// <summary>All that may go has gone, and the rest is due later.</summary>
-    private static Task RestsAsync(TestService service, ScriptedMx mx) => Wait.UntilAsync(
-        async () =>
-        {
-            await service.WakePollAsync();
-            await using var command = service.Db.CreateCommand("SELECT count(*) FROM outbox WHERE state = 'leased' OR due_at <= $1");
-            command.Parameters.Add(new() { Value = service.Time!.GetUtcNow().UtcDateTime });
-            return (long)(await command.ExecuteScalarAsync())! == 0 && await service.ScalarAsync<long>("SELECT count(*) FROM settled") == mx.Messages.Count;
-        },
-        "what has no place waits");
+    private static async Task RestsAsync(TestService service, ScriptedMx mx)
+    {
+        await service.WaitForRestAsync();
+        Assert.Equal(mx.Messages.Count, await service.ScalarAsync<long>("SELECT count(*) FROM settled"));
+    }
 }

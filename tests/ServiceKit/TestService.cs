@@ -176,6 +176,37 @@ public sealed class TestService : IAsyncDisposable
         return new DateTimeOffset(await ScalarAsync<DateTime>($"SELECT min(due_at) FROM outbox WHERE message_id = '{message.Value}'"), TimeSpan.Zero);
     }
 
+    /// <summary>Moves the clock so far, from one time when something is due to the next: a leap would end what begins under way of it.</summary>
+    public async Task MoveByDueTimesAsync(TimeSpan time)
+    {
+        var end = Time!.GetUtcNow() + time;
+        await WaitForRestAsync();
+        while (Time.GetUtcNow() < end)
+        {
+            await using var command = Db.CreateCommand("SELECT least(min(due_at), $1) FROM outbox");
+            command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = end.UtcDateTime });
+            Time.Advance((DateTime)(await command.ExecuteScalarAsync())! - Time.GetUtcNow().UtcDateTime);
+            await WaitForRestAsync();
+        }
+    }
+
+    /// <summary>Waits until nothing is in hand and the rest is due later. While something is in hand the clock stands: what is under way has
+    /// deadlines.</summary>
+    public Task WaitForRestAsync() => Wait.UntilAsync(
+        async () =>
+        {
+            await using var command = Db.CreateCommand("SELECT state FROM outbox WHERE state = 'leased' OR due_at <= $1 ORDER BY state LIMIT 1");
+            command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = Time!.GetUtcNow().UtcDateTime });
+            var first = (string?)await command.ExecuteScalarAsync();
+            if (first == "queued")
+            {
+                Time.Advance(TimeSpan.FromSeconds(1));
+            }
+
+            return first is null;
+        },
+        "nothing is in hand or due");
+
     /// <summary>With a clock that stands still nobody looks at the table: while something in it is due, the clock goes on a little.</summary>
     public async Task WakePollAsync()
     {
