@@ -14,11 +14,11 @@ internal static class BusyProvider
         return mx;
     }
 
-    public static Task<TestService> NodeAsync(TestDatabase database, LoopbackDns dns, int? mxPort = null, string? shaping = null) => TestService.StartAsync(
+    public static Task<TestService> NodeAsync(TestDatabase database, LoopbackDns dns, int? mxPort = null, params string[] settings) => TestService.StartAsync(
         database: database, dns: dns, mxPort: mxPort, settings:
         [
             "HeartbeatInterval=00:00:00.1", "LeaseTimeToLive=00:01:00", "Deliver:FirstRest=00:00:01", "Outbox:PollInterval=00:00:00.05",
-            .. shaping is null ? Array.Empty<string>() : [$"Deliver:ShapingFile={shaping}"],
+            .. settings,
         ]);
 
     /// <summary>Accepts so many on all nodes, and waits until each is delivered or deferred.</summary>

@@ -39,6 +39,7 @@ public sealed class Host_names_limits(Host_names_limits.OneConnection scenario) 
 
     public sealed class OneConnection : Scenario
     {
-        protected override string[] Settings => ["Deliver:ConnectionsPerLane=1"];
+        // A session ends for what its host named, and not because the next mail comes late.
+        protected override string[] Settings => ["Deliver:ConnectionsPerLane=1", "Deliver:IdleTimeout=01:00:00"];
     }
 }

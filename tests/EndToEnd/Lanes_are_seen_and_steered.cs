@@ -43,7 +43,8 @@ public sealed class Lanes_are_seen_and_steered : IAsyncLifetime
         mx.HoldFinalReplies();
         var id = await api.AcceptAsync("a@shop.test, b@shop.test, c@shop.test");
 
-        var lane = await LaneAsync("shop.test", l => l.GetProperty("limited_by").GetProperty("by").GetString() == "connections" && Depth(l, "in_hands") == 1 && Depth(l, "waiting") == 2);
+        var lane = await LaneAsync("shop.test", l => l.GetProperty("limited_by").GetProperty("by").GetString() == "connections"
+            && Depth(l, "in_hands") == 1 && Depth(l, "waiting") == 2 && l.GetProperty("connections").GetProperty("open").GetInt32() == 1);
 
         Assert.Equal("mx:mx10.shop.test", lane.GetProperty("lane").GetString());
         Assert.Equal("Deliver:ConnectionsPerLane", lane.GetProperty("limited_by").GetProperty("origin").GetString());
@@ -53,9 +54,16 @@ public sealed class Lanes_are_seen_and_steered : IAsyncLifetime
         Assert.Equal(1, all.GetProperty("total").GetInt32());
         Assert.Equal(3, all.GetProperty("nodes")[0].GetProperty("status").GetProperty("in_hand").GetInt32());
 
-        var why = (await GetAsync($"/v1/messages/{id}")).GetProperty("recipients").EnumerateArray().Select(r => r.GetProperty("why")).ToList();
-        Assert.Single(why, w => w.GetProperty("sentence").GetString()!.Contains("which is under way since", StringComparison.Ordinal));
-        Assert.Equal(2, why.Count(w => w.GetProperty("sentence").GetString()!.Contains("It waits for a connection: the lane mx:mx10.shop.test has 1 at most (Deliver:ConnectionsPerLane).", StringComparison.Ordinal)));
+        List<string> why = [];
+        await Wait.UntilAsync(async () =>
+        {
+            var recipients = (await GetAsync($"/v1/messages/{id}")).GetProperty("recipients").EnumerateArray();
+            why = [.. recipients.Select(r => r.GetProperty("why").GetProperty("sentence").GetString()!)];
+            return why.Exists(w => w.Contains("which is under way since", StringComparison.Ordinal));
+        }, () => $"the attempt is told of: {string.Join(" | ", why)}", pause: TimeSpan.FromMilliseconds(100));
+        Assert.Single(why, w => w.Contains("which is under way since", StringComparison.Ordinal));
+        Assert.Equal(2, why.Count(w => w.Contains(
+            "It waits for a connection: the lane mx:mx10.shop.test has 1 at most (Deliver:ConnectionsPerLane).", StringComparison.Ordinal)));
 
         mx.ReleaseFinalReplies();
         await api.WaitForEventAsync(id, "delivered", 3);

@@ -9,6 +9,10 @@ namespace EmailService.EndToEnd;
 public sealed class Provider_allows_few_connections(ITestOutputHelper output) : IDisposable
 {
     private const int Messages = 600;
+
+    /// <summary>What is deferred is not tried again while the test runs, so each recipient is either deferred or delivered.</summary>
+    private const string OneAttempt = "Outbox:FirstDelay=01:00:00";
+
     private readonly string shaping = Path.GetTempFileName();
 
     public void Dispose() => File.Delete(shaping);
@@ -16,12 +20,12 @@ public sealed class Provider_allows_few_connections(ITestOutputHelper output) : 
     [Fact]
     public async Task One_node_finds_out_how_many_it_takes()
     {
-        await using var service = await TestService.StartAsync();
+        await using var service = await TestService.StartAsync(settings: OneAttempt);
         await using var mx = Busy(service.AddMx("busy.test"));
 
         await DeliverAsync([service]);
 
-        // A refusal moves one message by a minute; the provider is asked again for a sixth session less and less often.
+        // A refusal puts off one message; the provider is asked again for a sixth session less and less often.
         await AssertFewDeferredAsync(service, mx);
         Assert.Equal(5, mx.PeakSessions);
     }
@@ -115,7 +119,8 @@ public sealed class Provider_allows_few_connections(ITestOutputHelper output) : 
     }
 
     private Task<TestService> NodeAsync(TestDatabase database, LoopbackDns dns, int? mxPort = null) =>
-        BusyProvider.NodeAsync(database, dns, mxPort, new FileInfo(shaping).Length > 0 ? shaping : null);
+        BusyProvider.NodeAsync(
+            database, dns, mxPort, [OneAttempt, .. new FileInfo(shaping).Length > 0 ? [$"Deliver:ShapingFile={shaping}"] : Array.Empty<string>()]);
 
     private static ScriptedMx Busy(ScriptedMx mx) => BusyProvider.Busy(mx);
 

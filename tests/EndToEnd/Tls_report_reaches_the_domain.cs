@@ -7,6 +7,7 @@ using EmailService.Platform.Jobs;
 using EmailService.Record;
 using EmailService.Route;
 using EmailService.TestKit;
+using EmailService.TlsReports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -17,6 +18,7 @@ namespace EmailService.EndToEnd;
 public sealed class Tls_report_reaches_the_domain
 {
     private const string Domain = "clientes.test";
+    private const string Never = "0 0 0 1 1 ? 2099";
 
     private static readonly MessageContent Content = new()
     {
@@ -35,7 +37,12 @@ public sealed class Tls_report_reaches_the_domain
             {
                 b.Services.Replace(ServiceDescriptor.Singleton(new TlsTrust([root.Certificate])));
                 b.Services.Replace(ServiceDescriptor.Singleton(new MtaStsFetchSettings { Port = policies.Port }));
+
+                // The job runs when the test asks for it, and at no other time.
+                b.Services.Remove(b.Services.Single(s => s.ImplementationInstance is JobDefinition { Name: "tls-reports" }));
+                b.Services.AddJob<TlsReportJob>("tls-reports", Never);
             },
+            "Deliver:IdleTimeout=01:00:00",
             "TlsReports:From=tls-reports@loja.test", "TlsReports:Organization=Loja São José", "TlsReports:AllowPrivateAddresses=true");
         var postfix = await world.AddPostfixAsync([Domain]);
         var place = string.Create(CultureInfo.InvariantCulture, $"https://collector.clientes.test:{new Uri(collector.Url()).Port}/v1/tls");
