@@ -18,7 +18,7 @@ internal static class Machine
             ("memory", $"{long.Parse(memory, CultureInfo.InvariantCulture) / 1024 / 1024} GiB"),
             ("system", $"{RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}"),
             ("disk", $"{file}, flush of one 8 kB write: {FlushTime(folder).TotalMilliseconds:F2} ms (median of 200)"),
-            ("Postfix", (await Tool.TryReadAsync("postconf", "-h", "mail_version"))?.Trim() ?? "not installed"),
+            ("Postfix", (await Tool.TryReadAsync("postconf", "-d", "-h", "mail_version"))?.Trim() ?? "not installed"),
             ("OpenDKIM", (await Tool.TryReadAsync("opendkim", "-V"))?.Split('\n')[0].Trim() ?? "not installed"),
             ("OpenSSL", (await Tool.TryReadAsync("openssl", "version"))?.Trim() ?? "not installed"),
             ("RSA-2048 signatures of one core (`openssl speed -seconds 3 rsa2048`)", await SignaturesAsync()),
