@@ -98,12 +98,18 @@ internal sealed class GuardedProcess : IAsyncDisposable
     {
         var start = new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         using var process = Process.Start(start) ?? throw new InvalidOperationException($"Could not start {command[0]}.");
+        await WaitForSuccessAsync(process, string.Join(' ', command));
+    }
+
+    /// <summary>Waits for the end of a program whose output comes to us; when it fails, the failure holds what it said.</summary>
+    public static async Task WaitForSuccessAsync(Process process, string command)
+    {
         var output = process.StandardOutput.ReadToEndAsync();
         var error = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
         if (process.ExitCode != 0)
         {
-            throw new InvalidOperationException($"`{string.Join(' ', command)}` ended with {process.ExitCode}: {await output} {await error}");
+            throw new InvalidOperationException($"`{command}` ended with {process.ExitCode}: {await output} {await error}");
         }
     }
 

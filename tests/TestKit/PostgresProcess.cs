@@ -35,13 +35,7 @@ public static class PostgresProcess
     {
         using var process = Start(script, arguments);
         process.StandardInput.Close();
-        var output = process.StandardOutput.ReadToEndAsync();
-        var error = process.StandardError.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        if (process.ExitCode != 0)
-        {
-            throw new InvalidOperationException($"`{script}` ended with {process.ExitCode}: {await output} {await error}");
-        }
+        await GuardedProcess.WaitForSuccessAsync(process, script);
     }
 
     /// <summary>The process and all processes whose parent it is, from <c>/proc</c>.</summary>

@@ -140,7 +140,7 @@ public sealed class WebhookSink : IAsyncDisposable
     private async Task AnswerAsync(HttpContext context)
     {
         var path = context.Request.Path.Value ?? "/";
-        var isAnswered = false;
+        var isOver = false;
         Change(() =>
         {
             Arrived++;
@@ -160,7 +160,7 @@ public sealed class WebhookSink : IAsyncDisposable
             var status = script.TryDequeue(out var scripted) ? scripted : Status;
             var request = new SinkRequest(path, headers, body.ToArray(), status);
             OnRequest?.Invoke(request);
-            isAnswered = true;
+            isOver = true;
 
             // Over before the client can have the answer, and send the next.
             Change(() =>
@@ -177,7 +177,7 @@ public sealed class WebhookSink : IAsyncDisposable
         }
         finally
         {
-            if (!isAnswered)
+            if (!isOver)
             {
                 Change(() => running[path]--);
             }

@@ -143,7 +143,6 @@ public sealed class LanePace
         if (learned.Learned is null && Window.Learned is null && !Window.WasRefusedAlone && !Heard.Any(h => h.Matters))
         {
             (toldWanted, knownWanted) = (0, 0);
-            Divide();
             return null;
         }
 

@@ -48,7 +48,8 @@ public abstract class NodeTeller<T>(INode node, TimeSpan interval) : BackgroundS
                 LogNotTold(exception.Message);
             }
 
-            await Task.Delay(interval, node.Clock, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            await Task.Delay(interval, node.Clock, stoppingToken)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
     }
 

@@ -140,8 +140,8 @@ public sealed class RealServerTests(RealServerTests.Bind bind) : IClassFixture<R
     public async Task A_thousand_queries_at_once_are_all_answered()
     {
         // As patient as a busy machine needs: the server shares it.
-        using var resolver = new DnsResolver(
-            new DnsResolverOptions { Servers = [bind.Server.EndPoint], AttemptTimeout = TimeSpan.FromSeconds(20), QueryDeadline = TimeSpan.FromMinutes(1) }, TimeProvider.System);
+        var patient = new DnsResolverOptions { Servers = [bind.Server.EndPoint], AttemptTimeout = TimeSpan.FromSeconds(20), QueryDeadline = TimeSpan.FromMinutes(1) };
+        using var resolver = new DnsResolver(patient, TimeProvider.System);
         var answers = await Task.WhenAll(Enumerable.Range(0, 1000).Select(i =>
             resolver.QueryAsync(string.Create(CultureInfo.InvariantCulture, $"h{i}.wild.test"), DnsType.A, CancellationToken.None).AsTask()));
         Assert.All(answers, a => Assert.True(a.Status == DnsStatus.Found, a.Detail));

@@ -33,7 +33,9 @@ public sealed class JobSchedulerTests : IAsyncLifetime
         var nodes = await Task.WhenAll(JobNode.StartAsync(database, "first", job), JobNode.StartAsync(database, "second", job));
         await using var first = nodes[0];
         await using var second = nodes[1];
-        await Wait.UntilAsync(async () => (await first.Store.ListAsync(CancellationToken.None))[0].NextRunAt?.Year == 2099 && await IsEmptyAsync("qrtz_fired_triggers"), "the tick to be over");
+        await Wait.UntilAsync(
+            async () => (await first.Store.ListAsync(CancellationToken.None))[0].NextRunAt?.Year == 2099 && await IsEmptyAsync("qrtz_fired_triggers"),
+            "the tick to be over");
 
         Assert.Equal(1, runs);
         var status = Assert.Single(await first.Store.ListAsync(CancellationToken.None));
