@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using EmailService.Messages;
 using EmailService.Outbox;
 
@@ -45,7 +46,11 @@ public sealed class AcceptEntry(int accountId, MessageId requestId, string answe
         return new AcceptEntry(accountId, requestId, AcceptAnswer.Write(requestId, request), key, messages);
     }
 
+    private readonly long arrived = Stopwatch.GetTimestamp();
     private readonly TaskCompletionSource<AcceptResult> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>For how long it has waited for its answer, by the machine's own time: the database that keeps it waiting lives by no test's clock.</summary>
+    public TimeSpan Age => Stopwatch.GetElapsedTime(arrived);
 
     public int AccountId => accountId;
     public MessageId RequestId => requestId;

@@ -33,6 +33,8 @@ public static class PlatformServices
         services.AddSingleton(Random.Shared);
         services.AddSingleton<IStoreProbe, StoreProbe>();
         services.AddSingleton<StoreHealth>();
+        services.AddSingleton<DatabaseQuestion>();
+        services.AddHostedService<StoreMetrics>();
         services.AddSingleton<NodeRegistry>();
         services.AddSingleton<INode>(provider => provider.GetRequiredService<NodeRegistry>());
         services.AddSingleton<DatabaseStartup>();

@@ -69,7 +69,7 @@ internal sealed class SimNode
         dispatcher = new Dispatcher(
             Hand, link, link, signer, routes, new SourceFinder(egress, new EgressChooser(allowances, Clock, random), new OneAccount(), overlays, registry), lanes, context, deliverer, holding, health, registry, options, Clock, random, Log<Dispatcher>());
         sweeper = new LeaseSweeper(link, Hand, registry, health, options, Clock, Log<LeaseSweeper>());
-        accept = new AcceptWorker(link, Hand, registry, events, new AcceptOptions(), options, new AcceptMetrics(Meter), Clock, Log<AcceptWorker>());
+        accept = new AcceptWorker(link, Hand, registry, health, events, new AcceptOptions(), options, new AcceptMetrics(Meter), Clock, Log<AcceptWorker>());
     }
 
     public long Number { get; }

@@ -67,7 +67,7 @@ internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<A
     }
 
     private static bool IsDatabaseAway(Exception exception) =>
-        exception is PostgresException { IsTransient: true }
+        exception is PostgresException { IsTransient: true } or TimeoutException
         || (exception is NpgsqlException and not PostgresException);
 
     [LoggerMessage(9500, LogLevel.Error, "{Method} {Path} failed, request id {RequestId}")]
