@@ -103,7 +103,8 @@ public sealed partial class Deliverer(
         var rule = reactions.RuleOf(outcome);
         outcome = outcome with { Reason = rule?.Reason };
         var reaction = reactions.To(outcome, rule, work.Plan.Lane, startedAt);
-        await SettleAsync(work, outcome, steps, content.At, reaction);
+        var names = outcome.Disposition == Disposition.Delivered ? null : NamesOf(work, envelope.ReversePath, content.ReturnPath);
+        await SettleAsync(work, outcome, steps, content.At, reaction, names);
         if (reaction is not null)
         {
             await reactions.CarryOutAsync(reaction, work, outcome, startedAt);
@@ -201,8 +202,13 @@ public sealed partial class Deliverer(
         ReplyIsOurs = true,
     };
 
-    private Task SettleAsync(Work work, Outcome outcome, IReadOnlyList<AttemptStep> steps, DateTimeOffset? processedAt, Reaction? reaction = null) =>
-        SettleAsync(work.Claim, work.InHand.Message.OnUnknown, outcome, work.Plan.SiteLane, work.Source.Name, steps, processedAt, reaction);
+    private Task SettleAsync(
+        Work work, Outcome outcome, IReadOnlyList<AttemptStep> steps, DateTimeOffset? processedAt, Reaction? reaction = null, SenderNames? names = null) =>
+        SettleAsync(work.Claim, work.InHand.Message.OnUnknown, outcome, work.Plan.SiteLane, work.Source.Name, steps, processedAt, reaction, names);
+
+    private static SenderNames NamesOf(Work work, string reversePath, string returnPath) => new(
+        reversePath, [work.Source.HelloName, returnPath, work.InHand.Message.From.Domain],
+        [.. work.Source.PublicAddresses, .. new[] { work.Source.Address, work.Source.Ipv6Address }.OfType<IPAddress>()], work.Claim.Domain);
 
     /// <summary>Settles a recipient that has no host to go to: no such domain, null MX, or DNS failing.</summary>
     public Task SettleUnroutedAsync(ClaimedRecipient claim, OnUnknown onUnknown, Disposition disposition, SmtpReply reply) =>
@@ -232,9 +238,9 @@ public sealed partial class Deliverer(
 
     private Task SettleAsync(
         ClaimedRecipient claim, OnUnknown onUnknown, Outcome outcome, string? lane = null, string? source = null, IReadOnlyList<AttemptStep>? steps = null,
-        DateTimeOffset? processedAt = null, Reaction? reaction = null) =>
+        DateTimeOffset? processedAt = null, Reaction? reaction = null, SenderNames? names = null) =>
         ledger.SettleAsync(reactions.Judge(
-            Settling.Of(claim, onUnknown, lane, outcome, steps ?? [], processedAt, time.GetUtcNow(), outbox, random.NextDouble(), rules, reaction) with
+            Settling.Of(claim, onUnknown, lane, outcome, steps ?? [], processedAt, time.GetUtcNow(), outbox, random.NextDouble(), rules, reaction, names) with
             {
                 EgressSource = source,
             },

@@ -16,13 +16,15 @@ public static class Settling
     /// <param name="chance">From 0 to below 1, for the jitter of the retry schedule.</param>
     /// <param name="rules">They name a bounce.</param>
     /// <param name="reaction">What a rule does about the reply; null if nothing.</param>
+    /// <param name="names">By what the host knows us; null if no host was asked.</param>
     public static Settlement Of(
         ClaimedRecipient claim, OnUnknown onUnknown, string? lane, Outcome outcome, IReadOnlyList<AttemptStep> steps,
-        DateTimeOffset? processedAt, DateTimeOffset now, OutboxOptions options, double chance, ReplyRules rules, Reaction? reaction = null)
+        DateTimeOffset? processedAt, DateTimeOffset now, OutboxOptions options, double chance, ReplyRules rules, Reaction? reaction = null,
+        SenderNames? names = null)
     {
         outcome = reaction?.Of(outcome) ?? outcome;
         var (end, dueAt, kind) = Next(claim, onUnknown, outcome, now, options, chance, reaction?.Delay);
-        var meaning = end is RecipientState.Bounced or RecipientState.Expired ? rules.Classify(outcome.Reply, outcome.Scope) : null;
+        var meaning = end is RecipientState.Bounced or RecipientState.Expired ? rules.Classify(outcome.Reply, outcome.Scope, names) : null;
         var reply = OneLine(outcome.Reply);
         return new Settlement
         {

@@ -1,5 +1,6 @@
 using EmailService.Deliver;
 using EmailService.Messages;
+using EmailService.Record;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
 
@@ -39,7 +40,7 @@ public sealed class VerdictTests
     [InlineData(SmtpStage.EndOfData, "554 5.7.1", Disposition.Bounced, FailureScope.Message)]
     [InlineData(SmtpStage.EndOfData, "451", Disposition.Deferred, FailureScope.Message)]
     public void A_refusal_means(SmtpStage stage, string reply, Disposition disposition, FailureScope scope) =>
-        Assert.Equal((disposition, scope), Verdict.Of(stage, Reply(reply)));
+        Assert.Equal((disposition, scope), ReplyVerdict.Of(stage, Reply(reply)));
 
     [Theory]
     [InlineData(SmtpRecipientOutcome.Accepted, Disposition.Delivered, null)]
@@ -90,7 +91,7 @@ public sealed class VerdictTests
     {
         Assert.True(EnhancedStatusCode.TryParse(status, out var enhanced));
 
-        Assert.Equal((Disposition.Bounced, FailureScope.Host), Verdict.Of(stage, SmtpReply.Local(code, enhanced, "text")));
+        Assert.Equal((Disposition.Bounced, FailureScope.Host), ReplyVerdict.Of(stage, SmtpReply.Local(code, enhanced, "text")));
     }
 
     private static SmtpReply Reply(string text)
