@@ -19,7 +19,7 @@ public sealed class Disk_is_full
         await using var postgres = new Postmaster(disk.Folder);
         using var service = ServiceProcess.Start(disk.Folder);
         await service.WaitUntilReadyAsync();
-        service.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", ApiKey(disk.Folder));
+        service.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", DataFolder.ApiKeyOf(disk.Folder));
         Assert.Equal(HttpStatusCode.Accepted, await SendAsync(service));
         Assert.Equal("emailservice_store_failing 0", await MetricAsync(service));
 
@@ -91,7 +91,4 @@ public sealed class Disk_is_full
             return seen.Count > count;
         }, "heartbeats");
     }
-
-    private static string ApiKey(string dataFolder) => File.ReadAllLines(Path.Combine(dataFolder, "quickstart.env"))
-        .Single(line => line.StartsWith("EMAILSERVICE_API_KEY=", StringComparison.Ordinal))["EMAILSERVICE_API_KEY=".Length..];
 }

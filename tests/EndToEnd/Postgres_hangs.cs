@@ -19,7 +19,7 @@ public sealed class Postgres_hangs
         await using var data = new DataFolder();
         using var service = ServiceProcess.Start(data.Path);
         await service.WaitUntilReadyAsync();
-        service.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", ApiKey(data.Path));
+        service.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", data.ApiKey);
         Assert.Equal(HttpStatusCode.Accepted, await SendAsync(service));
         var processes = PostgresProcess.WithChildren(data.Postmaster()!.Id);
 
@@ -78,7 +78,4 @@ public sealed class Postgres_hangs
         using var kill = Process.Start("kill", ["-" + signal, .. processes.Select(id => id.ToString(CultureInfo.InvariantCulture))]);
         await kill.WaitForExitAsync();
     }
-
-    private static string ApiKey(string dataFolder) => File.ReadAllLines(Path.Combine(dataFolder, "quickstart.env"))
-        .Single(line => line.StartsWith("EMAILSERVICE_API_KEY=", StringComparison.Ordinal))["EMAILSERVICE_API_KEY=".Length..];
 }

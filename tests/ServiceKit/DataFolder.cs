@@ -36,6 +36,13 @@ internal sealed class DataFolder : IAsyncDisposable
         }
     }
 
+    /// <summary>The key of the first start.</summary>
+    public string ApiKey => ApiKeyOf(Path);
+
+    /// <summary>The same for any data folder.</summary>
+    public static string ApiKeyOf(string path) => File.ReadAllLines(System.IO.Path.Combine(path, "quickstart.env"))
+        .Single(line => line.StartsWith("EMAILSERVICE_API_KEY=", StringComparison.Ordinal))["EMAILSERVICE_API_KEY=".Length..];
+
     /// <summary>Where a test asks the private server for itself: its socket is in its folder.</summary>
     public string ConnectionString => ConnectionStringOf(Path);
 

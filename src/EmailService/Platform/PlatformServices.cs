@@ -1,7 +1,6 @@
 using System.Globalization;
 using EmailService.Platform.Jobs;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Logging.Console;
 using Npgsql;
 
 namespace EmailService.Platform;
@@ -17,7 +16,7 @@ public static class PlatformServices
         builder.AddOptions<PostgresOptions>("Postgres");
         var isStarted = new StartedFlag();
         builder.Services.AddSingleton(isStarted);
-        AddLogging(builder.Logging, isStarted);
+        builder.AddConsoleLog(() => isStarted.Value);
 
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
@@ -108,32 +107,6 @@ public static class PlatformServices
         var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString);
         builder.UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>());
         return builder.Build();
-    }
-
-    private static void AddLogging(ILoggingBuilder logging, StartedFlag isStarted)
-    {
-        logging.ClearProviders();
-        logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            console.ColorBehavior = LoggerColorBehavior.Disabled;
-        });
-        // The host logs why it could not start, and throws it. Whoever called it says it, once and in one line.
-        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => level >= LogLevel.Warning && isStarted.Value);
-        // Defaults; the Logging section of the configuration says otherwise.
-        logging.Services.AddSingleton<Microsoft.Extensions.Options.IConfigureOptions<LoggerFilterOptions>>(
-            new Microsoft.Extensions.Options.ConfigureOptions<LoggerFilterOptions>(filter =>
-            {
-                foreach (var category in (ReadOnlySpan<string>)["Npgsql", "Microsoft.AspNetCore", "Microsoft.Hosting", "Microsoft.Extensions", "Quartz"])
-                {
-                    if (!filter.Rules.Any(rule => rule.CategoryName == category))
-                    {
-                        filter.Rules.Add(new LoggerFilterRule(null, category, LogLevel.Warning, null));
-                    }
-                }
-            }));
     }
 
     /// <summary>Whether everything has started.</summary>

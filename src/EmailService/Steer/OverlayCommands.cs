@@ -133,7 +133,7 @@ internal static class OverlayCommands
         }.OfType<string>());
         var figure = o.Factor is { } factor ? FormattableString.Invariant($" to {factor:0.###}") : o.Route is { } route ? $" to {route}" : "";
         var cause = o.Rule is null ? o.Origin : $"rule {o.Rule}: {o.Reply}";
-        return $"{o.Id,-6} {o.Kind + figure,-18}  until {o.Until.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture)}  {scope}  ({cause})";
+        return $"{o.Id,-6} {o.Kind + figure,-18}  until {IsoTime.Text(o.Until)}  {scope}  ({cause})";
     }
 
     private static (Option<string?> For, Option<string?> Until) EndOptions() =>

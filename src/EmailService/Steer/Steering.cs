@@ -80,10 +80,10 @@ public sealed partial class Steering(OverlayStore store, Overlays overlays, Over
         OverlayKind.Suspend or OverlayKind.NextSource => "",
     };
 
-    [LoggerMessage(3500, LogLevel.Warning, "{Kind} {Id} {Change} by a reply: {Scope}{Figures}, until {Until:u}; rule {Rule}: {Reply}")]
+    [LoggerMessage(3500, LogLevel.Warning, "{Kind} {Id} {Change} by a reply: {Scope}{Figures}, until {Until:O}; rule {Rule}: {Reply}")]
     private partial void LogByReply(string kind, long id, string change, string scope, string figures, DateTimeOffset until, string rule, string reply);
 
-    [LoggerMessage(3501, LogLevel.Warning, "{Kind} {Id} imposed by an operator: {Scope}{Figures}, until {Until:u}")]
+    [LoggerMessage(3501, LogLevel.Warning, "{Kind} {Id} imposed by an operator: {Scope}{Figures}, until {Until:O}")]
     private partial void LogByOperator(string kind, long id, string scope, string figures, DateTimeOffset until);
 
     [LoggerMessage(3502, LogLevel.Warning, "{Kind} {Id} lifted: {Scope}")]

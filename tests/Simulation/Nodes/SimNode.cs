@@ -12,6 +12,7 @@ using EmailService.Route;
 using EmailService.Sign;
 using EmailService.Steer;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EmailService.Simulation;
 
@@ -51,7 +52,7 @@ internal sealed class SimNode
         var metrics = new RecordMetrics(Meter);
         var reactions = new Reactions(Rules, new SimOverlays.Imposing(world.Overlays, link), new RefusalWatch(Clock), metrics, Clock, Log<Reactions>());
         ledger = new Ledger(
-            link, Hand, health, events, new TlsTally(null!, metrics, Clock, Log<TlsTally>()), new RecordOptions(), metrics, Clock, Log<Ledger>());
+            link, Hand, health, events, new TlsTally(null!, metrics, Clock, Log<TlsTally>()), new RecordOptions(), metrics, Clock, new OutcomeLog(NullLoggerFactory.Instance), Log<Ledger>());
         var router = new Router(world.Net, route, new CatchAllEndPoint(), SimSettings.Shaping, random);
         var deliverer = new Deliverer(
             router, new TlsPolicyFinder(null!, null!, route), ledger, Verp(), new HostMemory(Clock), world.Settings.Deliver, options, Rules, reactions, Clock,

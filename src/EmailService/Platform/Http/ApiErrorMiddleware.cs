@@ -8,6 +8,7 @@ internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<A
 {
     public async Task InvokeAsync(HttpContext context)
     {
+        SetRequestId(context);
         try
         {
             await next(context);
@@ -19,14 +20,15 @@ internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<A
         }
         catch (BadHttpRequestException exception) when (!context.Response.HasStarted)
         {
-            LogMalformed(context.Request.Method, context.Request.Path, exception.Message);
+            LogMalformed(context.Request.Method, context.Request.Path, context.TraceIdentifier, exception.Message);
             await FillAsync(context, exception.StatusCode, exception.Message);
             return;
         }
         catch (Exception exception) when (IsDatabaseAway(exception) && !context.Response.HasStarted)
         {
-            LogDatabaseAway(context.Request.Method, context.Request.Path, exception);
+            LogDatabaseAway(context.Request.Method, context.Request.Path, context.TraceIdentifier, exception);
             context.Response.Clear();
+            SetRequestId(context);
             await ApiErrors.WriteUnavailableAsync(context, "The database does not answer.");
             return;
         }
@@ -43,12 +45,16 @@ internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<A
         }
     }
 
+    /// <summary>Under this id the log has what was said while the request was answered.</summary>
+    private static void SetRequestId(HttpContext context) => context.Response.Headers["X-Request-Id"] = context.TraceIdentifier;
+
     private static Task FillAsync(HttpContext context, int status, string? detail)
     {
         var request = context.Request;
         if (context.Response.StatusCode != status)
         {
             context.Response.Clear();
+            SetRequestId(context);
         }
 
         return status switch
@@ -73,9 +79,9 @@ internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<A
     [LoggerMessage(9500, LogLevel.Error, "{Method} {Path} failed, request id {RequestId}")]
     private partial void LogUnhandled(string method, string path, string requestId, Exception exception);
 
-    [LoggerMessage(9501, LogLevel.Warning, "{Method} {Path} answered 503: the database does not answer")]
-    private partial void LogDatabaseAway(string method, string path, Exception exception);
+    [LoggerMessage(9501, LogLevel.Warning, "{Method} {Path} answered 503: the database does not answer, request id {RequestId}")]
+    private partial void LogDatabaseAway(string method, string path, string requestId, Exception exception);
 
-    [LoggerMessage(9502, LogLevel.Debug, "{Method} {Path} was malformed: {Problem}")]
-    private partial void LogMalformed(string method, string path, string problem);
+    [LoggerMessage(9502, LogLevel.Debug, "{Method} {Path} was malformed, request id {RequestId}: {Problem}")]
+    private partial void LogMalformed(string method, string path, string requestId, string problem);
 }

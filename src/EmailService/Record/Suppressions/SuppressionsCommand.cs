@@ -34,7 +34,7 @@ internal static class SuppressionsCommand
                 foreach (var found in page)
                 {
                     await Console.Out.WriteLineAsync(
-                        $"{found.Email}  since {found.Since.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture)}  {found.Reason}: {found.Reply}  (message {found.MessageId})");
+                        $"{found.Email}  since {IsoTime.Text(found.Since)}  {found.Reason}: {found.Reply}  (message {found.MessageId})");
                 }
             }
             while (page.Count == Page);
