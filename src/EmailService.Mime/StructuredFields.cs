@@ -29,6 +29,12 @@ internal static class StructuredFields
         }
 
         var trimmed = value.AsSpan().Trim(" \t");
+        if (grammar == FieldGrammar.Sender)
+        {
+            // Read by us and written anew, so that no list of names hides behind one address.
+            return TryReadMailbox(trimmed, out _) ? null : $"The {name} must be one mailbox, such as Shop <shop@example.com>, with an ASCII address.";
+        }
+
         if (!Ascii.IsValid(trimmed))
         {
             return grammar switch
@@ -124,12 +130,13 @@ internal static class StructuredFields
             // In no RFC, and read by programs all the same.
             "Feedback-ID", "X-Entity-Ref-ID", "X-Auto-Response-Suppress", "X-Priority", "X-MSMail-Priority", "Thread-Index", "Content-Class",
         ];
-        string[] mailboxes = ["Sender", "Disposition-Notification-To", "Return-Receipt-To", "X-Confirm-Reading-To", "Errors-To"];
+        string[] mailboxes = ["Disposition-Notification-To", "Return-Receipt-To", "X-Confirm-Reading-To", "Errors-To"];
         return
         [
             .. tokens.Select(name => KeyValuePair.Create(name, FieldGrammar.Tokens)),
             .. mailboxes.Select(name => KeyValuePair.Create(name, FieldGrammar.Mailbox)),
             KeyValuePair.Create("List-Id", FieldGrammar.ListId),
+            KeyValuePair.Create("Sender", FieldGrammar.Sender),
         ];
     }
 }
@@ -146,8 +153,11 @@ internal enum FieldGrammar
     /// <summary>RFC 2919: the phrase may be encoded, the identifier not.</summary>
     ListId,
 
-    /// <summary>RFC 5322 §3.4: the name may be encoded, the address not.</summary>
+    /// <summary>RFC 5322 §3.4: of a single one the name may be encoded, the address not.</summary>
     Mailbox,
+
+    /// <summary>RFC 5322 §3.6.2: one mailbox and no more.</summary>
+    Sender,
 }
 
 /// <summary>The pieces of a structured value between which it may be folded: after white space, and after a comma, neither inside angle

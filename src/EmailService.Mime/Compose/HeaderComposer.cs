@@ -80,7 +80,7 @@ internal static class HeaderComposer
         }
 
         var trimmed = value.AsSpan().Trim(" \t");
-        if (Ascii.IsValid(trimmed))
+        if (grammar != FieldGrammar.Sender && Ascii.IsValid(trimmed))
         {
             Pieces(ref writer, trimmed);
         }
