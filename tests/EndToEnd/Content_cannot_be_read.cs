@@ -27,6 +27,7 @@ public sealed class Content_cannot_be_read
     public async Task Message_that_cannot_be_composed_waits_and_is_counted()
     {
         await using var service = await TestService.StartAsync(manualTime: true);
+        await using var mx = service.AddMx("shop.test");
         var id = await service.AcceptAsync("anna@shop.test", sendAt: service.Time!.GetUtcNow() + TimeSpan.FromHours(1));
 
         // No version of Accept takes this address, so it stands for whatever one may fail to find.

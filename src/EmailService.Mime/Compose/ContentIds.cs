@@ -20,13 +20,17 @@ internal static class ContentIds
             }
         }
 
-        return names is null ? message : message with
+        return names is null ? message : Rename(message, names);
+    }
+
+    // Apart, so that a message without such a file pays for no closure.
+    private static OutgoingMessage Rename(OutgoingMessage message, Dictionary<string, string> names) =>
+        message with
         {
             Attachments = [.. message.Attachments.Select(file =>
                 file.ContentId is { } id && names.TryGetValue(BodyComposer.BareContentId(id), out var name) ? file with { ContentId = name } : file)],
             Parts = [.. message.Parts.Select(part => BodyComposer.IsHtml(part) ? part with { Text = CidUrls.Rename(part.Text, names) } : part)],
         };
-    }
 
     /// <summary>What can be kept, for whoever reads the source, and a hash of the whole, so that two do not become one. Nothing in it
     /// needs an escape in a URL or in HTML.</summary>
