@@ -95,10 +95,11 @@ internal readonly struct TextBody : IDisposable
         while (octets.Length > MaxLine)
         {
             // The last line end within the limit: a jump of most of a kilobyte each time.
-            var end = octets[..(MaxLine + 2)].LastIndexOf((byte)'\n');
+            // Of 999 octets that remain there are not so many to look at; they may hold the last line and its end.
+            var end = octets[..Math.Min(octets.Length, MaxLine + 2)].LastIndexOf((byte)'\n');
             if (end < 0)
             {
-                return octets.Length <= MaxLine;
+                return false;
             }
 
             octets = octets[(end + 1)..];

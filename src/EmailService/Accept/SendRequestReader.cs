@@ -110,6 +110,7 @@ public static class SendRequestReader
         var customArgs = ArgumentReader.Read(slots[CustomArgs], "custom_args", problems);
         var messages = Merge(drafts, sendAt, customArgs, problems);
         CheckSubstitutions(messages, subject, bodies, problems);
+        CheckSenders(headers, messages, from, problems);
         var onUnknown = ReadOnUnknown(slots[OnUnknownOutcome], problems);
         var stream = ReadStream(slots[StreamName], problems);
         var pool = ReadPool(slots[IpPoolName], pools, problems);
@@ -126,7 +127,9 @@ public static class SendRequestReader
                 Subject = subject,
                 Bodies = bodies,
                 Attachments = attachments,
-                Headers = headers,
+                Headers = headers.Fields,
+                MessageIdHeader = headers.MessageId,
+                DateHeader = headers.Date,
                 RequireTls = requireTls,
             },
             Messages = messages,
@@ -235,12 +238,43 @@ public static class SendRequestReader
         return subject;
     }
 
-    private static IReadOnlyDictionary<string, string> ReadHeaders(JsonElement value, Problems problems)
+    private static GivenHeaders ReadHeaders(JsonElement value, Problems problems)
     {
         problems.Enter("headers");
         var headers = HeaderRules.Read(value, problems);
         problems.Leave();
         return headers;
+    }
+
+    private static void CheckSenders(GivenHeaders headers, List<RequestedMessage> messages, MailAddress? from, Problems problems)
+    {
+        if (from is null)
+        {
+            return;
+        }
+
+        problems.Enter("headers");
+        GivenHeaders.CheckSender(headers.Fields, from, problems);
+        problems.Leave();
+        problems.Enter("personalizations");
+        for (var i = 0; i < messages.Count; i++)
+        {
+            var own = messages[i].Personalization;
+            problems.Enter(i);
+            problems.Enter("headers");
+
+            // Another from has another domain, perhaps, and the request's Sender goes with it too.
+            GivenHeaders.CheckSender(own.Headers, own.From ?? from, problems);
+            if (own.From is not null && own.From.Domain != from.Domain && !own.Headers.ContainsKey("Sender"))
+            {
+                GivenHeaders.CheckSender(headers.Fields, own.From, problems);
+            }
+
+            problems.Leave();
+            problems.Leave();
+        }
+
+        problems.Leave();
     }
 
     private static List<string> ReadCategories(JsonElement value, Problems problems)
@@ -370,7 +404,8 @@ public static class SendRequestReader
                 : $"With these values the message grows by more than {Substitution.MostGrowth} characters.";
         }
 
-        return SubjectReader.WhatIsWrong(made!) is { } problem ? $"With these values in the subject: {problem}" : null;
+        var problem = made!.Length == 0 && subject.Length > 0 ? Texts.SubjectEmpty : SubjectReader.WhatIsWrong(made);
+        return problem is null ? null : $"With these values in the subject: {problem}";
     }
 
     private static OnUnknown ReadOnUnknown(JsonElement value, Problems problems)

@@ -18,7 +18,6 @@ internal static class Texts
     public const string ContentTwice = "If present, text/plain and text/html may only be provided once.";
     public const string AttachmentNotBase64 = "The attachment content must be base64 encoded.";
     public const string AttachmentNameMissing = "filename is required.";
-    public const string AttachmentType = "The type cannot contain ';', or CRLF characters.";
     public const string HeaderValueType = "The header values must be strings.";
     public const string HeaderReserved = "Header can not be one of the reserved keys.";
     public const string HeaderName = "Header keys cannot contain non-ASCII characters and empty spaces.";

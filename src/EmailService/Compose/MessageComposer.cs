@@ -35,8 +35,8 @@ public static class MessageComposer
             To = [.. own.To.Select(ToMailbox)],
             Cc = [.. own.Cc.Select(ToMailbox)],
             Subject = Substitute("subject", message.Subject, own.Substitutions, ref room, ref work),
-            MessageId = MessageIdHeader.Of(message.Id, message.From.Domain)[1..^1],
-            Date = message.SendAt ?? message.CreatedAt,
+            MessageId = own.MessageIdHeader ?? shared.MessageIdHeader ?? MessageIdHeader.Of(message.Id, message.From.Domain)[1..^1],
+            Date = own.DateHeader ?? shared.DateHeader ?? message.SendAt ?? message.CreatedAt,
             Parts = ToParts(shared.Bodies, own.Substitutions, ref room, ref work),
             Attachments = [.. shared.Attachments.Select(a => new Attachment(a.FileName, a.Type, a.Content, a.Inline, a.ContentId))],
             ReportType = shared.ReportType,
@@ -49,7 +49,8 @@ public static class MessageComposer
             ? new Mailbox(parsed, address.Name)
             : throw new MimeFieldException(address.Email, problem);
 
-    // A personalization's header replaces the request's of the same name, whatever the case.
+    // A personalization's header replaces the request's of the same name, whatever the case. One that can't be written was accepted by an
+    // earlier version, which would have sent it in a form that nobody reads: the mail goes without.
     private static IReadOnlyList<KeyValuePair<string, string>> Merge(
         IReadOnlyDictionary<string, string> shared, IReadOnlyDictionary<string, string> own)
     {
@@ -59,7 +60,7 @@ public static class MessageComposer
         }
 
         var names = own.Keys.ToHashSet(StringComparer.OrdinalIgnoreCase);
-        return [.. shared.Where(h => !names.Contains(h.Key)), .. own];
+        return [.. shared.Where(h => !names.Contains(h.Key)).Concat(own).Where(h => MimeHeader.WhatIsWrong(h.Key, h.Value) is null)];
     }
 
     private static MessagePart[] ToParts(IReadOnlyList<MessageBody> bodies, IReadOnlyDictionary<string, string> substitutions, ref int room, ref long work)

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json;
-using EmailService.Mime;
+using EmailService.Compose;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Record;
@@ -27,9 +27,8 @@ public sealed partial class Deliverer(
         var (content, problem) = await ComposeAsync(work);
         if (content is null)
         {
-            var refused = new Outcome(Disposition.Bounced, FailureScope.Message, SmtpStage.Connect, problem!);
-            await SettleAsync(work, refused, [], null);
-            return refused;
+            await SettleAsync(work, problem!, [], null);
+            return problem;
         }
 
         var envelope = new SmtpEnvelope(
@@ -121,20 +120,24 @@ public sealed partial class Deliverer(
             ? TlsWish.Relax
         : TlsWish.None;
 
-    private async Task<(SignedMessage? Content, SmtpReply? Problem)> ComposeAsync(Work work)
+    private async Task<(SignedMessage? Content, Outcome? Problem)> ComposeAsync(Work work)
     {
         try
         {
             return await work.InHand.SignAsync() is { } signed
                 ? (signed, null)
-                : (null, SmtpReply.Local(550, new EnhancedStatusCode(5, 7, 1),
+                : (null, Problem(Disposition.Bounced, 550, new EnhancedStatusCode(5, 7, 1),
                     $"the sender's domain {work.InHand.Message.From.Domain} is not verified any more; verify it and send again"));
         }
-        catch (MimeFieldException exception)
+        catch (NotComposedException exception)
         {
+            // Ours to mend, so nobody's mail ends by it: it is tried on schedule, by a version that can perhaps, until it expires.
             LogNotComposed(exception, work.Claim.Id.ToString());
-            return (null, SmtpReply.Local(554, new EnhancedStatusCode(5, 6, 0), $"the message can't be composed: {exception.Message}"));
+            return (null, Problem(Disposition.Deferred, 451, new EnhancedStatusCode(4, 3, 0), exception.Message));
         }
+
+        static Outcome Problem(Disposition disposition, int code, EnhancedStatusCode enhanced, string text) =>
+            new(disposition, FailureScope.Message, SmtpStage.Connect, SmtpReply.Local(code, enhanced, text));
     }
 
     /// <summary>Hosts by preference, those that lately failed last. A host whose session is open comes first among

@@ -7,10 +7,16 @@ public sealed record MessageContent
     public IReadOnlyList<MailAddress> ReplyTo { get; init; } = [];
     public string? Subject { get; init; }
 
-    /// <summary>Bodies in the order given: text/plain, text/html, then others.</summary>
+    /// <summary>Bodies in the order in which they go out: text/plain, text/x-amp-html, text/html, then others as they were given.</summary>
     public required IReadOnlyList<MessageBody> Bodies { get; init; }
     public IReadOnlyList<MessageAttachment> Attachments { get; init; } = [];
     public IReadOnlyDictionary<string, string> Headers { get; init; } = EmptyHeaders;
+
+    /// <summary>The Message-ID that the sender gave, without angle brackets; null for ours (<see cref="Messages.MessageIdHeader"/>).</summary>
+    public string? MessageIdHeader { get; init; }
+
+    /// <summary>The Date that the sender gave; null for the time of the request.</summary>
+    public DateTimeOffset? DateHeader { get; init; }
 
     /// <summary>Only to mail hosts that prove who they are under TLS and pass the demand on (REQUIRETLS, RFC 8689); else the message bounces.</summary>
     public bool RequireTls { get; init; }
@@ -40,6 +46,12 @@ public sealed record Personalization
 
     /// <summary>Merged over the request's own by name, case-insensitively.</summary>
     public IReadOnlyDictionary<string, string> Headers { get; init; } = MessageContent.EmptyHeaders;
+
+    /// <summary>Overrides the request's own.</summary>
+    public string? MessageIdHeader { get; init; }
+
+    /// <summary>Overrides the request's own.</summary>
+    public DateTimeOffset? DateHeader { get; init; }
 
     /// <summary>Literal replacements in subject and bodies, SendGrid's legacy <c>substitutions</c>.</summary>
     public IReadOnlyDictionary<string, string> Substitutions { get; init; } = MessageContent.EmptyHeaders;
