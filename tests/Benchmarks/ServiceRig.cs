@@ -56,6 +56,7 @@ internal sealed class ServiceRig : IDisposable
             "--EmailService:Route:Live=true",
             $"--EmailService:Route:Port={sinkPort}",
             $"--EmailService:Route:DnsServers:0={dns.EndPoint}",
+            "--EmailService:Route:PrivateNetworks=127.0.0.0/8,::1/128",
             .. settings.Select(s => "--EmailService:" + s),
         ];
         var process = GuardedProcess.Start(Path.Combine(parent, name + ".log"), command);

@@ -49,6 +49,18 @@ internal sealed class ServiceProcess : IDisposable
         return new ServiceProcess(Launch(["--urls", $"http://127.0.0.1:{port}", $"--EmailService:DataFolder={dataFolder}", .. arguments]), port);
     }
 
+    /// <summary>Starts the program with a hosts file of its own in place of the machine's, in a mount namespace: nobody else sees it.</summary>
+    public static ServiceProcess StartWithHosts(string hostsFile, string dataFolder, params string[] arguments)
+    {
+        var port = FreePort.Take();
+        string[] inNamespace =
+        [
+            Environment.IsPrivilegedProcess ? "-m" : "-rm", "sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\"", hostsFile, Program,
+            "--urls", $"http://127.0.0.1:{port}", $"--EmailService:DataFolder={dataFolder}", .. arguments,
+        ];
+        return new ServiceProcess(Launch(inNamespace, "unshare"), port);
+    }
+
     /// <summary>Runs a command of the program to its end, and returns what it printed.</summary>
     public static async Task<string> RunAsync(string dataFolder, params string[] arguments)
     {
@@ -62,9 +74,11 @@ internal sealed class ServiceProcess : IDisposable
             : throw new InvalidOperationException($"{string.Join(' ', arguments)} ended with {process.ExitCode}: {await output} {await error}");
     }
 
-    private static Process Launch(string[] arguments)
+    private static string Program => Path.Combine(AppContext.BaseDirectory, "emailservice");
+
+    private static Process Launch(string[] arguments, string? program = null)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "emailservice"))
+        var start = new ProcessStartInfo(program ?? Program)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

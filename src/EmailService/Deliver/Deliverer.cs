@@ -13,7 +13,7 @@ namespace EmailService.Deliver;
 
 /// <summary>Carries one recipient's message to the hosts of its lane, in order of preference, until one has answered.</summary>
 public sealed partial class Deliverer(
-    Router router, TlsPolicyFinder tls, Ledger ledger, VerpKeys verp, HostMemory memory, DeliverOptions options, OutboxOptions outbox,
+    HostAddresses addresses, TlsPolicyFinder tls, Ledger ledger, VerpKeys verp, HostMemory memory, DeliverOptions options, OutboxOptions outbox,
     ReplyRules rules, Reactions reactions, TimeProvider time, Random random, ILogger<Deliverer> logger)
 {
     /// <summary>One attempt. On return its outcome is committed. The outcome is also returned, for the lane's pace.</summary>
@@ -44,8 +44,17 @@ public sealed partial class Deliverer(
         var domain = work.Claim.Domain;
         Outcome? outcome = null;
         Outcome? putOff = null;
+        Outcome? passedOver = null;
         await foreach (var (host, endPoint, unresolved) in InOrderAsync(work, connection.EndPoint, stopping))
         {
+            if (unresolved is { IsPermanent: true })
+            {
+                // It leads to us or into our network. That says nothing about the others, and with none of them it ends the mail.
+                passedOver ??= new Outcome(Disposition.Bounced, FailureScope.Recipient, SmtpStage.Connect, unresolved);
+                steps.Add(NotTried(host, passedOver with { Reply = unresolved }));
+                continue;
+            }
+
             if (endPoint is null)
             {
                 outcome = new Outcome(Disposition.Deferred, FailureScope.Host, SmtpStage.Connect, unresolved!);
@@ -92,7 +101,8 @@ public sealed partial class Deliverer(
             // And a host that could not be asked today may give it.
             { Scope: FailureScope.Host, Disposition: Disposition.Bounced } => (putOff ?? outcome) with { Scope = FailureScope.Message },
             { Scope: FailureScope.Host } => outcome with { Scope = FailureScope.Lane },
-            _ => outcome!,
+            null => passedOver!,
+            _ => outcome,
         };
 
         // No token from here: the host has answered, and an answer that we forget is a second copy
@@ -149,7 +159,7 @@ public sealed partial class Deliverer(
         var failing = new List<(MailHost, IPEndPoint?, SmtpReply?)>();
         foreach (var host in work.Plan.InOrder)
         {
-            var (endPoints, problem) = await router.ResolveAsync(host, stopping);
+            var (endPoints, problem) = await addresses.ResolveAsync(host, work.Plan.Origin, stopping);
             var reached = endPoints.Where(e => work.Source.Reaches(e.AddressFamily)).ToList();
             if (problem is null && reached.Count == 0)
             {

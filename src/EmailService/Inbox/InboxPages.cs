@@ -3,15 +3,23 @@ using EmailService.Mime;
 
 namespace EmailService.Inbox;
 
-/// <summary>The pages, without a line of script.</summary>
+/// <summary>The pages, without a line of script. A mail may have a subject of megabytes and headers by the thousand: each page shows the beginning of
+/// every text and says so by an ellipsis; the source has all of it.</summary>
 internal static class InboxPages
 {
+    private const int InList = 200;
+    private const int InField = 2_000;
+    private const int InText = 200_000;
+    private const int MostRecipients = 20;
+    private const int MostFields = 200;
+    private const int MostParts = 200;
+
     public static string List(IReadOnlyList<InboxEntry> entries, string? to, bool isFirstPage, long? next, DateTimeOffset now, string? smtp)
     {
         var rows = Html.Join(entries.Select(entry => Html.Of($"""
             <a class="row" href="/inbox/{entry.Id}">
-              <span class="who">{string.Join(", ", entry.Recipients)}</span>
-              <span class="what"><b>{(entry.Subject.Length == 0 ? "(no subject)" : entry.Subject)}</b><span class="from">{entry.From}</span></span>
+              <span class="who">{Short(Recipients(entry, 3), InList)}</span>
+              <span class="what"><b>{(entry.Subject.Length == 0 ? "(no subject)" : Short(entry.Subject, InList))}</b><span class="from">{Short(entry.From, InList)}</span></span>
               <time datetime="{Iso(entry.ReceivedAt)}" title="{Iso(entry.ReceivedAt)}">{Ago(entry.ReceivedAt, now)}</time>
             </a>
 
@@ -41,26 +49,28 @@ internal static class InboxPages
 
     public static string Mail(InboxEntry entry, InboxMail mail)
     {
-        var subject = mail.Subject.Length == 0 ? "(no subject)" : mail.Subject;
-        var headers = Html.Join(mail.Headers.Select(header => Html.Of($"<tr><th>{header.Name}</th><td>{header.Decoded}</td></tr>\n")));
+        var subject = mail.Subject.Length == 0 ? "(no subject)" : Short(mail.Subject, InField);
+        var headers = Html.Join(mail.Headers.Take(MostFields).Select(header =>
+            Html.Of($"<tr><th>{Short(header.Name, InList)}</th><td>{Short(header.Decoded, InField)}</td></tr>\n")));
+        headers = mail.Headers.Count <= MostFields ? headers : Html.Of($"{headers}<tr><th>…</th><td>{mail.Headers.Count - MostFields} more in the source</td></tr>");
         var html = mail.Html is null ? Html.Empty : Html.Of($"""
             <section><h2>HTML</h2>
             <iframe src="/inbox/{entry.Id}/html" sandbox="allow-popups allow-popups-to-escape-sandbox" title="The mail as HTML" referrerpolicy="no-referrer"></iframe></section>
             """);
-        var text = mail.Text is { } plain ? Html.Of($"<section><h2>Text</h2><pre>{plain}</pre></section>") : Html.Empty;
+        var text = mail.Text is { } plain ? Html.Of($"<section><h2>Text</h2><pre>{Short(plain, InText)}</pre></section>") : Html.Empty;
         var parts = mail.Parts.Count == 0 ? Html.Empty : Html.Of($"""
-            <section><h2>Attachments</h2><ul class="parts">{Html.Join(mail.Parts.Select(part => Html.Of($"""
-                <li><a href="/inbox/{entry.Id}/parts/{part.N}?download=1">{part.FileName ?? part.ContentId ?? $"part {part.N}"}</a> <small>{part.Type}, {Size(part.Size)}{(part.ContentId is null ? "" : ", inline")}</small></li>
+            <section><h2>Attachments</h2><ul class="parts">{Html.Join(mail.Parts.Take(MostParts).Select(part => Html.Of($"""
+                <li><a href="/inbox/{entry.Id}/parts/{part.N}?download=1">{Short(part.FileName ?? part.ContentId ?? $"part {part.N}", InList)}</a> <small>{Short(part.Type, InList)}, {Size(part.Size)}{(part.ContentId is null ? "" : ", inline")}</small></li>
                 """)))}</ul></section>
             """);
         return Page(subject, Html.Empty, Html.Of($"""
             <nav><a href="/inbox">← Inbox</a><span><a href="/inbox/{entry.Id}/source">Source</a> <a href="/inbox/{entry.Id}.json">JSON</a></span></nav>
             <header><h1>{subject}</h1></header>
             <dl>
-              <dt>From</dt><dd>{mail.From}</dd>
-              <dt>To</dt><dd>{mail.To}</dd>
-              {(mail.Cc is null ? Html.Empty : Html.Of($"<dt>Cc</dt><dd>{mail.Cc}</dd>"))}
-              <dt>Envelope</dt><dd>{(entry.ReversePath.Length == 0 ? "<>" : entry.ReversePath)} → {string.Join(", ", entry.Recipients)}</dd>
+              <dt>From</dt><dd>{Short(mail.From, InField)}</dd>
+              <dt>To</dt><dd>{Short(mail.To, InField)}</dd>
+              {(mail.Cc is null ? Html.Empty : Html.Of($"<dt>Cc</dt><dd>{Short(mail.Cc, InField)}</dd>"))}
+              <dt>Envelope</dt><dd>{(entry.ReversePath.Length == 0 ? "<>" : Short(entry.ReversePath, InField))} → {Recipients(entry, MostRecipients)}</dd>
               <dt>Received</dt><dd><time datetime="{Iso(entry.ReceivedAt)}">{Iso(entry.ReceivedAt)}</time>, {Size(entry.Size)}</dd>
             </dl>
             {parts}
@@ -127,6 +137,13 @@ internal static class InboxPages
         </body>
         </html>
         """).ToString();
+
+    private static string Recipients(InboxEntry entry, int most) =>
+        string.Join(", ", entry.Recipients.Take(most)) + (entry.Recipients.Count > most ? ", …" : "");
+
+    // Not through the middle of a surrogate pair.
+    private static string Short(string text, int most) =>
+        text.Length <= most ? text : string.Concat(text.AsSpan(0, char.IsHighSurrogate(text[most - 1]) ? most - 1 : most), "…");
 
     private static string Iso(DateTimeOffset time) =>
         time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);

@@ -30,9 +30,9 @@ public sealed class InboxStore(NpgsqlDataSource database)
         return (long)(await command.ExecuteScalarAsync(cancel))!;
     }
 
-    // The primary key, backward.
+    // The primary key, backward. A field of the header may be megabytes long: a list has the beginning of it, and of the recipients.
     private const string ListSql = """
-        SELECT id, received_at, reverse_path, recipients, from_header, subject, octet_length(data)
+        SELECT id, received_at, left(reverse_path, 1000), recipients[1:100], left(from_header, 1000), left(subject, 1000), octet_length(data)
           FROM inbox
          WHERE id < $1 AND ($2::text IS NULL OR lower($2) IN (SELECT lower(address) FROM unnest(recipients) AS address))
          ORDER BY id DESC LIMIT $3

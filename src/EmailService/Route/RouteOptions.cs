@@ -46,6 +46,11 @@ public sealed record RouteOptions : ICheckedOptions
     /// <summary>Domains with a host of their own instead of their MX: domain → <c>host</c> or <c>host:port</c>.</summary>
     public IReadOnlyDictionary<string, string> Static { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Networks that are not on the Internet and to which MX records and MTA-STS policy hosts may lead all the same, such as <c>10.0.0.0/8</c>.
+    /// None by default: recipients' domains are strangers', and would have us talk to machines inside. Hosts that the operator names himself
+    /// (Static, Relay, a reroute) need no entry.</summary>
+    public IReadOnlyList<string> PrivateNetworks { get; init; } = [];
+
     /// <summary>Also connect over IPv6, after IPv4.</summary>
     public bool Ipv6 { get; init; } = true;
 
@@ -106,6 +111,14 @@ public sealed record RouteOptions : ICheckedOptions
             }
         }
 
+        for (var i = 0; i < PrivateNetworks.Count; i++)
+        {
+            if (!IPNetwork.TryParse(PrivateNetworks[i], out _))
+            {
+                yield return ($"{nameof(PrivateNetworks)}:{i}", $"found \"{PrivateNetworks[i]}\", expected a network and its length, with zeros behind it, such as 10.0.0.0/8 or fd00::/8");
+            }
+        }
+
         for (var i = 0; i < DnsServers.Count; i++)
         {
             if (!IPEndPoint.TryParse(DnsServers[i], out _))
@@ -132,6 +145,9 @@ public sealed record RouteOptions : ICheckedOptions
             ? null
             : (new RelaySettings { Host = Relay, Tls = RelayTls, User = RelayUser, Password = RelayPassword }, $"relay:{MailHost.TryParse(Relay, 25)}", $"Route:{nameof(Relay)}");
     }
+
+    /// <summary>Where names out of strangers' DNS records may lead. The settings must have been checked.</summary>
+    public AllowedAddresses AllowedAddresses() => new([.. PrivateNetworks.Select(n => IPNetwork.Parse(n))]);
 
     /// <summary>The servers with port 53 where none is given.</summary>
     public IReadOnlyList<IPEndPoint> DnsEndPoints() =>

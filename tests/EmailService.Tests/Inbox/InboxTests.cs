@@ -194,6 +194,47 @@ public sealed class InboxTests : IAsyncLifetime
         Assert.Equal(JsonValueKind.Object, (await world.GetAsync($"/inbox/{id}.json")).ValueKind);
     }
 
+    [Fact]
+    public async Task Pages_stay_small_whatever_the_mail_says()
+    {
+        var long1 = string.Concat(Enumerable.Repeat("<b>é</b>", 100_000));
+        var mail = $"From: {long1}\r\nTo: {long1}\r\nCc: {long1}\r\nSubject: {long1}\r\n"
+            + string.Concat(Enumerable.Range(0, 3_000).Select(i => $"X-{i}: {i}\r\n"))
+            + "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\n" + string.Concat(Enumerable.Repeat("<line>\r\n", 200_000))
+            + string.Concat(Enumerable.Range(0, 1_000).Select(i => $"--x\r\nContent-Type: image/png\r\nContent-Disposition: attachment; filename={i}\r\n\r\n1\r\n")) + "--x--\r\n";
+        var recipients = Enumerable.Range(0, 1_000).Select(i => $"{i}@example.org").ToArray();
+        var store = world.Services.GetRequiredService<InboxStore>();
+        var id = 0L;
+        for (var i = 0; i < 20; i++)
+        {
+            id = await store.AddAsync(ReportWorld.Now, "", recipients, long1, long1, Encoding.UTF8.GetBytes(i == 19 ? mail : "x"), CancellationToken.None);
+        }
+
+        Assert.InRange((await world.Http.GetStringAsync("/inbox")).Length, 1, 100_000);
+        Assert.InRange((await world.Http.GetStringAsync("/inbox.json")).Length, 1, 200_000);
+        var page = await world.Http.GetStringAsync($"/inbox/{id}");
+        Assert.InRange(page.Length, 1, 3_000_000);
+        Assert.Contains("more in the source", page, StringComparison.Ordinal);
+        Assert.Equal(mail, await world.Http.GetStringAsync($"/inbox/{id}/source"));
+    }
+
+    [Theory]
+    [InlineData("POST / HTTP/1.1")]
+    [InlineData("Host: 127.0.0.1:2525")]
+    public async Task A_request_of_a_browser_with_mail_in_its_body_ends_at_its_first_line(string first)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(world.Services.GetRequiredService<CatchAllEndPoint>().EndPoint!);
+        using var reader = new StreamReader(client.GetStream(), Encoding.ASCII);
+        await using var writer = new StreamWriter(client.GetStream(), new UTF8Encoding(false)) { NewLine = "\r\n", AutoFlush = true };
+        await reader.ReadLineAsync();
+        await writer.WriteAsync($"{first}\r\n\r\nHELO x\r\nMAIL FROM:<>\r\nRCPT TO:<anna@example.org>\r\nDATA\r\nSubject: forged\r\n\r\n.\r\n");
+
+        Assert.StartsWith("421 4.7.0", await reader.ReadLineAsync(), StringComparison.Ordinal);
+        Assert.Null(await reader.ReadLineAsync());
+        Assert.Equal(0, (await world.GetAsync("/inbox.json")).GetProperty("messages").GetArrayLength());
+    }
+
     private static string Policy(HttpResponseMessage response) => response.Headers.GetValues("Content-Security-Policy").Single();
 
     /// <summary>By hand, over a real socket: what is tested here must not lean on our own client.</summary>

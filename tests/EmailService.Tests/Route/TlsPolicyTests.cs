@@ -258,7 +258,7 @@ public sealed class TlsPolicyTests : IAsyncLifetime
         {
             // Nothing is cached in the resolver: these tests change what DNS says.
             var resolver = new DnsResolver(new DnsResolverOptions { Servers = [test.dns.EndPoint], CacheEntries = 0 }, TimeProvider.System);
-            fetcher = new MtaStsFetcher(new StrangersHttps(resolver, new TlsTrust([Root.Certificate])), new MtaStsFetchSettings { Port = test.policyHost.Port }, TimeProvider.System);
+            fetcher = new MtaStsFetcher(new StrangersHttps(resolver, new TlsTrust([Root.Certificate]), TimeProvider.System), AllowedAddresses.All, new MtaStsFetchSettings { Port = test.policyHost.Port }, TimeProvider.System);
             Policies = new MtaStsPolicies(resolver, fetcher, new MtaStsStore(test.database.DataSource), test.time, NullLogger<MtaStsPolicies>.Instance);
             Finder = new TlsPolicyFinder(new DaneLookup(resolver), Policies, options);
         }
