@@ -11,7 +11,7 @@ public sealed partial class LayeringTests
     {
         ["Messages"] = [],
         ["Platform"] = [],
-        ["Accounts"] = [],
+        ["Accounts"] = ["Egress"],
         ["Outbox"] = [],
         ["Compose"] = [],
         ["Report"] = ["Accounts", "Route", "Steer", "Egress"],

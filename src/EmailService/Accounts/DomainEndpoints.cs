@@ -56,6 +56,7 @@ internal static class DomainEndpoints
                 "Add a domain of yours with POST /v1/domains.");
         }
 
+        // It may give the right to send, and never takes it: one wrong answer of DNS must not stop a sender's mail.
         var check = await verifier.VerifyAsync(domain, cancellation);
         return ApiJson.Result(View(domain with { Verified = check.Verified, CheckedAt = check.CheckedAt }, check.Records));
     }

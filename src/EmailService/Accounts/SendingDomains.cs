@@ -1,6 +1,7 @@
 using EmailService.Platform;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Security.Cryptography;
 using EmailService.Mime;
 using EmailService.Mime.Dkim;
 using Npgsql;
@@ -14,6 +15,7 @@ public sealed class SendingDomains
     public const string DemoName = "demo.example";
 
     private const int MostCached = 10_000;
+    private const int SelectorChance = 5;
 
     private readonly DomainStore store;
     private readonly TimeProvider time;
@@ -50,12 +52,16 @@ public sealed class SendingDomains
     {
         var now = time.GetUtcNow();
         using var key = await Task.Run(() => DkimKey.Generate(DkimAlgorithm.RsaSha256), cancellation);
-        var selector = string.Create(CultureInfo.InvariantCulture, $"es{now:yyyyMM}");
         var added = await store.AddAsync(
-            new NewDomain(accountId, name, verified, selector, key.ExportPkcs8(), $"bounces.{name}", now), cancellation);
+            new NewDomain(accountId, name, verified, NewSelector(now), key.ExportPkcs8(), $"bounces.{name}", now), cancellation);
         known.Clear();
         return added;
     }
+
+    /// <summary>The month, and 25 bits of chance: two accounts that send as one domain publish at two names, and a domain that is added again does not find its old key
+    /// at the new one's name. Existing domains keep theirs.</summary>
+    private static string NewSelector(DateTimeOffset now) =>
+        string.Create(CultureInfo.InvariantCulture, $"es{now:yyyyMM}-{RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyz234567", SelectorChance)}");
 
     public async Task<bool> RemoveAsync(int accountId, string name, CancellationToken cancellation)
     {
@@ -65,9 +71,9 @@ public sealed class SendingDomains
         return removed;
     }
 
-    internal async Task<SendingDomain?> SetCheckedAsync(SendingDomain domain, bool? verified, string result, CancellationToken cancellation)
+    internal async Task<SendingDomain?> SetCheckedAsync(SendingDomain domain, bool isGood, string result, CancellationToken cancellation)
     {
-        var now = await store.SetCheckedAsync(domain, verified, result, time.GetUtcNow(), cancellation);
+        var now = await store.SetCheckedAsync(domain, isGood, result, time.GetUtcNow(), cancellation);
         known.Clear();
         return now;
     }

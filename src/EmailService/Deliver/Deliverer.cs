@@ -211,7 +211,7 @@ public sealed partial class Deliverer(
         Scope = outcome.Scope,
         Stage = StageNames.Of(outcome.Stage),
         MailHost = host.Name,
-        Reply = outcome.Reply.ToString(),
+        Reply = Settling.OneLine(outcome.Reply),
         ReplyIsOurs = true,
     };
 

@@ -1,6 +1,7 @@
 using System.Net;
 using EmailService.Egress;
 using EmailService.Messages;
+using EmailService.Platform;
 using EmailService.Record;
 using EmailService.Route;
 using EmailService.Shaping;
@@ -17,6 +18,9 @@ public sealed class LaneConnection(
     ISmtpDialer dialer, SmtpClientOptions smtp, EgressSource source, LaneLimits limits, ConnectionPermit permit, TimeProvider time, Action<LaneConnection> ended)
     : IAsyncDisposable
 {
+    // Two dialogues, of all the lines that a transcript keeps.
+    private const int MostTranscript = 2 * (SmtpTranscript.MaxLines + 1) * (SmtpTranscript.MaxLineLength + 16);
+
     private readonly HashSet<string> counted = new(StringComparer.OrdinalIgnoreCase);
     private ISmtpSession? session;
     private SmtpConnectFailure? failedTls;
@@ -115,12 +119,12 @@ public sealed class LaneConnection(
             MailHost = host.Name,
             Remote = endPoint.ToString(),
             Source = address,
-            Reply = outcome.Reply.ToString(),
+            Reply = Settling.OneLine(outcome.Reply),
             ReplyIsOurs = outcome.Reply.IsLocal,
             Tls = tls,
             TlsVerdict = verdict,
             TlsSession = tlsSession,
-            Transcript = transcript,
+            Transcript = OneLine.Lines(transcript, MostTranscript),
         });
     }
 

@@ -144,12 +144,6 @@ public static class Settling
     {
         const int maxLength = 1000;
         var text = reply.ToString();
-        if (text.Length > maxLength)
-        {
-            // Not through the middle of a surrogate pair.
-            text = text[..(char.IsHighSurrogate(text[maxLength - 1]) ? maxLength - 1 : maxLength)] + "…";
-        }
-
-        return text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c)) : text;
+        return text.Length > maxLength ? Platform.OneLine.Of(text, maxLength) + "…" : Platform.OneLine.Of(text, maxLength);
     }
 }

@@ -1,3 +1,4 @@
+using EmailService.Platform;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -10,6 +11,8 @@ public sealed record InboxEntry(
 /// <summary>Keeps what the catch-all host took.</summary>
 public sealed class InboxStore(NpgsqlDataSource database)
 {
+    private const int LongestText = 2000;
+
     private const string AddSql = """
         INSERT INTO inbox (received_at, reverse_path, recipients, from_header, subject, data)
         VALUES ($1, $2, $3, $4, $5, $6) RETURNING id
@@ -84,8 +87,8 @@ public sealed class InboxStore(NpgsqlDataSource database)
         return await command.ExecuteNonQueryAsync(cancel);
     }
 
-    /// <summary>A text of PostgreSQL holds every character but NUL.</summary>
-    private static string Storable(string text) => text.Replace('\0', '\uFFFD');
+    // The mail itself is kept octet for octet beside it.
+    private static string Storable(string text) => OneLine.Of(text, LongestText);
 
     private static InboxEntry Entry(NpgsqlDataReader row) => new(
         row.GetInt64(0), row.GetFieldValue<DateTimeOffset>(1), row.GetString(2), row.GetFieldValue<string[]>(3),

@@ -6,6 +6,8 @@ namespace EmailService.Platform.Http;
 /// <see cref="ApiErrors"/>, also where ASP.NET Core would answer with a bare status.</summary>
 internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<ApiErrorMiddleware> logger)
 {
+    private const int LongestShown = 200;
+
     public async Task InvokeAsync(HttpContext context)
     {
         SetRequestId(context);
@@ -20,13 +22,13 @@ internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<A
         }
         catch (BadHttpRequestException exception) when (!context.Response.HasStarted)
         {
-            LogMalformed(context.Request.Method, context.Request.Path, context.TraceIdentifier, exception.Message);
+            LogMalformed(Shown(context.Request.Method), Shown(context.Request.Path), context.TraceIdentifier, exception.Message);
             await FillAsync(context, exception.StatusCode, exception.Message);
             return;
         }
         catch (Exception exception) when (IsDatabaseAway(exception) && !context.Response.HasStarted)
         {
-            LogDatabaseAway(context.Request.Method, context.Request.Path, context.TraceIdentifier, exception);
+            LogDatabaseAway(Shown(context.Request.Method), Shown(context.Request.Path), context.TraceIdentifier, exception);
             context.Response.Clear();
             SetRequestId(context);
             await ApiErrors.WriteUnavailableAsync(context, "The database does not answer.");
@@ -34,7 +36,7 @@ internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<A
         }
         catch (Exception exception) when (!context.Response.HasStarted)
         {
-            LogUnhandled(context.Request.Method, context.Request.Path, context.TraceIdentifier, exception);
+            LogUnhandled(Shown(context.Request.Method), Shown(context.Request.Path), context.TraceIdentifier, exception);
             await FillAsync(context, StatusCodes.Status500InternalServerError, null);
             return;
         }
@@ -71,6 +73,9 @@ internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<A
                 ?? Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status)),
         };
     }
+
+    // A path may have any character in percent-encoding, line breaks and terminal escapes among them.
+    private static string Shown(string? text) => OneLine.Of(text ?? "", LongestShown);
 
     private static bool IsDatabaseAway(Exception exception) =>
         exception is PostgresException { IsTransient: true } or TimeoutException
