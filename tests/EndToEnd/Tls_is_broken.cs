@@ -163,6 +163,24 @@ public sealed class Tls_is_broken(Scenario scenario) : IClassFixture<Scenario>
         Assert.True(Assert.Single(mx.Messages).IsEncrypted);
     }
 
+    [Fact]
+    public async Task A_real_postfix_that_demands_our_certificate_and_TLS_defers_and_nothing_bounces()
+    {
+        await using var postfix = await PostfixServer.StartAsync(
+            "127.88.200.1", Service.MxPort, ["demanding.test"],
+            "smtpd_tls_security_level = encrypt", "smtpd_tls_req_ccert = yes", "smtpd_tls_CAfile = $meta_directory/tls.pem", "smtpd_tls_protocols = >=TLSv1.3");
+        Service.Dns.Mx("demanding.test", 10, "mx.demanding.test").A("mx.demanding.test", "127.88.200.1");
+
+        var id = await Service.AcceptAsync("anna@demanding.test");
+        Assert.Equal("deferred", (await Service.WaitForEventAsync(id, "deferred"))[^1]);
+
+        var step = Assert.Single(await Service.StepsAsync(id));
+        Assert.StartsWith("451 4.7.5 TLS failed (at EHLO under TLS: ", step.Reply, StringComparison.Ordinal);
+        Assert.EndsWith("and in clear the host said: 530 5.7.0 Must issue a STARTTLS command first", step.Reply, StringComparison.Ordinal);
+        Assert.Contains("* TLSv1.3 ", step.Transcript, StringComparison.Ordinal);
+        Assert.Empty(postfix.Mails());
+    }
+
     // The first EHLO, in clear, is answered as usual; those on connections that come later are not under TLS.
     private static void FailUnderTls(ScriptedMx mx, string fault)
     {
