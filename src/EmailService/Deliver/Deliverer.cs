@@ -13,7 +13,8 @@ namespace EmailService.Deliver;
 
 /// <summary>Carries one recipient's message to the hosts of its lane, in order of preference, until one has answered.</summary>
 public sealed partial class Deliverer(
-    HostAddresses addresses, TlsPolicyFinder tls, Ledger ledger, VerpKeys verp, HostMemory memory, DeliverOptions options, OutboxOptions outbox,
+    HostAddresses addresses, TlsPolicyFinder tls, Ledger ledger, VerpKeys verp, HostMemory memory, ExtensionMemory extensions, DeliverOptions options,
+    OutboxOptions outbox,
     ReplyRules rules, Reactions reactions, TimeProvider time, Random random, ILogger<Deliverer> logger)
 {
     /// <summary>One attempt. On return its outcome is committed. The outcome is also returned, for the lane's pace.</summary>
@@ -68,7 +69,8 @@ public sealed partial class Deliverer(
                 if (decision is TlsDecision.Use use)
                 {
                     connections++;
-                    if (await connection.TryAsync(host, endPoint, use, domain, envelope, content, mayBegin, stopping) is not var (tried, step))
+                    use = use.Without(work.Plan.Limits.Without);
+                    if (await connection.TryAsync(host, endPoint, use, domain, envelope, content, extensions, mayBegin, stopping) is not var (tried, step))
                     {
                         return null;
                     }

@@ -28,6 +28,7 @@ public sealed partial class LaneContext(
     {
         HelloName = "",
         ConnectTimeout = options.ConnectTimeout,
+        TlsTimeout = options.TlsTimeout,
         GreetingTimeout = options.CommandTimeout,
         HelloTimeout = options.CommandTimeout,
         MailTimeout = options.CommandTimeout,
@@ -59,6 +60,9 @@ public sealed partial class LaneContext(
 
     /// <summary>Is cancelled when the next worker begins to wait for that reason.</summary>
     public CancellationToken ConnectionWanted => connections.Wanted;
+
+    /// <summary>Connections of this process that are open or are being opened.</summary>
+    public int ConnectionsInUse => open.Count(c => c.Value.IsInUse);
 
     /// <summary>Waits for one of the connections of this process; disposing of it gives it back.</summary>
     public async Task<LaneConnection> ConnectionAsync(LaneLimits limits, SiteState site, EgressSource source)

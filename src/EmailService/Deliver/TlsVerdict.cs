@@ -20,7 +20,7 @@ public static class TlsVerdict
     public static string Of(TlsDecision.Use decision, SmtpTlsInfo? tls, SmtpConnectFailure? failedTls) => Write(
         decision.Policy.Name, decision.Why, passed: true, tls, SmtpTlsFault.None,
         tls is not null ? null
-        : failedTls is not null ? $"TLS failed: {failedTls.Reply?.ToString() ?? failedTls.Detail ?? failedTls.Kind.ToString()}"
+        : failedTls is not null ? $"TLS failed: {failedTls.Detail ?? failedTls.Reply?.ToString() ?? failedTls.Kind.ToString()}"
         : (decision.Policy.Mode == SmtpTlsMode.None ? null : "the host does not offer TLS"));
 
     /// <summary>Of a host that gave no session.</summary>

@@ -25,14 +25,17 @@ public sealed record RouteOptions : ICheckedOptions
     /// <summary>A host that takes all mail instead of the MX hosts, as <c>host</c> or <c>host:port</c> (a "smart host").</summary>
     public string? Relay { get; init; }
 
-    /// <summary>TLS towards the relay. On port 465 it begins with the connection, and is required.</summary>
-    public TlsDemand RelayTls { get; init; } = TlsDemand.Opportunistic;
+    /// <summary>TLS towards the relay; null for verified with a user name, and opportunistic without. On port 465 it begins with the connection, and is required.</summary>
+    public TlsDemand? RelayTls { get; init; }
 
     /// <summary>The user name at the relay; null to send without. Goes over TLS only.</summary>
     public string? RelayUser { get; init; }
 
     /// <summary>The password at the relay.</summary>
     public string? RelayPassword { get; init; }
+
+    /// <summary>Who may hear the password.</summary>
+    public PasswordGoesTo RelayPasswordGoesTo { get; init; } = PasswordGoesTo.VerifiedHost;
 
     /// <summary>Further relays by name, for accounts and domains.</summary>
     public IReadOnlyDictionary<string, RelaySettings> Relays { get; init; } = new Dictionary<string, RelaySettings>();
@@ -84,9 +87,9 @@ public sealed record RouteOptions : ICheckedOptions
             yield return (nameof(RelayUser), "found one of RelayUser and RelayPassword, expected both or none");
         }
 
-        if (RelayUser is not null && RelayTls == TlsDemand.None)
+        if (RelaySettings.ProblemOfTls(RelayUser, RelayTls, RelayPasswordGoesTo, nameof(RelayUser), nameof(RelayPasswordGoesTo)) is { } ofTls)
         {
-            yield return (nameof(RelayTls), "found \"none\" together with RelayUser, expected TLS: a password is not sent in clear");
+            yield return (nameof(RelayTls), ofTls);
         }
 
         foreach (var (name, relay) in Relays)
@@ -143,7 +146,8 @@ public sealed record RouteOptions : ICheckedOptions
 
         return Relay is null
             ? null
-            : (new RelaySettings { Host = Relay, Tls = RelayTls, User = RelayUser, Password = RelayPassword }, $"relay:{MailHost.TryParse(Relay, 25)}", $"Route:{nameof(Relay)}");
+            : (new RelaySettings { Host = Relay, Tls = RelayTls, User = RelayUser, Password = RelayPassword, PasswordGoesTo = RelayPasswordGoesTo },
+                $"relay:{MailHost.TryParse(Relay, 25)}", $"Route:{nameof(Relay)}");
     }
 
     /// <summary>Where names out of strangers' DNS records may lead. The settings must have been checked.</summary>

@@ -23,7 +23,10 @@ public sealed class Server_session
         using var certificate = ScriptedMx.CreateCertificate();
         await using var server = Serve(o => o with { Certificate = certificate });
         _keeper.OnRecipient = path => path.StartsWith('b') ? new SmtpReply(550, new EnhancedStatusCode(5, 1, 1), "No such\nuser") : null;
-        var result = await ConnectAsync(server.EndPoint, Options with { UseChunking = chunking, UsePipelining = pipelining }, SmtpTlsMode.Required);
+        var result = await ConnectAsync(server.EndPoint, Options with
+        {
+            Without = (chunking ? 0 : SmtpExtensions.Chunking) | (pipelining ? 0 : SmtpExtensions.Pipelining),
+        }, SmtpTlsMode.Required);
         await using var session = result.Session!;
 
         for (var i = 0; i < 3; i++)

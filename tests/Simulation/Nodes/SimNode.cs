@@ -55,7 +55,7 @@ internal sealed class SimNode
             link, Hand, health, events, new TlsTally(null!, metrics, Clock, Log<TlsTally>()), new RecordOptions(), metrics, Clock, new OutcomeLog(NullLoggerFactory.Instance), Log<Ledger>());
         var router = new Router(world.Net, route, new CatchAllEndPoint(), SimSettings.Shaping, random);
         var deliverer = new Deliverer(
-            new HostAddresses(world.Net, new SystemResolver(Clock), AllowedAddresses.All, new OwnHostNames([]), route, Clock), new TlsPolicyFinder(null!, null!, route), ledger, Verp(), new HostMemory(Clock), world.Settings.Deliver, options, Rules, reactions, Clock,
+            new HostAddresses(world.Net, new SystemResolver(Clock), AllowedAddresses.All, new OwnHostNames([]), route, Clock), new TlsPolicyFinder(null!, null!, route), ledger, Verp(), new HostMemory(Clock), new ExtensionMemory(Clock), world.Settings.Deliver, options, Rules, reactions, Clock,
             random, Log<Deliverer>());
         var signer = new SimSigner(Clock);
         var egress = new EgressTable(new EgressOptions(), platform);
