@@ -176,7 +176,7 @@ internal static class PersonalizationReader
     private static IReadOnlyDictionary<string, string> ReadHeaders(JsonElement value, Problems problems)
     {
         problems.Enter("headers");
-        var headers = HeaderRules.Read(value, problems);
+        var headers = SmtpApiHeader.TakeOut(HeaderRules.Read(value, problems), problems);
         problems.Leave();
         return headers;
     }

@@ -22,6 +22,11 @@ internal static class DomainsCommand
         command.SetAction(context.WithDatabase(async (parsed, services, cancellation) =>
         {
             var domain = Normal(parsed.GetValue(name)!);
+            if (OthersDomains.WhyNot(domain) is { } others)
+            {
+                throw new OperatorException($"{domain}: {others}");
+            }
+
             var accountId = await AccountAsync(parsed.GetValue(account)!, services, cancellation);
             var added = await services.GetRequiredService<SendingDomains>().AddAsync(accountId, domain, verified: false, cancellation)
                 ?? throw new OperatorException($"The account has {domain} already. See: emailservice domains verify {domain}");
