@@ -84,6 +84,6 @@ public sealed partial class OpenApiTests
         return (YamlMappingNode)stream.Documents[0].RootNode;
     }
 
-    [GeneratedRegex(":[a-z]+(?=})")]
+    [GeneratedRegex(@":[a-z]+(?=})|(?<={)\*\*")]
     private static partial Regex Constraint();
 }

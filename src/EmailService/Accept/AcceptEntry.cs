@@ -40,7 +40,10 @@ public sealed class AcceptEntry(int accountId, MessageId requestId, string answe
                 .ToList();
             messages.Add(new AcceptedMessage(
                 message, i == 0 ? request.Size : 0, MessageCodec.Encode(requested.Personalization),
-                i == 0 ? content : null, dueAt, recipients));
+                i == 0 ? content : null, dueAt, recipients)
+            {
+                Bypassed = request.BypassedLists,
+            });
         }
 
         return new AcceptEntry(accountId, requestId, AcceptAnswer.Write(requestId, request), key, messages);
@@ -80,6 +83,9 @@ public sealed record AcceptedMessage(
     DateTimeOffset DueAt,
     IReadOnlyList<ClaimedRecipient> Recipients)
 {
+    /// <summary>Lists of suppressed addresses that do not hold it back.</summary>
+    public SuppressionLists Bypassed { get; init; }
+
     /// <summary>Room in the hand is reserved: the rows are written as leased to this node.</summary>
     public bool Handed { get; set; }
 

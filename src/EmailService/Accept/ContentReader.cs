@@ -37,7 +37,7 @@ internal static class ContentReader
 
     private static IReadOnlyList<MessageBody> Missing(Problems problems)
     {
-        problems.Add(Texts.ContentMissing, "content");
+        problems.Add(Texts.ContentMissing, "content", Texts.ContentMissingHelp);
         return [];
     }
 

@@ -6,7 +6,7 @@ using EmailService.Platform.Http;
 
 namespace EmailService.Accept;
 
-/// <summary><c>POST /v1/send</c>, and SendGrid's <c>POST /v3/mail/send</c>, which differs only in that its 202 has no body.</summary>
+/// <summary><c>POST /v1/send</c>, and SendGrid's <c>POST /v3/mail/send</c>, whose 202 has no body and which passes over unknown fields.</summary>
 /// <remarks>Routing has answered 404 and 405 before, and <see cref="ApiKeyAuthentication"/> 401. Then, in this order: 415, 413, 400,
 /// 403, 409 or 503, 202.</remarks>
 internal static class SendEndpoints
@@ -19,11 +19,11 @@ internal static class SendEndpoints
 
     public static void MapSend(this IEndpointRouteBuilder app)
     {
-        app.MapPost("/v1/send", context => SendAsync(context, answerHasBody: true)).RequireApiKey();
-        app.MapPost("/v3/mail/send", context => SendAsync(context, answerHasBody: false)).RequireApiKey();
+        app.MapPost("/v1/send", context => SendAsync(context, SendApi.V1)).RequireApiKey();
+        app.MapPost("/v3/mail/send", context => SendAsync(context, SendApi.SendGrid)).RequireApiKey();
     }
 
-    private static async Task SendAsync(HttpContext context, bool answerHasBody)
+    private static async Task SendAsync(HttpContext context, SendApi api)
     {
         // 1. What it says it is.
         if (!IsJson(context.Request.ContentType))
@@ -45,7 +45,7 @@ internal static class SendEndpoints
         // 3. All that is wrong with it, at once.
         var now = context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
         var pools = context.RequestServices.GetRequiredService<EgressTable>().PoolNames;
-        if (!SendRequestReader.TryRead(body.Memory, now, pools, out var request, out var errors))
+        if (!SendRequestReader.TryRead(body.Memory, now, pools, api, out var request, out var errors))
         {
             await ApiErrors.WriteAsync(context, StatusCodes.Status400BadRequest, errors);
             return;
@@ -76,7 +76,7 @@ internal static class SendEndpoints
         }
 
         // 5. Responsibility. No token of the caller's: what is committed is sent, whether or not somebody waits for the answer.
-        await AnswerAsync(context, await worker.AcceptAsync(accountId, request, key, CancellationToken.None), answerHasBody);
+        await AnswerAsync(context, await worker.AcceptAsync(accountId, request, key, CancellationToken.None), answerHasBody: api == SendApi.V1);
     }
 
     private static Task AnswerAsync(HttpContext context, AcceptResult result, bool answerHasBody) => result switch
@@ -194,6 +194,7 @@ internal static class SendEndpoints
         SendingDomains domains, int accountId, string domain, CancellationToken cancellation) =>
         await domains.FindAsync(accountId, domain, cancellation) switch
         {
+            null when OthersDomains.WhyNot(domain) is { } others => others,
             null => $"The account has no domain {domain}. Add it with POST /v1/domains, publish its DNS records, and verify it.",
             { Verified: false, Name: SendingDomains.DemoName } => "The demo domain works only while live delivery is off. Add a domain of yours with POST /v1/domains.",
             { Verified: false } found => $"The domain {found.Name} is not verified yet. GET /v1/domains/{found.Name} shows the records to publish, POST /v1/domains/{found.Name}/verify checks them.",

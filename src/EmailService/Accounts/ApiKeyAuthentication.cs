@@ -6,6 +6,7 @@ namespace EmailService.Accounts;
 public static class ApiKeyAuthentication
 {
     private const string Scheme = "Bearer ";
+    private const string OnBehalfOf = "on-behalf-of";
 
     /// <summary>Lets only requests with a good key through to the endpoint, before anything of their body is read.
     /// For one endpoint or a group of them.</summary>
@@ -41,7 +42,7 @@ public static class ApiKeyAuthentication
             ?? throw new InvalidOperationException("The endpoint was mapped without RequireApiKey().");
     }
 
-    /// <summary>Finds the caller, or answers 401.</summary>
+    /// <summary>Finds the caller, or answers 401, or 403 to one who would act as another.</summary>
     private static async ValueTask<bool> AuthenticateAsync(HttpContext context)
     {
         var header = context.Request.Headers.Authorization.ToString();
@@ -55,6 +56,14 @@ public static class ApiKeyAuthentication
         if (await keys.FindAsync(header[Scheme.Length..].Trim(), context.RequestAborted) is not { } key)
         {
             await RefuseAsync(context, "The provided authorization grant is invalid, expired, or revoked", "There is no such API key on this server, or it was revoked.");
+            return false;
+        }
+
+        // SendGrid's way to act as one of the key's subusers. There are none, and what is meant for another must not be done as the key's own.
+        if (context.Request.Headers[OnBehalfOf].ToString() is { } other && !string.IsNullOrWhiteSpace(other))
+        {
+            await ApiErrors.WriteAsync(context, StatusCodes.Status403Forbidden, "access forbidden", OnBehalfOf,
+                "There are no subusers. Use a key of the account that is meant, and leave the header out.");
             return false;
         }
 

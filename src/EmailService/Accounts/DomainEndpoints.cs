@@ -31,6 +31,11 @@ internal static class DomainEndpoints
             return ApiErrors.BadRequest("The name is not a domain that can send mail.", "name", problem);
         }
 
+        if (OthersDomains.WhyNot(name) is { } others)
+        {
+            return ApiErrors.BadRequest($"Nobody but its owner can send as {name}.", "name", others);
+        }
+
         return await domains.AddAsync(context.GetAccountId(), name, verified: false, cancellation) is { } added
             ? ApiJson.Result(View(added, verifier.LastCheck(added)), StatusCodes.Status201Created)
             : ApiErrors.Conflict($"The account has {name} already.", "name", $"GET /v1/domains/{name} shows it.");

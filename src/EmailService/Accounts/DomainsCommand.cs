@@ -23,6 +23,11 @@ internal static class DomainsCommand
         command.SetAction(context.WithDatabase(async (parsed, services, cancellation) =>
         {
             var domain = Normal(parsed.GetValue(name)!);
+            if (OthersDomains.WhyNot(domain) is { } others)
+            {
+                throw new OperatorException($"{domain}: {others}");
+            }
+
             var sender = services.GetRequiredService<SenderIdentity>();
             if (!sender.HasPublicName)
             {

@@ -97,9 +97,11 @@ public sealed class SendingDomains
         name = null;
         // Room for the return-path's label before it and the selector's.
         const int Longest = 200;
-        if (text.Length is 0 or > Longest || text.Contains('@', StringComparison.Ordinal))
+        if (text.Length is 0 or > Longest || text.AsSpan().ContainsAny("@/:"))
         {
-            problem = $"Expected a domain such as example.com, of at most {Longest} characters.";
+            problem = Meant(text) is { } meant
+                ? $"Found {(text.Contains('/', StringComparison.Ordinal) ? "a URL" : text.Contains('@', StringComparison.Ordinal) ? "an address" : "a host and port")}; expected its domain alone. Did you mean \"{meant}\"?"
+                : $"Expected a domain such as example.com, of at most {Longest} characters.";
             return false;
         }
 
@@ -116,6 +118,15 @@ public sealed class SendingDomains
 
         name = address.Domain;
         return true;
+    }
+
+    /// <summary>The domain in a URL or an address; null when there is none.</summary>
+    private static string? Meant(string text)
+    {
+        var scheme = text.IndexOf("://", StringComparison.Ordinal);
+        var host = (scheme < 0 ? text : text[(scheme + 3)..]).Split('/', '?', '#')[0];
+        host = host[(host.LastIndexOf('@') + 1)..].Split(':')[0];
+        return host.Length > 0 && host != text && TryNormalize(host, out var name, out _) ? name : null;
     }
 
     /// <summary>The name and those above it that have at least two labels.</summary>

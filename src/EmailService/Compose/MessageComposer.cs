@@ -31,7 +31,7 @@ public static class MessageComposer
         return new OutgoingMessage
         {
             From = ToMailbox(message.From),
-            ReplyTo = [.. shared.ReplyTo.Select(ToMailbox)],
+            ReplyTo = ToReplyTo(shared.ReplyTo, own.Substitutions, ref room, ref work),
             To = [.. own.To.Select(ToMailbox)],
             Cc = [.. own.Cc.Select(ToMailbox)],
             Subject = Substitute("subject", message.Subject, own.Substitutions, ref room, ref work),
@@ -48,6 +48,18 @@ public static class MessageComposer
         EmailAddress.TryParse(address.Email, out var parsed, out var problem)
             ? new Mailbox(parsed, address.Name)
             : throw new MimeFieldException(address.Email, problem);
+
+    private static Mailbox[] ToReplyTo(IReadOnlyList<MailAddress> replyTo, IReadOnlyDictionary<string, string> substitutions, ref int room, ref long work)
+    {
+        var mailboxes = new Mailbox[replyTo.Count];
+        for (var i = 0; i < mailboxes.Length; i++)
+        {
+            mailboxes[i] = ToMailbox(substitutions.Count == 0 ? replyTo[i]
+                : Substitution.Apply(replyTo[i], substitutions, ref room, ref work) ?? throw TooLong("reply_to"));
+        }
+
+        return mailboxes;
+    }
 
     // A personalization's header replaces the request's of the same name, whatever the case. One that can't be written was accepted by an
     // earlier version, which would have sent it in a form that nobody reads: the mail goes without.
@@ -76,5 +88,8 @@ public static class MessageComposer
 
     private static string Substitute(string field, string text, IReadOnlyDictionary<string, string> substitutions, ref int room, ref long work) =>
         Substitution.Apply(text, substitutions, ref room, ref work)
-        ?? throw new MimeFieldException(field, $"would grow by more than {Substitution.MostGrowth} characters by its substitutions, or take too much work.");
+        ?? throw TooLong(field);
+
+    private static MimeFieldException TooLong(string field) =>
+        new(field, $"would grow by more than {Substitution.MostGrowth} characters by its substitutions, or take too much work.");
 }

@@ -133,7 +133,7 @@ internal static class InboxEndpoints
     private static async Task<(IReadOnlyList<InboxEntry> Entries, long? Next)> ReadAsync(
         InboxStore store, string? before, string? to, int limit, CancellationToken cancel)
     {
-        var entries = await store.ListAsync(before is null ? long.MaxValue : long.Parse(before, NumberStyles.None, CultureInfo.InvariantCulture), string.IsNullOrEmpty(to) ? null : to, limit + 1, cancel);
+        var entries = await store.ListAsync(before is null ? long.MaxValue : long.Parse(before, NumberStyles.None, CultureInfo.InvariantCulture), string.IsNullOrEmpty(to) ? null : QueryReader.StoredAddress(QueryReader.WithPlus(to)), limit + 1, cancel);
         return entries.Count > limit ? ([.. entries.Take(limit)], entries[limit - 1].Id) : (entries, null);
     }
 

@@ -53,7 +53,7 @@ public sealed record Personalization
     /// <summary>Overrides the request's own.</summary>
     public DateTimeOffset? DateHeader { get; init; }
 
-    /// <summary>Literal replacements in subject and bodies, SendGrid's legacy <c>substitutions</c>.</summary>
+    /// <summary>Literal replacements in subject, bodies and reply-to, SendGrid's legacy <c>substitutions</c>.</summary>
     public IReadOnlyDictionary<string, string> Substitutions { get; init; } = MessageContent.EmptyHeaders;
 
     /// <summary>The envelope: to, cc, bcc in this order. A recipient's <c>n</c> is its place here.</summary>

@@ -183,6 +183,54 @@ public sealed class SendEndpointsTests(SendEndpointsTests.Service service) : ICl
         await IsErrorAsync(response, 401, null, message);
     }
 
+    [Theory]
+    [InlineData("/v1/send")]
+    [InlineData("/v3/mail/send")]
+    public async Task What_is_meant_for_a_subuser_is_not_sent_as_the_keys_own(string path)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = Json(Reading.Good()) };
+        request.Headers.TryAddWithoutValidation("On-Behalf-Of", "account-id 7");
+        using var response = await client.SendAsync(request);
+
+        await IsErrorAsync(response, 403, "on-behalf-of", "access forbidden");
+        using var look = new HttpRequestMessage(HttpMethod.Get, "/v1/messages");
+        look.Headers.TryAddWithoutValidation("on-behalf-of", "someone");
+        using var looked = await client.SendAsync(look);
+        Assert.Equal(HttpStatusCode.Forbidden, looked.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_header_for_subusers_that_names_none_does_not_matter()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v3/mail/send") { Content = Json(Reading.Good()) };
+        request.Headers.TryAddWithoutValidation("On-Behalf-Of", "");
+        using var response = await client.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task Unknown_fields_are_refused_by_v1_and_passed_over_by_the_alias()
+    {
+        var body = Reading.Good(more: "\"scheduled_at\":\"2030-01-01T00:00:00Z\"");
+        using var refused = await client.PostAsync("/v1/send", Json(body));
+        using var taken = await client.PostAsync("/v3/mail/send", Json(body));
+
+        await IsErrorAsync(refused, 400, "scheduled_at", "Unknown field \"scheduled_at\". Did you mean \"send_at\"?");
+        Assert.Equal(HttpStatusCode.Accepted, taken.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("someone@gmail.com", "put the address into reply_to")]
+    [InlineData("someone@mail.gmail.com", "put the address into reply_to")]
+    [InlineData("shop@unknown.example", "Add it with POST /v1/domains")]
+    public async Task A_sender_is_sent_to_add_only_a_domain_that_can_be_added(string from, string help)
+    {
+        using var response = await client.PostAsync("/v1/send", Json(Reading.Good(from: $$"""{"email":"{{from}}"}""")));
+
+        Assert.Contains(help, await IsErrorAsync(response, 403, "from", "The from address does not match"), StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_wrong_method_is_refused_before_the_key_is_looked_at()
     {

@@ -63,9 +63,13 @@ public static class ApiJson
 
             problem = new FieldError($"The {field} field is required and must be a string.", field, $"Send a JSON object: {{\"{field}\": \"…\"}}.");
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        catch (JsonException exception)
         {
-            problem = new FieldError("Bad Request", null, $"The body is not JSON. {exception.Message}");
+            problem = new FieldError("Bad Request", null, JsonFault.Explain(json.Span, exception));
+        }
+        catch (InvalidOperationException)
+        {
+            problem = new FieldError("The text has half of a surrogate pair, which is no character.", field);
         }
 
         return false;

@@ -8,6 +8,8 @@ namespace EmailService.Report.Tail;
 /// <summary><c>GET /v1/attempts/tail?domain=&amp;outcome=</c>: what comes of the account's attempts, as it happens.</summary>
 internal static class TailEndpoint
 {
+    private const string ContentType = "text/event-stream";
+
     public static async Task TailAsync(HttpContext context, AttemptTail tail, TimeProvider time, IHostApplicationLifetime lifetime)
     {
         var query = new QueryReader(context.Request.Query);
@@ -31,6 +33,12 @@ internal static class TailEndpoint
         if (problems.Count > 0)
         {
             await ApiErrors.BadRequest(problems).ExecuteAsync(context);
+            return;
+        }
+
+        if (context.IsHead())
+        {
+            context.Response.ContentType = ContentType;
             return;
         }
 
@@ -62,7 +70,7 @@ internal static class TailEndpoint
         // Before the answer begins: who has it may send, and wants to see what comes of it.
         var cancel = context.RequestAborted;
         var from = after ?? await tail.NowAsync(cancel);
-        context.Response.ContentType = "text/event-stream";
+        context.Response.ContentType = ContentType;
         context.Response.Headers.CacheControl = "no-store";
 
         // A proxy that gathers the answer would show nothing for hours.
