@@ -187,7 +187,7 @@ public sealed class WebhookEndpointsTests
             builder.Services.AddSingleton(world.Options);
             builder.Services.AddSingleton(world.Store);
             builder.Services.AddSingleton<WebhookSender>();
-            builder.Services.AddSingleton<ApiKeys>();
+            builder.Services.AddApiKeys();
             var app = builder.Build();
             app.MapNotify();
             await app.StartAsync();

@@ -28,8 +28,14 @@ internal static class SuppressionEndpoints
         return ApiJson.Result(new { Suppressions = found.Take(limit), Next = found.Count > limit ? found[limit - 1].Email : null });
     }
 
-    private static async Task<IResult> RemoveAsync(string email, HttpContext context, [FromServices] SuppressionStore store) =>
-        !email.Contains('\0') && await store.RemoveAsync(context.GetAccountId(), email, context.RequestAborted)
-            ? Results.NoContent()
-            : ApiErrors.NotFound("This address is not suppressed for the account.", "email", "GET /v1/suppressions lists those that are.");
+    private static async Task<IResult> RemoveAsync(string email, HttpContext context, [FromServices] SuppressionStore store)
+    {
+        if (email.Contains('\0') || !await store.RemoveAsync(context.GetAccountId(), email, context.RequestAborted))
+        {
+            return ApiErrors.NotFound("This address is not suppressed for the account.", "email", "GET /v1/suppressions lists those that are.");
+        }
+
+        context.LogChange("suppression", email, "removed");
+        return Results.NoContent();
+    }
 }
