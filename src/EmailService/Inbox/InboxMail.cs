@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using EmailService.Mime;
 
 namespace EmailService.Inbox;
@@ -6,7 +7,7 @@ namespace EmailService.Inbox;
 public sealed record InboxPart(int N, string Type, string? FileName, string? ContentId, bool Inline, int Size);
 
 /// <summary>A mail taken apart to be shown. Any octets make one; what is broken is shown as far as it can be read.</summary>
-internal sealed class InboxMail
+internal sealed partial class InboxMail
 {
     private readonly List<MimeEntity> leaves;
     private readonly MimeEntity? text;
@@ -59,8 +60,7 @@ internal sealed class InboxMail
             return null;
         }
 
-        // <link> would have the browser connect to hosts that the mail names, whatever the policy of the page says.
-        body = body.Replace("<link", "<x-link", StringComparison.OrdinalIgnoreCase);
+        body = Connecting().Replace(body, "<x-");
         var room = MostOctetsOfImages;
 
         // The longer first: one identity may begin with another.
@@ -80,6 +80,11 @@ internal sealed class InboxMail
 
         return $"<!doctype html><base target=\"_blank\">{body}";
     }
+
+    /// <summary>Elements for which browsers connect to a host that the mail names before they ask the policy of the page, which then forbids
+    /// to load anything: who sends a mail must not learn by it when and where it is read.</summary>
+    [GeneratedRegex("<(?=link|i?frame|object|embed|applet|portal|fencedframe)", RegexOptions.IgnoreCase)]
+    private static partial Regex Connecting();
 
     /// <summary>What a browser shows as an image, in place.</summary>
     public static bool IsImage(string mediaType) =>
