@@ -23,7 +23,7 @@ internal sealed partial class AccessLog
     /// <summary>Lines about refused keys in a minute: whoever guesses must not fill the disk.</summary>
     internal const int MostLinesPerMinute = 20;
 
-    /// <summary>Lines about one call that changes many things; the rest is in the last.</summary>
+    /// <summary>Lines about one call that changes many things; the last counts the rest.</summary>
     internal const int MostOfOneCall = 100;
 
     private readonly TimeProvider time;

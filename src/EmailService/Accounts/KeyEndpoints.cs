@@ -76,6 +76,11 @@ internal static class KeyEndpoints
             context.LogChange("key", id, "revoked");
         }
 
+        if (revoked.Count > AccessLog.MostOfOneCall)
+        {
+            context.LogChange("key", $"and {revoked.Count - AccessLog.MostOfOneCall} more", "revoked");
+        }
+
         var left = isOperator ? 0 : await keys.CountOperatorsAsync(account, own, cancellation);
         return ApiJson.Result(new { Revoked = revoked.Count, OperatorKeysLeft = left });
     }
