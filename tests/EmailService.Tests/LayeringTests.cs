@@ -15,7 +15,7 @@ public sealed partial class LayeringTests
         ["Outbox"] = [],
         ["Compose"] = [],
         ["Report"] = ["Accounts", "Route", "Steer", "Egress"],
-        ["Inbox"] = ["Accounts"],
+        ["Inbox"] = ["Accounts", "Sign"],
         ["Sign"] = ["Accounts", "Compose"],
         ["Shaping"] = [],
         ["Egress"] = [],

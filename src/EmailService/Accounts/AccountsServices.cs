@@ -1,5 +1,6 @@
 using EmailService.Platform;
 using EmailService.Platform.Jobs;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EmailService.Accounts;
 
@@ -12,13 +13,22 @@ public static class AccountsServices
         var services = builder.Services;
         services.AddSingleton<AccountStore>();
         services.AddSingleton<IAccountNames, AccountNames>();
-        services.AddSingleton<ApiKeys>();
+        services.AddApiKeys();
+        services.AddHostedService<KeyUseWriter>();
         services.AddSingleton<SendingDomains>();
         services.AddSingleton<SenderIdentity>();
         services.AddSingleton<DomainVerifier>();
         services.AddJob<DomainRecheck>("sender-domains", "0 17 5 * * ?");
         services.AddSingleton<Quickstart>();
         services.AddHostedService(provider => provider.GetRequiredService<Quickstart>());
+    }
+
+    /// <summary>What an endpoint that asks for a key needs.</summary>
+    internal static void AddApiKeys(this IServiceCollection services)
+    {
+        services.AddSingleton<ApiKeys>();
+        services.TryAddSingleton<ServiceMeter>();
+        services.AddSingleton<AccessLog>();
     }
 
     public static void MapAccounts(this WebApplication app)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using EmailService.Accounts;
 using EmailService.Mime;
 
 namespace EmailService.Inbox;
@@ -14,7 +15,7 @@ internal static class InboxPages
     private const int MostFields = 200;
     private const int MostParts = 200;
 
-    public static string List(IReadOnlyList<InboxEntry> entries, string? to, bool isFirstPage, long? next, DateTimeOffset now, string? smtp)
+    public static string List(IReadOnlyList<InboxEntry> entries, string? to, bool isFirstPage, long? next, DateTimeOffset now, string? smtp, InboxViewer viewer)
     {
         var rows = Html.Join(entries.Select(entry => Html.Of($"""
             <a class="row" href="/inbox/{entry.Id}">
@@ -38,14 +39,31 @@ internal static class InboxPages
             ? Html.Of($"""<p class="note">This process does not run the catch-all mail host; what is shown was taken earlier or by another.</p>""")
             : Html.Of($"""<p class="note">Live delivery is off: every mail goes to the built-in mail host at {smtp} and is shown here. Nothing leaves this machine.</p>""");
 
+        var whose = viewer.AccountId is null ? Html.Empty : Html.Of($"""<p class="note">Only the mail of the key's account. An operator's key sees all.</p>""");
+        var leave = viewer.HasSession ? Html.Of($"""<form method="post" action="/inbox/sign-out"><button>Sign out</button></form>""") : Html.Empty;
+
         // What is on the first page changes by itself; an older page is being read.
         return Page("Inbox", isFirstPage ? Html.Of($"""<meta http-equiv="refresh" content="5">""") : Html.Empty, Html.Of($"""
-            <header><h1>Inbox</h1>{state}</header>
+            <header>{leave}<h1>Inbox</h1>{state}{whose}</header>
             {filter}
             {body}
             {older}
             """));
     }
+
+    /// <summary>The form that asks for a key.</summary>
+    /// <param name="problem">What is wrong with the one that was given, or null.</param>
+    public static string SignIn(string? problem) => Page("Sign in", Html.Empty, Html.Of($"""
+        <header><h1>Inbox</h1></header>
+        {(problem is null ? Html.Empty : Html.Of($"""<p class="problem" role="alert">{problem}</p>"""))}
+        <form class="sign-in" method="post" action="/inbox/sign-in">
+          <label for="key">API key</label>
+          <input id="key" name="key" type="password" required autofocus autocomplete="off" spellcheck="false">
+          <button>Open the inbox</button>
+        </form>
+        <p class="note">The key of the first start is in <code>quickstart.env</code> in the data folder. A key sees the mail of its account; an operator's key sees all.
+        The browser is signed out after {(int)KeySession.Life.TotalHours} hours, or when the key is revoked.</p>
+        """));
 
     public static string Mail(InboxEntry entry, InboxMail mail)
     {
@@ -115,6 +133,11 @@ internal static class InboxPages
         th { text-align: left; vertical-align: top; padding: .15rem 1rem .15rem 0; white-space: nowrap; }
         td { overflow-wrap: anywhere; }
         summary { cursor: pointer; color: var(--soft); }
+        header form { float: right; }
+        .sign-in { display: flex; flex-wrap: wrap; align-items: center; gap: .6rem; margin: 1rem 0; }
+        .sign-in input { flex: 1 1 20rem; font: inherit; padding: .4rem .6rem; border: 1px solid var(--soft); border-radius: 6px; }
+        button { font: inherit; padding: .4rem .9rem; border: 1px solid var(--soft); border-radius: 6px; background: #fff; color: inherit; cursor: pointer; }
+        .problem { color: #a3241c; }
         .parts { margin: 0; padding-left: 1.1rem; }
         @media (max-width: 640px) {
           .row { grid-template-columns: minmax(0, 1fr) auto; }

@@ -31,10 +31,10 @@ public static class SteerServices
     public static void MapSteer(this WebApplication app)
     {
         app.MapOverlays();
-        app.MapGet("/v1/lanes", LaneEndpoints.ListAsync).RequireApiKey();
-        app.MapGet("/v1/lanes/{lane}", LaneEndpoints.FindAsync).RequireApiKey();
-        app.MapPost("/v1/lanes/{lane}/retry", LeverEndpoints.RetryLaneAsync).RequireApiKey();
-        app.MapPost("/v1/lanes/{lane}/expire", LeverEndpoints.ExpireLaneAsync).RequireApiKey();
+        app.MapGet("/v1/lanes", LaneEndpoints.ListAsync).RequireOperatorKey();
+        app.MapGet("/v1/lanes/{lane}", LaneEndpoints.FindAsync).RequireOperatorKey();
+        app.MapPost("/v1/lanes/{lane}/retry", LeverEndpoints.RetryLaneAsync).RequireOperatorKey();
+        app.MapPost("/v1/lanes/{lane}/expire", LeverEndpoints.ExpireLaneAsync).RequireOperatorKey();
         app.MapPost("/v1/messages/retry", LeverEndpoints.RetryAsync).RequireApiKey();
         app.MapPost("/v1/messages/expire", LeverEndpoints.ExpireAsync).RequireApiKey();
         app.MapPost("/v1/messages/{id}/retry", LeverEndpoints.RetryMessageAsync).RequireApiKey();

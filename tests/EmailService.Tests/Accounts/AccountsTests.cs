@@ -63,13 +63,13 @@ public sealed class AccountsTests : IAsyncLifetime
         var made = await keys.CreateAsync(account, "shop", default);
         Assert.NotNull(await other.FindAccountAsync(made.Key, default));
 
-        Assert.True(await keys.RevokeAsync(account, made.Id, default));
-        Assert.False(await keys.RevokeAsync(account, made.Id, default));
+        Assert.True(await keys.RevokeAsync(account, made.Id, operators: false, default));
+        Assert.False(await keys.RevokeAsync(account, made.Id, operators: false, default));
 
         Assert.Null(await keys.FindAccountAsync(made.Key, default));
         time.Advance(TimeSpan.FromSeconds(10));
         Assert.Null(await other.FindAccountAsync(made.Key, default));
-        Assert.NotNull((await keys.ListAsync(account, default))[0].RevokedAt);
+        Assert.NotNull((await keys.ListAsync(account, null, 10, default))[0].RevokedAt);
     }
 
     [Fact]
@@ -78,8 +78,8 @@ public sealed class AccountsTests : IAsyncLifetime
         var stranger = await new AccountStore(database.DataSource).GetOrAddAsync("stranger", default);
         var made = await keys.CreateAsync(account, "shop", default);
 
-        Assert.False(await keys.RevokeAsync(stranger, made.Id, default));
-        Assert.Empty(await keys.ListAsync(stranger, default));
+        Assert.False(await keys.RevokeAsync(stranger, made.Id, operators: true, default));
+        Assert.Empty(await keys.ListAsync(stranger, null, 10, default));
     }
 
     [Fact]

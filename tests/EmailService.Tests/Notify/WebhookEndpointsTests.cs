@@ -189,7 +189,7 @@ public sealed class WebhookEndpointsTests
             builder.Services.AddSingleton(new DeliveryMode(Live: false));
             builder.Services.AddSingleton(world.Store);
             builder.Services.AddSingleton<WebhookSender>();
-            builder.Services.AddSingleton<ApiKeys>();
+            builder.Services.AddApiKeys();
             var app = builder.Build();
             app.MapNotify();
             await app.StartAsync();

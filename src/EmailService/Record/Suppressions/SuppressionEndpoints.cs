@@ -32,8 +32,12 @@ internal static class SuppressionEndpoints
     private static async Task<IResult> RemoveAsync(HttpContext context, [FromServices] SuppressionStore store)
     {
         var email = PathText.Rest(context, "email", before: 2);
-        return !email.Contains('\0') && await store.RemoveAsync(context.GetAccountId(), QueryReader.StoredAddress(email), context.RequestAborted)
-            ? Results.NoContent()
-            : ApiErrors.NotFound("This address is not suppressed for the account.", "email", "GET /v1/suppressions lists those that are.");
+        if (email.Contains('\0') || !await store.RemoveAsync(context.GetAccountId(), QueryReader.StoredAddress(email), context.RequestAborted))
+        {
+            return ApiErrors.NotFound("This address is not suppressed for the account.", "email", "GET /v1/suppressions lists those that are.");
+        }
+
+        context.LogChange("suppression", email, "removed");
+        return Results.NoContent();
     }
 }

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace EmailService.Report.Tail;
 
-/// <summary><c>GET /v1/attempts/tail?domain=&amp;outcome=</c>: what comes of the account's attempts, as it happens.</summary>
+/// <summary><c>GET /v1/attempts/tail?domain=&amp;outcome=</c>: what comes of the account's attempts, as it happens. For an operator's key.</summary>
 internal static class TailEndpoint
 {
     private const string ContentType = "text/event-stream";
@@ -42,10 +42,13 @@ internal static class TailEndpoint
             return;
         }
 
-        if (!tail.TryEnter())
+        if (tail.TryEnter(wanted.AccountId!.Value) is { } refusal)
         {
-            await ApiErrors.WriteAsync(context, StatusCodes.Status429TooManyRequests,
-                $"{AttemptTail.MostReaders} readers follow the attempts of this process already.", help: "End one of them, or ask another process.");
+            await ApiErrors.WriteAsync(context, StatusCodes.Status429TooManyRequests, refusal switch
+            {
+                TailRefusal.Account => $"{AttemptTail.MostReadersOfAccount} readers of this account follow its attempts at this process already.",
+                TailRefusal.Process => $"{AttemptTail.MostReaders} readers follow the attempts of this process already.",
+            }, help: "End one of them, or ask another process.");
             return;
         }
 
@@ -60,7 +63,7 @@ internal static class TailEndpoint
         }
         finally
         {
-            tail.Leave();
+            tail.Leave(wanted.AccountId.Value);
         }
     }
 
