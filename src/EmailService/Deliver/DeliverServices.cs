@@ -1,3 +1,4 @@
+using EmailService.Outbox;
 using EmailService.Platform;
 using EmailService.Shaping;
 
@@ -19,11 +20,16 @@ public static class DeliverServices
         builder.Services.AddSingleton<Holding>();
         builder.Services.AddSingleton<HeardPaces>();
         builder.Services.AddSingleton<IPaceStore, PaceStore>();
+        builder.Services.AddSingleton(s => new ConnectionLimit(ConnectionRules.Of(options.Connections), s.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton<SiteStandings>();
+        builder.Services.AddSingleton<ISiteStandingStore, SiteStandingStore>();
+        builder.Services.AddSingleton<ISiteStandings>(s => s.GetRequiredService<SiteStandings>());
         builder.Services.AddSingleton<LaneContext>();
         builder.Services.AddSingleton<LaneDirectory>();
         builder.Services.AddSingleton<DeliverMetrics>();
         if (builder.Has(Role.Deliver))
         {
+            builder.Services.AddHostedService<SiteKeeper>();
             builder.Services.AddHostedService<Dispatcher>();
             builder.Services.AddHostedService<PaceExchange>();
             builder.Services.AddHostedService<LaneTeller>();

@@ -22,6 +22,11 @@ public sealed class LaneConnection(
     private SmtpConnectFailure? failedTls;
     private bool inUse;
     private AttemptUnderWay? carries;
+    private TimeSpan spent;
+
+    private const double OctetsPerSecondOfSlowLine = 64 * 1024;
+
+    private const string WhyBrokenOff = "others wait for the connection, and the host had the time that it has while they do";
 
     /// <summary>A session is open that may carry one more message.</summary>
     public bool IsOpen => session is { IsUsable: true } && session.MessagesSent < limits.MessagesPerConnection.Value;
@@ -60,9 +65,15 @@ public sealed class LaneConnection(
             var isFresh = false;
             if (!IsOpen || !session!.EndPoint.Equals(endPoint) || !session.Satisfies(policy.Policy) || !session.MayCarry(domain))
             {
+                if (!permit.TryDial(endPoint.Address))
+                {
+                    return Ended(Verdict.OfTooMany(host.Name, endPoint.Address), null, null, "not tried: as many connections as may be go to this address or its network");
+                }
+
                 (session, var failure, connecting, failedTls) = await ConnectAsync(host, endPoint, policy, stopping);
                 if (session is null)
                 {
+                    failure = IsBrokenOff(failure!.Kind) ? failure with { Kind = SmtpFailureKind.TimedOut, Detail = WhyBrokenOff } : failure;
                     verdict = TlsVerdict.Of(policy, failure!);
                     tlsSession = TlsSessions.Of(domain, policy, host, endPoint, failedTls ?? failure!);
                     Volatile.Write(ref inUse, false);
@@ -71,6 +82,7 @@ public sealed class LaneConnection(
 
                 counted.Clear();
                 isFresh = true;
+                permit.HasItsSession();
             }
 
             if (!await mayBegin())
@@ -102,13 +114,15 @@ public sealed class LaneConnection(
                 continue;
             }
 
-            return Ended(Verdict.Of(result.Recipients[0]), tls, address, connecting is null ? result.Transcript.ToString() : $"{connecting}\n{result.Transcript}");
+            var recipient = result.Recipients[0];
+            recipient = IsBrokenOff(recipient.Failure) ? recipient with { Failure = SmtpFailureKind.TimedOut, Detail = WhyBrokenOff } : recipient;
+            return Ended(Verdict.Of(recipient), tls, address, connecting is null ? result.Transcript.ToString() : $"{connecting}\n{result.Transcript}");
         }
 
         (Outcome, AttemptStep) Ended(Outcome outcome, string? tls, string? address, string transcript) => (outcome, new AttemptStep
         {
             StartedAt = startedAt,
-            Duration = time.GetElapsedTime(started),
+            Duration = Spend(time.GetElapsedTime(started), content),
             Disposition = outcome.Disposition,
             Scope = outcome.Scope,
             Stage = StageNames.Of(outcome.Stage),
@@ -122,6 +136,15 @@ public sealed class LaneConnection(
             TlsSession = tlsSession,
             Transcript = transcript,
         });
+    }
+
+    private bool IsBrokenOff(SmtpFailureKind? kind) => kind == SmtpFailureKind.Aborted && permit.WasBrokenOff;
+
+    private TimeSpan Spend(TimeSpan duration, SignedMessage content)
+    {
+        var onSlowLine = TimeSpan.FromSeconds(content.Segments.Sum(s => (double)s.Length) / OctetsPerSecondOfSlowLine);
+        spent += duration > onSlowLine ? duration - onSlowLine : TimeSpan.Zero;
+        return duration;
     }
 
     // Opportunistic: encrypted if the host can, in the clear rather than not at all (RFC 7435). A policy that asks for more allows no such thing.
@@ -169,8 +192,23 @@ public sealed class LaneConnection(
     /// <summary>Ends what is under way, from any thread, as if the host had closed.</summary>
     public void Break() => session?.Break();
 
-    /// <summary>The site answers: it takes nothing any more from what silent and new ones may have.</summary>
-    public void SiteAnswers() => permit.SiteAnswers();
+    /// <summary>The standing of the site is another since: its connections count accordingly.</summary>
+    public void SiteChanged() => permit.SiteChanged();
+
+    /// <summary>An attempt begins, which may be broken off by <paramref name="breaking"/> until <see cref="EndAttempt"/>.</summary>
+    /// <param name="now">As a timestamp.</param>
+    public void BeginAttempt(CancellationTokenSource breaking, long now)
+    {
+        spent = TimeSpan.Zero;
+        permit.Begin(breaking, now);
+    }
+
+    /// <returns>The time of its sessions, less what its content takes on a slow line.</returns>
+    public TimeSpan EndAttempt()
+    {
+        permit.End();
+        return spent;
+    }
 
     /// <summary>Closes it, and leaves its place among the connections of the process to others until <see cref="TakeAgain"/>.</summary>
     public async ValueTask LendAsync()
