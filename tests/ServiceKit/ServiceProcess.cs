@@ -23,6 +23,8 @@ internal sealed class ServiceProcess : IDisposable
 
     public HttpClient Http { get; }
 
+    public int Id => process.Id;
+
     public bool HasExited => process.HasExited;
 
     public int ExitCode => process.ExitCode;
@@ -49,6 +51,14 @@ internal sealed class ServiceProcess : IDisposable
         return new ServiceProcess(Launch(["--urls", $"http://127.0.0.1:{port}", $"--EmailService:DataFolder={dataFolder}", .. arguments]), port);
     }
 
+    /// <summary>Starts the program with a limit of file descriptors; null for that of the test.</summary>
+    public static ServiceProcess StartWith(int? descriptors, string dataFolder, params string[] arguments)
+    {
+        var port = FreePort.Take();
+        string[] all = ["--urls", $"http://127.0.0.1:{port}", $"--EmailService:DataFolder={dataFolder}", .. arguments];
+        return new ServiceProcess(descriptors is { } most ? LaunchWith(most, all) : Launch(all), port);
+    }
+
     /// <summary>Runs a command of the program to its end, and returns what it printed.</summary>
     public static async Task<string> RunAsync(string dataFolder, params string[] arguments)
     {
@@ -62,9 +72,15 @@ internal sealed class ServiceProcess : IDisposable
             : throw new InvalidOperationException($"{string.Join(' ', arguments)} ended with {process.ExitCode}: {await output} {await error}");
     }
 
-    private static Process Launch(string[] arguments)
+    private static Process Launch(string[] arguments) => Launch(Path.Combine(AppContext.BaseDirectory, "emailservice"), arguments);
+
+    // The shell becomes the program, so that the process is the same.
+    private static Process LaunchWith(int descriptors, string[] arguments) =>
+        Launch("/bin/sh", ["-c", $"ulimit -n {descriptors} && exec \"$0\" \"$@\"", Path.Combine(AppContext.BaseDirectory, "emailservice"), .. arguments]);
+
+    private static Process Launch(string program, string[] arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "emailservice"))
+        var start = new ProcessStartInfo(program)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -20,7 +20,8 @@ public static class DeliverServices
         builder.Services.AddSingleton<Holding>();
         builder.Services.AddSingleton<HeardPaces>();
         builder.Services.AddSingleton<IPaceStore, PaceStore>();
-        builder.Services.AddSingleton(s => new ConnectionLimit(ConnectionRules.Of(options.Connections), s.GetRequiredService<TimeProvider>()));
+        var connections = builder.FileDescriptors().Share("to mail hosts", options.Connections);
+        builder.Services.AddSingleton(s => new ConnectionLimit(ConnectionRules.Of(connections), s.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<SiteStandings>();
         builder.Services.AddSingleton<ISiteStandingStore, SiteStandingStore>();
         builder.Services.AddSingleton<ISiteStandings>(s => s.GetRequiredService<SiteStandings>());
