@@ -23,6 +23,8 @@ internal sealed class ServiceProcess : IDisposable
 
     public HttpClient Http { get; }
 
+    public int Id => process.Id;
+
     public bool HasExited => process.HasExited;
 
     public int ExitCode => process.ExitCode;
@@ -61,6 +63,14 @@ internal sealed class ServiceProcess : IDisposable
         return new ServiceProcess(Launch(inNamespace, "unshare"), port);
     }
 
+    /// <summary>Starts the program with a limit of file descriptors; null for that of the test.</summary>
+    public static ServiceProcess StartWith(int? descriptors, string dataFolder, params string[] arguments)
+    {
+        var port = FreePort.Take();
+        string[] all = ["--urls", $"http://127.0.0.1:{port}", $"--EmailService:DataFolder={dataFolder}", .. arguments];
+        return new ServiceProcess(descriptors is { } most ? LaunchWith(most, all) : Launch(all), port);
+    }
+
     /// <summary>Runs a command of the program to its end, and returns what it printed.</summary>
     public static async Task<string> RunAsync(string dataFolder, params string[] arguments)
     {
@@ -76,9 +86,15 @@ internal sealed class ServiceProcess : IDisposable
 
     private static string Program => Path.Combine(AppContext.BaseDirectory, "emailservice");
 
-    private static Process Launch(string[] arguments, string? program = null)
+    private static Process Launch(string[] arguments) => Launch(arguments, Program);
+
+    // The shell becomes the program, so that the process is the same.
+    private static Process LaunchWith(int descriptors, string[] arguments) =>
+        Launch(["-c", $"ulimit -n {descriptors} && exec \"$0\" \"$@\"", Program, .. arguments], "/bin/sh");
+
+    private static Process Launch(string[] arguments, string program)
     {
-        var start = new ProcessStartInfo(program ?? Program)
+        var start = new ProcessStartInfo(program)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

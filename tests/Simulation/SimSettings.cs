@@ -16,4 +16,7 @@ internal sealed record SimSettings
     public PlatformOptions Platform { get; init; } = new() { HostName = "sender.test" };
 
     public DeliverOptions Deliver { get; init; } = new();
+
+    /// <summary>In place of the rule that follows from <see cref="Deliver"/>.</summary>
+    public ConnectionRules? Connections { get; init; }
 }

@@ -103,6 +103,12 @@ internal sealed class SimWorld
 
     private void CheckConnections(SimSite site)
     {
+        if (site.Aliases.Count > 0)
+        {
+            // To the nodes these are many sites.
+            return;
+        }
+
         var most = Math.Max(LimitsOf(site).Connections.Value, Nodes.Count(n => !n.Clock.IsDead));
         if (site.Open > (IsSettled ? most : most * 2))
         {

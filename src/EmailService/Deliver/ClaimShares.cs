@@ -15,6 +15,25 @@ public static class ClaimShares
     /// <param name="leastRoom">A lane with less room gets nothing: a claim of ten costs nearly what a claim of a thousand costs.</param>
     /// <param name="random">Every lane gets an equal part of the room at least once, in turn from a random start, so that many
     /// full lanes cannot keep the others from being served.</param>
+    /// <param name="answers">Lanes whose sites are known to answer. They are served first, but for a quarter of the room while others have something
+    /// due: ten thousand lanes of silent hosts must not take the turns of those that answer.</param>
+    /// <param name="roomOfUnproven">How many more of the others may be held in memory.</param>
+    public static List<WantedLane> Of(
+        IReadOnlyCollection<(string Lane, MailStream Stream)> due, Func<MailStream, int> room, Func<string, MailStream, int> roomOf, int leastRoom, Random random,
+        Func<string, bool> answers, int roomOfUnproven)
+    {
+        var lanes = due.ToLookup(d => answers(d.Lane));
+        var all = room(MailStream.Transactional);
+        var kept = lanes[false].Any() ? Math.Min(roomOfUnproven, all / 4) : 0;
+        var wanted = Of([.. lanes[true]], stream => Math.Min(room(stream), all - kept), roomOf, leastRoom, random);
+        var left = Math.Min(roomOfUnproven, all - wanted.Sum(w => w.Most));
+        var leftOfBulk = room(MailStream.Bulk) - wanted.Sum(w => w.Bulk);
+        wanted.AddRange(Of(
+            [.. lanes[false]], stream => Math.Max(0, stream == MailStream.Bulk ? Math.Min(left, leftOfBulk) : left), roomOf, leastRoom, random));
+        return wanted;
+    }
+
+    /// <summary>The same among lanes of which nothing is known.</summary>
     public static List<WantedLane> Of(
         IReadOnlyCollection<(string Lane, MailStream Stream)> due, Func<MailStream, int> room, Func<string, MailStream, int> roomOf, int leastRoom, Random random)
     {

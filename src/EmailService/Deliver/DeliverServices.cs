@@ -1,3 +1,4 @@
+using EmailService.Outbox;
 using EmailService.Platform;
 using EmailService.Shaping;
 
@@ -21,12 +22,18 @@ public static class DeliverServices
         builder.Services.AddSingleton<Holding>();
         builder.Services.AddSingleton<HeardPaces>();
         builder.Services.AddSingleton<IPaceStore, PaceStore>();
+        var connections = builder.FileDescriptors().Share("to mail hosts", options.Connections);
+        builder.Services.AddSingleton(s => new ConnectionLimit(ConnectionRules.Of(connections), s.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton<SiteStandings>();
+        builder.Services.AddSingleton<ISiteStandingStore, SiteStandingStore>();
+        builder.Services.AddSingleton<ISiteStandings>(s => s.GetRequiredService<SiteStandings>());
         builder.Services.AddSingleton<LaneContext>();
         builder.Services.AddSingleton<LaneDirectory>();
         builder.Services.AddSingleton<DeliverMetrics>();
         if (builder.Has(Role.Deliver))
         {
             builder.Services.AddHostedService<ExtensionKeeper>();
+            builder.Services.AddHostedService<SiteKeeper>();
             builder.Services.AddHostedService<Dispatcher>();
             builder.Services.AddHostedService<PaceExchange>();
             builder.Services.AddHostedService<LaneTeller>();

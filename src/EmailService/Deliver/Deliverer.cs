@@ -124,6 +124,18 @@ public sealed partial class Deliverer(
         return outcome;
     }
 
+    /// <summary>The address that is tried first in good order; null if none is known. Never throws for what DNS says.</summary>
+    public async ValueTask<IPAddress?> FirstAddressAsync(Work work, CancellationToken stopping)
+    {
+        foreach (var host in work.Plan.InOrder.Take(1))
+        {
+            var (endPoints, _) = await router.ResolveAsync(host, stopping);
+            return endPoints.FirstOrDefault(e => work.Source.Reaches(e.AddressFamily))?.Address;
+        }
+
+        return null;
+    }
+
     // RFC 8689 §5: the sender says that the recipient's policy does not matter for this message; REQUIRETLS overrides that.
     private static TlsWish WishOf(Message message) =>
         message.Content.RequireTls ? TlsWish.Require
@@ -195,6 +207,11 @@ public sealed partial class Deliverer(
 
     private void Remember(IPEndPoint endPoint, MailHost host, string lane, Outcome outcome)
     {
+        if (Verdict.IsOfTooMany(outcome))
+        {
+            return;
+        }
+
         if (outcome is { Scope: FailureScope.Host, Stage: <= SmtpStage.Hello })
         {
             memory.Failed(endPoint, host.Name, lane);

@@ -134,7 +134,7 @@ public sealed partial class Dispatcher(
         var due = rooms.Where(r => r.Value > 0).Select(r => r.Key).ToList();
         var wanted = ClaimShares.Of(
             due, RoomOf, (lane, stream) => Math.Min(hand.RoomFor(lane, stream), rooms[(lane, stream)]),
-            Math.Max(1, options.ReadyRecipients / 32), random);
+            Math.Max(1, options.ReadyRecipients / 32), random, hand.Answers, hand.RoomOfUnproven);
         if (wanted.Count == 0)
         {
             return due.Count > 0 ? Round.Full : Round.Done;
@@ -201,8 +201,8 @@ public sealed partial class Dispatcher(
     {
         try
         {
-            // In this order they get the room for content, of which bulk may not fill all.
-            var inOrder = claimed.OrderBy(c => c.Stream).Select(c => c.Id.Message).Distinct();
+            // In this order they get the room for content, of which bulk may not fill all: first where it leaves again soon.
+            var inOrder = claimed.OrderBy(c => c.Stream).ThenBy(c => !hand.Answers(c.Lane)).Select(c => c.Id.Message).Distinct();
             var room = hand.RoomForOctets(claimed.Exists(c => c.Stream == MailStream.Bulk) ? MailStream.Bulk : MailStream.Transactional);
             return await messages.ReadAsync([.. inOrder], room, CancellationToken.None);
         }

@@ -76,7 +76,7 @@ public sealed partial class Lane
                 IsRateLearned = pace.IsRateLearned(share),
                 IsResting = restsUntil is not null,
                 Stores = stores,
-                AllConnections = context.Options.Connections,
+                AllConnections = context.MostConnections,
             };
             status = new LaneStatus
             {

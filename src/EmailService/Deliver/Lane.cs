@@ -12,7 +12,8 @@ namespace EmailService.Deliver;
 /// holds goes back to the table, due when the rest is over.</para></summary>
 /// <param name="name">What it is called, and of what it is the lane.</param>
 /// <param name="siteRest">The rest of the hosts, shared by the lanes of all sources.</param>
-public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest, LaneContext context)
+/// <param name="site">What is known of the hosts, shared by the lanes of all sources.</param>
+public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest, SiteStanding site, LaneContext context)
 {
     /// <summary>A wait for a turn that is worth a new session to others.</summary>
     private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(1);
@@ -24,7 +25,6 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
     private int paced;
     private int workers;
     private int idle;
-    private volatile SiteState site = SiteState.New;
     private readonly Rest rest = new(context.Options);
 
     /// <summary>Its name in memory.</summary>
@@ -128,7 +128,7 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
         LaneConnection connection;
         try
         {
-            connection = await context.ConnectionAsync(pace.Limits, site, Source);
+            connection = await context.ConnectionAsync(pace.Limits, site, ready.Next, Source);
         }
         catch (OperationCanceledException)
         {
@@ -244,7 +244,7 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
                 // Not a timer that calls Cancel: one that fires while we dispose would throw on a thread of the pool, and end the process.
                 var wanted = context.ConnectionWanted;
                 using var idled = new CancellationTokenSource(
-                    context.IsConnectionWanted ? TimeSpan.Zero : connection.IdleTimeout, context.Time);
+                    context.IsConnectionWanted || !connection.IsOpen ? TimeSpan.Zero : connection.IdleTimeout, context.Time);
                 using var patience = CancellationTokenSource.CreateLinkedTokenSource(context.Stopping, idled.Token, wanted);
                 await ready.WaitAsync(patience.Token);
                 more = true;
@@ -300,6 +300,7 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
             using var either = CancellationTokenSource.CreateLinkedTokenSource(context.Aborting, limit.Token);
             var started = context.Time.GetTimestamp();
             connection.Carries = new AttemptUnderWay(work.Claim.Id.Message.ToString(), work.Claim.Id.N, context.Time.GetUtcNow());
+            connection.BeginAttempt(limit, started);
             if (await context.Deliverer.DeliverAsync(work, connection, () => context.MayBeginAsync(work), either.Token) is { } outcome)
             {
                 Observe(outcome, context.Time.GetElapsedTime(started), connection);
@@ -310,6 +311,11 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
         {
             context.Return(work);
         }
+        catch (OperationCanceledException)
+        {
+            // Before any host was asked: DNS, or the host of a policy, took all the time that there was.
+            await context.BrokenOffAsync(work);
+        }
         catch (Exception exception)
         {
             // A bug, or the memory is full: it ends this unit of work, not the process.
@@ -318,6 +324,7 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
         }
         finally
         {
+            connection.EndAttempt();
             connection.Carries = null;
         }
     }
@@ -386,7 +393,7 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
             await Task.Delay(rest < wait ? rest : wait, context.Time, context.Stopping);
         }
 
-        await context.TakeAgainAsync(connection, site);
+        await context.TakeAgainAsync(connection, site, pace.Limits.Connections.Value);
     }
 
     /// <summary>Sessions that are open, or are being opened. Under the gate.</summary>
@@ -412,24 +419,23 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
             var now = context.Time.GetUtcNow();
             record.Add(outcome, took, now);
             var signal = PaceSignals.Of(outcome);
-            if (signal == PaceSignal.Answered)
-            {
-                site = SiteState.Answers;
-                connection.SiteAnswers();
-            }
-
             var others = signal == PaceSignal.Refused ? connections.Count(c => c != connection && c.IsInUse) : 0;
             pace.Observe(signal, workers, others, now, context.Share);
 
             // A site that holds other sessions of ours and refuses one more is busy, not dead.
-            if (others > 0 || !Rest.IsFailure(outcome))
+            var isFailure = others == 0 && Rest.IsFailure(outcome);
+            if (site.Note(signal, isFailure, connection.EndAttempt(), now))
+            {
+                connection.SiteChanged();
+            }
+
+            if (!isFailure)
             {
                 rest.Worked();
                 siteRest.Worked();
                 return;
             }
 
-            site = SiteState.Silent;
             var isSiteSilent = Rest.IsSilence(outcome) && siteRest.Failed(workers, now);
             if (rest.Failed(workers, now) || isSiteSilent)
             {

@@ -27,6 +27,11 @@ public sealed class LaneConnection(
     private SmtpExtensions leavesUnused;
     private bool inUse;
     private AttemptUnderWay? carries;
+    private TimeSpan spent;
+
+    private const double OctetsPerSecondOfSlowLine = 64 * 1024;
+
+    private const string WhyBrokenOff = "others wait for the connection, and the host had the time that it has while they do";
 
     /// <summary>A session is open that may carry one more message.</summary>
     public bool IsOpen => session is { IsUsable: true } && session.MessagesSent < limits.MessagesPerConnection.Value;
@@ -68,10 +73,16 @@ public sealed class LaneConnection(
             var without = limits.Without.Value | extensions.WithoutFor(endPoint) | doubted.Extensions;
             if (!IsOpen || !session!.EndPoint.Equals(endPoint) || !session.Satisfies(policy.Policy) || !session.MayCarry(domain) || (without & ~leavesUnused) != 0)
             {
+                if (!permit.TryDial(endPoint.Address))
+                {
+                    return Ended(Verdict.OfTooMany(host.Name, endPoint.Address), null, null, "not tried: as many connections as may be go to this address or its network");
+                }
+
                 (session, var failure, var connecting, failedTls) = await ConnectAsync(host, endPoint, policy, without, stopping);
                 said = Joined(said, connecting);
                 if (session is null)
                 {
+                    failure = IsBrokenOff(failure!.Kind) ? failure with { Kind = SmtpFailureKind.TimedOut, Detail = WhyBrokenOff } : failure;
                     verdict = TlsVerdict.Of(policy, failure!);
                     tlsSession = TlsSessions.Of(domain, policy, host, endPoint, failedTls ?? failure!);
                     Volatile.Write(ref inUse, false);
@@ -80,6 +91,7 @@ public sealed class LaneConnection(
 
                 counted.Clear();
                 isFresh = true;
+                permit.HasItsSession();
             }
 
             if (!await mayBegin())
@@ -113,7 +125,9 @@ public sealed class LaneConnection(
             }
 
             // 4. Nor does a command that the host offers and does not know: the message goes without it.
-            var outcome = Verdict.Of(result.Recipients[0]);
+            var recipient = result.Recipients[0];
+            recipient = IsBrokenOff(recipient.Failure) ? recipient with { Failure = SmtpFailureKind.TimedOut, Detail = WhyBrokenOff } : recipient;
+            var outcome = Verdict.Of(recipient);
             if (MayGoWithout(ref doubted, result, outcome, extensions, host, endPoint))
             {
                 continue;
@@ -125,7 +139,7 @@ public sealed class LaneConnection(
         (Outcome, AttemptStep) Ended(Outcome outcome, string? tls, string? address, string transcript) => (outcome, new AttemptStep
         {
             StartedAt = startedAt,
-            Duration = time.GetElapsedTime(started),
+            Duration = Spend(time.GetElapsedTime(started), content),
             Disposition = outcome.Disposition,
             Scope = outcome.Scope,
             Stage = StageNames.Of(outcome.Stage),
@@ -190,6 +204,15 @@ public sealed class LaneConnection(
 
     private static string Joined(string? before, string next) => before is null ? next : $"{before}\n{next}";
 
+    private bool IsBrokenOff(SmtpFailureKind? kind) => kind == SmtpFailureKind.Aborted && permit.WasBrokenOff;
+
+    private TimeSpan Spend(TimeSpan duration, SignedMessage content)
+    {
+        var onSlowLine = TimeSpan.FromSeconds(content.Segments.Sum(s => (double)s.Length) / OctetsPerSecondOfSlowLine);
+        spent += duration > onSlowLine ? duration - onSlowLine : TimeSpan.Zero;
+        return duration;
+    }
+
     // Opportunistic: encrypted if the host can, in the clear rather than not at all (RFC 7435). A policy that asks for more allows no such thing.
     private async Task<(ISmtpSession? Session, SmtpConnectFailure? Failure, string Transcript, SmtpConnectFailure? FailedTls)> ConnectAsync(
         MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, SmtpExtensions without, CancellationToken stopping)
@@ -236,8 +259,23 @@ public sealed class LaneConnection(
     /// <summary>Ends what is under way, from any thread, as if the host had closed.</summary>
     public void Break() => session?.Break();
 
-    /// <summary>The site answers: it takes nothing any more from what silent and new ones may have.</summary>
-    public void SiteAnswers() => permit.SiteAnswers();
+    /// <summary>The standing of the site is another since: its connections count accordingly.</summary>
+    public void SiteChanged() => permit.SiteChanged();
+
+    /// <summary>An attempt begins, which may be broken off by <paramref name="breaking"/> until <see cref="EndAttempt"/>.</summary>
+    /// <param name="now">As a timestamp.</param>
+    public void BeginAttempt(CancellationTokenSource breaking, long now)
+    {
+        spent = TimeSpan.Zero;
+        permit.Begin(breaking, now);
+    }
+
+    /// <returns>The time of its sessions, less what its content takes on a slow line.</returns>
+    public TimeSpan EndAttempt()
+    {
+        permit.End();
+        return spent;
+    }
 
     /// <summary>Closes it, and leaves its place among the connections of the process to others until <see cref="TakeAgain"/>.</summary>
     public async ValueTask LendAsync()

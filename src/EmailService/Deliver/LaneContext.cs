@@ -14,12 +14,11 @@ namespace EmailService.Deliver;
 /// <summary>What the lanes share: limits, the way to the deliverer, and the way back for what was not delivered.</summary>
 public sealed partial class LaneContext(
     Deliverer deliverer, Holding holding, Rerouting routes, Overlays overlays, IOutboxStore outbox, Hand hand, StoreHealth health, INode node,
-    ISmtpDialer dialer, WarmUpAllowances allowances, HeardPaces heard, DeliverOptions options, OutboxOptions outboxOptions, TlsTrust trust, LaneMetrics metrics,
+    ISmtpDialer dialer, ConnectionLimit connections, SiteStandings sites, WarmUpAllowances allowances, HeardPaces heard, DeliverOptions options, OutboxOptions outboxOptions, TlsTrust trust, LaneMetrics metrics,
     TimeProvider time, Random random, ILogger<LaneContext> logger) : IDisposable
 {
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource aborting = new();
-    private readonly ConnectionLimit connections = new(options.Connections);
     private readonly ConcurrentDictionary<Task, byte> running = new();
     private readonly ConcurrentDictionary<long, LaneConnection> open = new();
     private long opened;
@@ -55,6 +54,9 @@ public sealed partial class LaneContext(
     /// <summary>Set near the end of a stop: what has not come to the end of its data is broken off.</summary>
     public CancellationToken Aborting => aborting.Token;
 
+    /// <summary>Connections of this process.</summary>
+    public int MostConnections => connections.Most;
+
     /// <summary>A worker waits because all connections are taken: those without work are to end at once.</summary>
     public bool IsConnectionWanted => connections.IsWanted;
 
@@ -64,19 +66,41 @@ public sealed partial class LaneContext(
     /// <summary>Connections of this process that are open or are being opened.</summary>
     public int ConnectionsInUse => open.Count(c => c.Value.IsInUse);
 
+    /// <summary>What is known of sites.</summary>
+    public SiteStandings Sites => sites;
+
     /// <summary>Waits for one of the connections of this process; disposing of it gives it back.</summary>
-    public async Task<LaneConnection> ConnectionAsync(LaneLimits limits, SiteState site, EgressSource source)
+    /// <param name="next">What it is likely to carry first: where that goes is looked up before, so that DNS holds up nobody else.</param>
+    public async Task<LaneConnection> ConnectionAsync(LaneLimits limits, SiteStanding site, Work? next, EgressSource source)
     {
-        var permit = await connections.TakeAsync(site, Stopping);
+        if (site.Address is null && next is not null)
+        {
+            site.Address = await FirstAddressAsync(next);
+        }
+
+        var permit = await connections.TakeAsync(site, site.Address, limits.Connections.Value, Stopping);
         var number = Interlocked.Increment(ref opened);
         var connection = new LaneConnection(dialer, smtp with { HelloName = source.HelloName }, source, limits, permit, time, _ => open.TryRemove(number, out LaneConnection? _));
         open[number] = connection;
         return connection;
     }
 
+    private async ValueTask<System.Net.IPAddress?> FirstAddressAsync(Work next)
+    {
+        try
+        {
+            return await deliverer.FirstAddressAsync(next, Stopping);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            // The attempt will find the same, and tell it.
+            return null;
+        }
+    }
+
     /// <summary>Waits for a place for a connection that was lent.</summary>
-    public async Task TakeAgainAsync(LaneConnection connection, SiteState site) =>
-        connection.TakeAgain(await connections.TakeAsync(site, Stopping));
+    public async Task TakeAgainAsync(LaneConnection connection, SiteStanding site, int most) =>
+        connection.TakeAgain(await connections.TakeAsync(site, site.Address, most, Stopping));
 
     /// <summary>What other nodes say about the pace of their lanes.</summary>
     public HeardPaces Heard => heard;
@@ -263,6 +287,14 @@ public sealed partial class LaneContext(
         work.InHand.LetGo();
     }
 
+    /// <summary>The time of an attempt was over before any host was asked: it is tried again on schedule.</summary>
+    public async Task BrokenOffAsync(Work work)
+    {
+        var reply = SmtpReply.Local(451, new EnhancedStatusCode(4, 4, 3), $"the mail hosts of {work.Plan.Lane} could not be looked up in the time that there is");
+        await deliverer.SettleUnroutedAsync(work.Claim, work.InHand.Message.OnUnknown, Disposition.Deferred, reply);
+        work.InHand.LetGo();
+    }
+
     /// <summary>Lets the workers finish what they carry, breaks off what takes too long, and gives the rest back.</summary>
     public async Task StopAsync(IEnumerable<Lane> lanes)
     {
@@ -297,7 +329,6 @@ public sealed partial class LaneContext(
     {
         stopping.Dispose();
         aborting.Dispose();
-        connections.Dispose();
     }
 
     [LoggerMessage(3010, LogLevel.Error, "{Count} claims could not be given back; their leases will bring them back")]

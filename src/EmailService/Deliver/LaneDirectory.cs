@@ -9,9 +9,11 @@ public sealed class LaneDirectory(LaneContext context, EgressTable egress)
     private readonly Lock gate = new();
     private readonly Dictionary<string, Site> sites = [];
 
-    private sealed class Site(Rest rest)
+    private sealed class Site(Rest rest, SiteStanding standing)
     {
         public Rest Rest { get; } = rest;
+
+        public SiteStanding Standing { get; } = standing;
 
         public Dictionary<EgressSource, Lane> Lanes { get; } = [];
     }
@@ -24,13 +26,13 @@ public sealed class LaneDirectory(LaneContext context, EgressTable egress)
         {
             if (!sites.TryGetValue(work.Plan.Lane, out var site))
             {
-                sites[work.Plan.Lane] = site = new Site(new Rest(context.Options));
+                sites[work.Plan.Lane] = site = new Site(new Rest(context.Options), context.Sites.Of(work.Plan.Lane));
             }
 
             if (!site.Lanes.TryGetValue(work.Source, out var lane))
             {
                 var name = new LaneName(egress.LaneOf(work.Plan.Lane, work.Source), work.Plan.Lane, work.Source);
-                site.Lanes[work.Source] = lane = new Lane(name, work.Plan.Limits, site.Rest, context);
+                site.Lanes[work.Source] = lane = new Lane(name, work.Plan.Limits, site.Rest, site.Standing, context);
             }
 
             // The hand shares its room by lanes as far as it knows them; a thousand new domains of one site it does not.

@@ -38,6 +38,9 @@ public static class PaceSignals
 
         // A mail host without an address says nothing about connections.
         { Reply: { IsLocal: true, Enhanced: { Subject: 4, Detail: 4 } } } => PaceSignal.None,
+
+        // Nor does one that was not tried.
+        _ when Verdict.IsOfTooMany(outcome) => PaceSignal.None,
         { Reply.IsLocal: true } => PaceSignal.Failed,
 
         { Stage: < SmtpStage.Reset, Reply.IsTransient: true } => PaceSignal.Refused,

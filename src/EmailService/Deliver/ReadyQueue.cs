@@ -36,6 +36,18 @@ public sealed class ReadyQueue
         }
     }
 
+    /// <summary>One of those that wait, as far as is known the next; null if none does.</summary>
+    public Work? Next
+    {
+        get
+        {
+            lock (gate)
+            {
+                return transactional.TryPeek(out var work) || bulk.TryPeek(out work) ? work : null;
+            }
+        }
+    }
+
     public void Add(Work work)
     {
         lock (gate)

@@ -62,7 +62,8 @@ public sealed class Rest(DeliverOptions options)
     }
 
     /// <summary>No host gave a session.</summary>
-    public static bool IsFailure(Outcome outcome) => outcome is { Disposition: Disposition.Deferred, Scope: FailureScope.Lane, Stage: <= SmtpStage.Hello };
+    public static bool IsFailure(Outcome outcome) =>
+        outcome is { Disposition: Disposition.Deferred, Scope: FailureScope.Lane, Stage: <= SmtpStage.Hello } && !Verdict.IsOfTooMany(outcome);
 
     /// <summary>None even took a connection: whichever of our addresses tries next will fare no better. A fault on our side (X.3.5) says nothing
     /// about the site. RFC 3463 §3.4</summary>

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.RegularExpressions;
 using EmailService.Messages;
 using EmailService.Record;
@@ -71,6 +72,16 @@ public static partial class Verdict
 
     /// <summary>What it means that a host's TLS policy can't be met: this host must not be used, now or for this message.</summary>
     public static Outcome Of(TlsDecision.Refuse refusal) => Refused(SmtpStage.Connect, refusal.Reply);
+
+    /// <summary>What it means that as many connections as may be go to an address, or its network: another address may do.</summary>
+    public static Outcome OfTooMany(string host, IPAddress address) =>
+        Refused(SmtpStage.Connect, NotTried($"other mail has all the connections that may go to {host} [{address}] or its network"));
+
+    /// <summary>Our own reply where there was no connection to try with. 4.4.5, system congestion; RFC 3463 §3.5</summary>
+    public static SmtpReply NotTried(string why) => SmtpReply.Local(451, new EnhancedStatusCode(4, 4, 5), $"not tried: {why}");
+
+    /// <summary>No host was tried, for want of a connection (<see cref="NotTried"/>): that says nothing about the site.</summary>
+    public static bool IsOfTooMany(Outcome outcome) => outcome is { Reply: { IsLocal: true, Enhanced: { Subject: 4, Detail: 5 } } };
 
     private static Outcome Refused(SmtpStage stage, SmtpReply reply)
     {

@@ -12,12 +12,16 @@ namespace EmailService.Outbox;
 /// <para>Room is shared by lanes, as switches share a buffer: a lane may hold a part of what is still free, so that however
 /// many lanes stand still, there is room for one more. Accept may fill less of it than claims may, so that a lane
 /// which is accepted for faster than it moves still works off what waits in the table. The streams of a lane are counted apart, and a
-/// part of all room is kept from bulk, so that a password reset finds room behind any amount of it.</para></summary>
-public sealed class Hand(OutboxOptions options)
+/// part of all room is kept from bulk, so that a password reset finds room behind any amount of it.</para>
+/// <para>Sites that are not known to answer have half of all room together: what waits for ten thousand hosts that are silent leaves the other half to
+/// mail that moves.</para></summary>
+/// <param name="standings">Which sites answer; without it all are taken to.</param>
+public sealed class Hand(OutboxOptions options, ISiteStandings? standings = null)
 {
     private const int HandedPart = 4;
     private const int ClaimedPart = 2;
     private const int KeptFromBulk = 8;
+    private const int KeptFromUnproven = 2;
     private const int MaxKnownSites = 100_000;
 
     private readonly Lock gate = new();
@@ -32,8 +36,9 @@ public sealed class Hand(OutboxOptions options)
     private bool open;
     private int claiming;
     private long claimsPast;
+    private int unproven;
 
-    private readonly record struct Held(int Attempt, string Site, MailStream Stream);
+    private readonly record struct Held(int Attempt, string Site, MailStream Stream, bool IsProven);
 
     /// <summary>Recipients held now, those with a reserved place included.</summary>
     public int Count
@@ -96,6 +101,21 @@ public sealed class Hand(OutboxOptions options)
         }
     }
 
+    /// <summary>How many more recipients of sites that are not known to answer may be held.</summary>
+    public int RoomOfUnproven
+    {
+        get
+        {
+            lock (gate)
+            {
+                return Math.Max(0, FreeForUnproven);
+            }
+        }
+    }
+
+    /// <summary>The site of a lane of the table is known to answer.</summary>
+    public bool Answers(string lane) => IsProven(SiteOf(lane));
+
     /// <summary>The lane that a lane of the table turned out to be, as far as is known.</summary>
     public string SiteOf(string lane)
     {
@@ -129,7 +149,7 @@ public sealed class Hand(OutboxOptions options)
     {
         lock (gate)
         {
-            if (!open || octets + size > MostOctets(recipients[0].Stream) || !Fits(recipients))
+            if (!open || octets + size > MostOctets(recipients) || !Fits(recipients))
             {
                 return false;
             }
@@ -259,6 +279,8 @@ public sealed class Hand(OutboxOptions options)
         }
     }
 
+    private int FreeForUnproven => Math.Max(1, options.ReadyRecipients / KeptFromUnproven) - unproven;
+
     private int FreeFor(MailStream stream) => options.ReadyRecipients - held.Count - stream switch
     {
         MailStream.Transactional => 0,
@@ -271,10 +293,17 @@ public sealed class Hand(OutboxOptions options)
         MailStream.Bulk => options.ReadyOctets / KeptFromBulk,
     };
 
+    // Of content those of sites that are not known to answer have what lies in the first half: what is above it is the others'.
+    private long MostOctets(IReadOnlyList<ClaimedRecipient> recipients) =>
+        recipients.All(r => IsProven(SiteOf(r.Lane))) ? MostOctets(recipients[0].Stream)
+        : Math.Min(MostOctets(recipients[0].Stream), options.ReadyOctets / KeptFromUnproven);
+
+    private bool IsProven(string site) => standings?.Answers(site) != false;
+
     private int RoomFor(string site, MailStream stream, int part)
     {
         // However small the room is: while one place is free, one lane may have it.
-        var free = FreeFor(stream);
+        var free = IsProven(site) ? FreeFor(stream) : Math.Min(FreeFor(stream), FreeForUnproven);
         return Math.Min(free, Math.Max(1, free / part)) - perLane.GetValueOrDefault((site, stream));
     }
 
@@ -286,19 +315,38 @@ public sealed class Hand(OutboxOptions options)
             return RoomFor(SiteOf(recipients[0].Lane), stream, HandedPart) >= 1;
         }
 
-        return recipients.GroupBy(r => SiteOf(r.Lane)).All(g => RoomFor(g.Key, stream, HandedPart) >= g.Count());
+        var unprovenOnes = 0;
+        foreach (var group in recipients.GroupBy(r => SiteOf(r.Lane)))
+        {
+            var count = group.Count();
+            unprovenOnes += IsProven(group.Key) ? 0 : count;
+            if (RoomFor(group.Key, stream, HandedPart) < count || (unprovenOnes > 0 && unprovenOnes > FreeForUnproven))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private void Add(ClaimedRecipient recipient)
     {
         var site = SiteOf(recipient.Lane);
-        held[recipient.Id] = new Held(recipient.Attempt, site, recipient.Stream);
+        var isProven = IsProven(site);
+        held[recipient.Id] = new Held(recipient.Attempt, site, recipient.Stream, isProven);
+        unproven += isProven ? 0 : 1;
         perLane[(site, recipient.Stream)] = perLane.GetValueOrDefault((site, recipient.Stream)) + 1;
     }
 
     private void Remove(RecipientId id)
     {
-        if (held.Remove(id, out var lease) && --perLane[(lease.Site, lease.Stream)] == 0)
+        if (!held.Remove(id, out var lease))
+        {
+            return;
+        }
+
+        unproven -= lease.IsProven ? 0 : 1;
+        if (--perLane[(lease.Site, lease.Stream)] == 0)
         {
             perLane.Remove((lease.Site, lease.Stream));
         }

@@ -13,7 +13,8 @@ public static class PlatformServices
     {
         builder.Services.AddSingleton(new OptionsBinder(builder.Configuration));
         var platform = builder.AddOptions<PlatformOptions>("");
-        builder.AddOptions<PostgresOptions>("Postgres");
+        var postgres = builder.AddOptions<PostgresOptions>("Postgres");
+        AddFileDescriptors(builder, postgres);
         var isStarted = new StartedFlag();
         builder.Services.AddSingleton(isStarted);
         builder.AddConsoleLog(() => isStarted.Value);
@@ -28,7 +29,6 @@ public static class PlatformServices
             services.AddSingleton<EmbeddedPostgres>();
         }
 
-        services.AddSingleton(DataSource);
         services.AddSingleton(Random.Shared);
         services.AddSingleton<IStoreProbe, StoreProbe>();
         services.AddSingleton<StoreHealth>();
@@ -71,18 +71,33 @@ public static class PlatformServices
         return options;
     }
 
+    /// <summary>The file descriptors of this process, of which whoever opens many asks for a part.</summary>
+    public static FileDescriptors FileDescriptors(this WebApplicationBuilder builder) =>
+        (FileDescriptors)builder.Services.First(service => service.ServiceType == typeof(FileDescriptors)).ImplementationInstance!;
+
+    private static void AddFileDescriptors(WebApplicationBuilder builder, PostgresOptions postgres)
+    {
+        var descriptors = new FileDescriptors(Platform.FileDescriptors.ReadLimit());
+        var ofDatabase = descriptors.ForDatabase(postgres.MaxConnections);
+        builder.Services.AddSingleton(descriptors);
+        builder.Services.AddSingleton(provider => DataSource(provider, ofDatabase));
+        builder.Services.AddHostedService<FileDescriptorReport>();
+
+        // Beyond these a caller's connection is closed at once. Without it the next to come would find no descriptor, and neither would anybody else.
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxConcurrentConnections = descriptors.ForCallers);
+    }
+
     internal static OptionsBinder Binder(this WebApplicationBuilder builder) =>
         (OptionsBinder)builder.Services.First(service => service.ServiceType == typeof(OptionsBinder)).ImplementationInstance!;
 
-    private static NpgsqlDataSource DataSource(IServiceProvider provider)
+    private static NpgsqlDataSource DataSource(IServiceProvider provider, int most)
     {
         var platform = provider.GetRequiredService<PlatformOptions>();
-        var options = provider.GetRequiredService<PostgresOptions>();
         var given = platform.IsEmbedded ? provider.GetRequiredService<EmbeddedPostgres>().ConnectionString : platform.ConnectionString;
         var connection = new NpgsqlConnectionStringBuilder(given)
         {
             ApplicationName = string.Create(CultureInfo.InvariantCulture, $"emailservice/{Environment.ProcessId}"),
-            MaxPoolSize = options.MaxConnections,
+            MaxPoolSize = most,
             // Finds out about a server that is gone without a word, behind a firewall that forgets.
             KeepAlive = 30,
             // To reset a connection at each return costs PostgreSQL a twelfth of its time. There is nothing to reset: settings are set for a

@@ -25,8 +25,9 @@ public static class RouteServices
         builder.Services.AddSingleton<TlsPolicyFinder>();
         builder.Services.AddJob<MtaStsRefresh>("mta-sts", "0 12 * * * ?");
         builder.Services.TryAddSingleton<CatchAllEndPoint>();
+        var queries = builder.FileDescriptors().Share("to name servers", new DnsResolverOptions().MaxConcurrentQueries);
         builder.Services.TryAddSingleton<IDnsResolver>(s => new DnsResolver(
-            new DnsResolverOptions { Servers = s.GetRequiredService<RouteOptions>().DnsEndPoints() },
+            new DnsResolverOptions { Servers = s.GetRequiredService<RouteOptions>().DnsEndPoints(), MaxConcurrentQueries = queries },
             s.GetRequiredService<TimeProvider>()));
         return builder;
     }

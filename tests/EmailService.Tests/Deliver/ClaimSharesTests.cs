@@ -55,6 +55,28 @@ public sealed class ClaimSharesTests
     }
 
     [Fact]
+    public void Ten_thousand_lanes_of_sites_that_do_not_answer_take_no_turn_from_one_that_does()
+    {
+        var due = Enumerable.Range(0, 10_000).SelectMany(i => Due($"silent{i}.test")).Concat(Due("good.test")).ToList();
+
+        for (var seed = 1; seed <= 20; seed++)
+        {
+            var wanted = ClaimShares.Of(due, _ => 1000, (_, _) => Much, 1, new Random(seed), lane => lane == "good.test", roomOfUnproven: 400);
+
+            Assert.Equal(750, Assert.Single(wanted, w => w.Lane == "good.test").Most);
+            Assert.Equal(250, wanted.Where(w => w.Lane != "good.test").Sum(w => w.Most));
+        }
+    }
+
+    [Theory]
+    [InlineData(1000, 400, 400)]
+    [InlineData(1000, 0, 0)]
+    [InlineData(100, 400, 100)]
+    public void Such_lanes_alone_get_what_may_be_held_of_theirs(int room, int ofUnproven, int expected) =>
+        Assert.Equal(expected, ClaimShares.Of(
+            [.. Enumerable.Range(0, 500).SelectMany(i => Due($"silent{i}.test"))], _ => room, (_, _) => Much, 1, new Random(1), _ => false, ofUnproven).Sum(w => w.Most));
+
+    [Fact]
     public void A_lane_with_little_room_gets_nothing() =>
         Assert.Empty(ClaimShares.Of(Due("a.test"), _ => 100, (_, _) => 9, leastRoom: 10, new Random(1)));
 

@@ -41,6 +41,55 @@ public sealed class HandTests
     }
 
     [Fact]
+    public void Mail_for_ten_thousand_sites_that_do_not_answer_leaves_half_of_the_room_to_those_that_do()
+    {
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 1000, ReadyOctets = 100_000 }, new OneAnswers("good.test"));
+        large.Open();
+        var taken = Enumerable.Range(0, 10_000).Count(i => large.TryReserve(Claims(1, $"silent{i}.test"), 1));
+
+        Assert.Equal(500, taken);
+        Assert.Equal(0, large.RoomOfUnproven);
+        Assert.Equal(0, large.RoomFor("other.test", MailStream.Transactional));
+        Assert.Equal(250, large.RoomFor("good.test", MailStream.Transactional));
+        Assert.False(large.TryReserve([.. Claims(1, "good.test"), .. Claims(1, "other.test")], 1));
+        Assert.True(large.TryReserve(Claims(100, "good.test"), 1));
+    }
+
+    [Fact]
+    public void The_content_of_such_mail_leaves_half_of_its_room_as_well()
+    {
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 1000, ReadyOctets = 1000 }, new OneAnswers("good.test"));
+        large.Open();
+
+        Assert.True(large.TryReserve(Claims(1, "silent.test"), 500));
+        Assert.False(large.TryReserve(Claims(1, "other.test"), 1));
+        Assert.True(large.TryReserve(Claims(1, "good.test"), 500));
+    }
+
+    [Fact]
+    public void What_such_mail_had_is_free_again_also_if_its_site_has_answered_meanwhile()
+    {
+        var answers = new OneAnswers("");
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 100, ReadyOctets = 1000 }, answers);
+        large.Open();
+        var held = Claims(10, "new.test");
+        Assert.True(large.TryReserve(held, 1));
+        answers.Name = "new.test";
+        Assert.Equal(40, large.RoomOfUnproven);
+
+        large.Unreserve(held, 1);
+
+        Assert.Equal(50, large.RoomOfUnproven);
+    }
+
+    private sealed class OneAnswers(string name) : ISiteStandings
+    {
+        public string Name { get; set; } = name;
+
+        public bool Answers(string site) => site == Name;
+    }
+
+    [Fact]
     public void Bulk_leaves_room_for_transactional_mail_in_its_lane_and_in_all()
     {
         var large = new Hand(new OutboxOptions { ReadyRecipients = 800, ReadyOctets = 8000 });

@@ -21,6 +21,7 @@ internal sealed class SimDialer(SimNet net, SimNode node, SimClock world, Truth 
         }
 
         site.Dialled.Add(world.Now);
+        SimSession? opening = null;
         CancellationTokenRegistration aborted = default;
         aborted = cancellation.Register(() => Fail(SmtpStage.Connect, SmtpFailureKind.Aborted));
         var dice = site.Random;
@@ -58,6 +59,7 @@ internal sealed class SimDialer(SimNet net, SimNode node, SimClock world, Truth 
             site.MostOpen = Math.Max(site.MostOpen, site.Open);
             sessions.Add(session);
             net.Opened(site);
+            opening = session;
             After((site.RoundTrip * 3) + (site.Tarpit * 2), () =>
             {
                 aborted.Dispose();
@@ -75,6 +77,7 @@ internal sealed class SimDialer(SimNet net, SimNode node, SimClock world, Truth 
         void Fail(SmtpStage stage, SmtpFailureKind kind, SmtpReply? reply = null)
         {
             aborted.Dispose();
+            opening?.Close();
             done.TrySetResult((null, new SmtpConnectFailure(stage, kind, reply), ""));
         }
 

@@ -7,8 +7,10 @@ namespace EmailService.Simulation;
 internal sealed class SimNet(IReadOnlyList<SimSite> sites, SimClock clock, Random random) : IDnsResolver
 {
     private readonly Dictionary<IPAddress, SimSite> byAddress = sites.SelectMany(s => s.Hosts.Select(h => (h.Address, s))).ToDictionary(p => p.Address, p => p.s);
-    private readonly Dictionary<string, IPAddress> byHost = sites.SelectMany(s => s.Hosts).ToDictionary(h => h.Name, h => h.Address);
-    private readonly Dictionary<string, SimSite> byName = sites.ToDictionary(s => s.Name);
+    private readonly Dictionary<string, IPAddress> byHost = sites.SelectMany(s => s.Hosts)
+        .Concat(sites.SelectMany(s => s.Aliases.Select(a => ($"mx.{a}", s.Hosts[0].Address)))).ToDictionary(h => h.Item1, h => h.Item2);
+    private readonly Dictionary<string, IReadOnlyList<string>> hostsOf = sites.Select(s => (s.Name, Hosts: (IReadOnlyList<string>)[.. s.Hosts.Select(h => h.Name)]))
+        .Concat(sites.SelectMany(s => s.Aliases.Select(a => (a, (IReadOnlyList<string>)[$"mx.{a}"])))).ToDictionary(s => s.Item1, s => s.Item2);
 
     /// <summary>The end of domains that do not exist.</summary>
     public const string Nowhere = "nowhere.test";
@@ -47,8 +49,8 @@ internal sealed class SimNet(IReadOnlyList<SimSite> sites, SimClock clock, Rando
         // d1.example.test is a domain of the site example.test.
         return type switch
         {
-            DnsType.Mx when byName.TryGetValue(name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..], out var site) =>
-                Of(DnsStatus.Found, [.. site.Hosts.Select((h, i) => new MxRecord(name, life, i < 2 ? 10 : 20, h.Name))]),
+            DnsType.Mx when hostsOf.TryGetValue(name[(name.IndexOf('.', StringComparison.Ordinal) + 1)..], out var hosts) =>
+                Of(DnsStatus.Found, [.. hosts.Select((h, i) => new MxRecord(name, life, i < 2 ? 10 : 20, h))]),
             DnsType.A when byHost.TryGetValue(name, out var address) => Of(DnsStatus.Found, [new AddressRecord(name, life, address)]),
             _ => Of(DnsStatus.NoSuchDomain),
         };

@@ -3,6 +3,8 @@ using System.Net;
 namespace EmailService.Simulation;
 
 /// <summary>A provider's mail hosts, and how they behave.</summary>
+/// <param name="name">What it is called, and the end of its domains.</param>
+/// <param name="number">1 to 65535: its hosts are the first of a network /24 of its own.</param>
 internal sealed class SimSite(string name, int number, int hosts, Random random)
 {
     private double tokens;
@@ -14,7 +16,10 @@ internal sealed class SimSite(string name, int number, int hosts, Random random)
     public Random Random => random;
 
     public IReadOnlyList<(string Name, IPAddress Address)> Hosts { get; } =
-        [.. Enumerable.Range(1, hosts).Select(h => ($"mx{h}.{name}", new IPAddress(new byte[] { 10, (byte)number, 0, (byte)h })))];
+        [.. Enumerable.Range(1, hosts).Select(h => ($"mx{h}.{name}", new IPAddress(new byte[] { 10, (byte)(number >> 8), (byte)number, (byte)h })))];
+
+    /// <summary>Other names that lead to its first host, each with a mail host of that name: to a sender they are sites of their own.</summary>
+    public IReadOnlyList<string> Aliases { get; init; } = [];
 
     public TimeSpan RoundTrip { get; init; } = TimeSpan.FromMilliseconds(20);
 
@@ -31,7 +36,7 @@ internal sealed class SimSite(string name, int number, int hosts, Random random)
     public TimeSpan Greylists { get; init; }
 
     /// <summary>How much longer each reply takes.</summary>
-    public TimeSpan Tarpit { get; init; }
+    public TimeSpan Tarpit { get; set; }
 
     /// <summary>The chance that the connection breaks, at each step.</summary>
     public double Breaks { get; init; }

@@ -29,6 +29,7 @@ internal sealed class SimNode
     private readonly Dispatcher dispatcher;
     private readonly LeaseSweeper sweeper;
     private readonly PaceExchange paces;
+    private readonly SiteKeeper keeper;
     private readonly Ledger ledger;
     private readonly AcceptWorker accept;
     private readonly CancellationTokenSource stopping = new();
@@ -44,7 +45,8 @@ internal sealed class SimNode
         var route = new RouteOptions { Live = true, MtaSts = false, Ipv6 = false };
         link = new StoreLink(world.Store, world.Clock, Clock, random, world.Trace, number);
         dialer = new SimDialer(world.Net, this, world.Clock, world.Truth);
-        Hand = new Hand(options);
+        var sites = new SiteStandings(Clock);
+        Hand = new Hand(options, sites);
         var health = new StoreHealth(link, Clock, Log<StoreHealth>());
         registry = new SimRegistry(link, health, Clock, platform, Beaten);
         var events = new EventSignal(Clock);
@@ -63,9 +65,11 @@ internal sealed class SimNode
         var holding = new Holding(overlays, egress, link, Hand, deliverer, registry, health, options, Meter, Clock, Log<Holding>());
         var routes = new Rerouting(router, new OneAccount(), overlays);
         var heard = new HeardPaces();
+        var connections = new ConnectionLimit(world.Settings.Connections ?? ConnectionRules.Of(world.Settings.Deliver.Connections), Clock);
         var context = new LaneContext(
-            deliverer, holding, routes, overlays, link, Hand, health, registry, dialer, allowances, heard, world.Settings.Deliver, options, new TlsTrust(), new LaneMetrics(Meter), Clock, random, Log<LaneContext>());
+            deliverer, holding, routes, overlays, link, Hand, health, registry, dialer, connections, sites, allowances, heard, world.Settings.Deliver, options, new TlsTrust(), new LaneMetrics(Meter), Clock, random, Log<LaneContext>());
         var lanes = new LaneDirectory(context, egress);
+        keeper = new SiteKeeper(sites, link, Clock, Log<SiteKeeper>());
         paces = new PaceExchange(lanes, heard, link, registry, Log<PaceExchange>());
         dispatcher = new Dispatcher(
             Hand, link, link, signer, routes, new SourceFinder(egress, new EgressChooser(allowances, Clock, random), new OneAccount(), overlays, registry), lanes, context, deliverer, holding, health, registry, options, Clock, random, Log<Dispatcher>());
@@ -99,8 +103,9 @@ internal sealed class SimNode
     {
         world.Trace.Add("starts", Number);
         await registry.StartAsync();
+        await keeper.LoadAsync(CancellationToken.None);
         Hand.Open();
-        foreach (var work in (Task[])[Run(ledger, default), Run(sweeper, stopping.Token), Run(dispatcher, stopping.Token), Run(paces, stopping.Token), Run(accept, default), registry.RunAsync()])
+        foreach (var work in (Task[])[Run(ledger, default), Run(sweeper, stopping.Token), Run(dispatcher, stopping.Token), Run(paces, stopping.Token), Run(keeper, stopping.Token), Run(accept, default), registry.RunAsync()])
         {
             _ = world.WatchAsync(work);
         }

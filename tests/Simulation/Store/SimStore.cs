@@ -37,6 +37,8 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
     /// <summary>How many of a thousand answers get lost after the commit.</summary>
     public int LostAnswers { get; set; }
 
+    private readonly SortedDictionary<string, DateTimeOffset> standings = new(StringComparer.Ordinal);
+
     /// <summary>How much longer a statement may be on its way, and its answer again.</summary>
     public TimeSpan SlowBy { get; set; }
 
@@ -99,6 +101,26 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
         nodes[node].Paces.Clear();
         return true;
     }
+
+    // Standings of sites.
+
+    public bool WriteStandings(IReadOnlyList<(string Site, DateTimeOffset At)> answered, IReadOnlyList<string> lost)
+    {
+        foreach (var (site, at) in answered)
+        {
+            standings[site] = at;
+        }
+
+        foreach (var site in lost)
+        {
+            standings.Remove(site);
+        }
+
+        return true;
+    }
+
+    public List<(string Site, DateTimeOffset At)> ReadStandings(DateTimeOffset after) =>
+        [.. standings.Where(s => s.Value > after).Select(s => (s.Key, s.Value))];
 
     // Accept.
 

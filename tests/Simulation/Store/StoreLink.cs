@@ -12,7 +12,7 @@ namespace EmailService.Simulation;
 
 /// <summary>One node's way to the store: it takes time, fails while the store is down or the way is cut, and loses answers.</summary>
 internal sealed class StoreLink(SimStore store, SimClock world, NodeClock clock, Random random, Trace trace, long number)
-    : IOutboxStore, IHeldStore, ILedgerStore, IAcceptStore, IMessageReader, IStoreProbe, IPaceStore
+    : IOutboxStore, IHeldStore, ILedgerStore, IAcceptStore, IMessageReader, IStoreProbe, IPaceStore, ISiteStandingStore
 {
     private static readonly TimeSpan GivesUpAfter = TimeSpan.FromSeconds(3);
 
@@ -88,6 +88,13 @@ internal sealed class StoreLink(SimStore store, SimClock world, NodeClock clock,
     public Task ForgetDeadAsync(long nodeId, CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task ForgetAsync(long nodeId, CancellationToken cancellationToken) => Call("forget", () => store.Forget(nodeId));
+
+    public Task WriteAsync(
+        IReadOnlyList<(string Site, DateTimeOffset At)> answered, IReadOnlyList<string> lost, DateTimeOffset now, CancellationToken cancellationToken) =>
+        Call("keep sites", () => store.WriteStandings(answered, lost));
+
+    public Task<List<(string Site, DateTimeOffset At)>> ReadAsync(DateTimeOffset after, int most, CancellationToken cancellationToken) =>
+        Call("read sites", () => store.ReadStandings(after));
 
     public Task CommitAsync(CancellationToken cancellation) => Call("probe", () => true);
 

@@ -14,6 +14,8 @@ internal static class ServeCommand
 
     public static Task<int> RunAsync(CommandContext context) => CommandContext.Guarded(async () =>
     {
+        // Before anything else is loaded: each of the program's own files takes a descriptor.
+        FileDescriptors.ThrowIfTooFew(FileDescriptors.ReadLimit());
         await using var app = context.Build();
         try
         {

@@ -1,0 +1,112 @@
+using System.Net;
+
+namespace EmailService.Deliver;
+
+/// <summary>The right to one connection, until it is disposed of. Its holder says when an attempt begins and ends: in between it may be broken off,
+/// when others wait and it has come to nothing for long enough.</summary>
+public sealed class ConnectionPermit : IDisposable
+{
+    private readonly Lock gate = new();
+    private readonly ConnectionLimit limit;
+    private CancellationTokenSource? attempt;
+
+    internal ConnectionPermit(ConnectionLimit limit, SiteStanding site, bool isUnproven)
+    {
+        (this.limit, Site) = (limit, site);
+        (IsUnproven, IsFirst) = (isUnproven, site.State == SiteState.New);
+    }
+
+    /// <summary>The site that it was given for.</summary>
+    public SiteStanding Site { get; }
+
+    /// <summary>The attempt under way was broken off for the sake of others.</summary>
+    public bool WasBrokenOff { get; private set; }
+
+    // The rest is the limit's, under its lock; what an attempt has come to it may see late.
+
+    /// <summary>It counts with those of new and silent sites.</summary>
+    internal bool IsUnproven { get; set; }
+
+    /// <summary>Nothing was known of the site when it was given.</summary>
+    internal bool IsFirst { get; set; }
+
+    /// <summary>The attempt under way has its session: the host greeted, and knows us.</summary>
+    internal bool HasSession { get; private set; }
+
+    /// <summary>It took so long that it counts with those of silent sites, whatever its site did before.</summary>
+    internal bool IsSlow { get; set; }
+
+    /// <summary>It was broken off and stays: its host has the content, and the final reply is awaited whatever comes.</summary>
+    internal bool IsStuck { get; set; }
+
+    /// <summary>Where it counts.</summary>
+    internal IPAddress? Address { get; set; }
+
+    /// <summary>When the attempt under way began, as a timestamp; 0 without one.</summary>
+    internal long BeganAt { get; private set; }
+
+    /// <summary>When it was broken off, as a timestamp; 0 if it was not.</summary>
+    internal long BrokenAt { get; private set; }
+
+    /// <summary>An attempt begins, which may be broken off by <paramref name="breaking"/> until it ends.</summary>
+    public void Begin(CancellationTokenSource breaking, long now)
+    {
+        lock (gate)
+        {
+            attempt = breaking;
+            (WasBrokenOff, HasSession) = (false, false);
+            (BeganAt, BrokenAt) = (now, 0);
+        }
+    }
+
+    /// <summary>The attempt came as far as a session.</summary>
+    public void HasItsSession() => HasSession = true;
+
+    /// <summary>The attempt is over.</summary>
+    public void End()
+    {
+        lock (gate)
+        {
+            attempt = null;
+            (BeganAt, BrokenAt) = (0, 0);
+        }
+
+        if (IsSlow || IsStuck)
+        {
+            limit.Recount(this);
+        }
+    }
+
+    /// <summary>Whether the connection may go to an address; from then on it counts there. False if as many go there, or to its network, as may.</summary>
+    public bool TryDial(IPAddress address) => limit.TryDial(this, address);
+
+    /// <summary>The standing of its site is another since: this and all others of the site count accordingly.</summary>
+    public void SiteChanged() => limit.SiteChanged(Site);
+
+    /// <summary>Breaks off the attempt under way, if there is one. Not under a lock: what waits for it may go on here.</summary>
+    internal void Break(long now)
+    {
+        CancellationTokenSource breaking;
+        lock (gate)
+        {
+            if (attempt is null || BrokenAt > 0)
+            {
+                return;
+            }
+
+            breaking = attempt;
+            (WasBrokenOff, BrokenAt) = (true, now);
+        }
+
+        try
+        {
+            breaking.Cancel();
+        }
+        catch (Exception e) when (e is ObjectDisposedException or AggregateException)
+        {
+            // It has ended by itself, or failed in ending; on a timer's thread nobody else would catch it.
+        }
+    }
+
+    public void Dispose() => limit.Release(this);
+}

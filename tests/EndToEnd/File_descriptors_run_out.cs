@@ -1,0 +1,168 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using EmailService.ServiceKit;
+using EmailService.TestKit;
+
+namespace EmailService.EndToEnd;
+
+/// <summary>The built program as a process of its own, which may have few file descriptors, or none more.</summary>
+public sealed class File_descriptors_run_out
+{
+    private const int Few = 600;
+
+    [Fact]
+    public async Task With_a_small_limit_it_says_what_it_needs_and_leaves_room_for_mail_however_many_connections_callers_open()
+    {
+        await using var world = await World.MakeAsync();
+        using var service = world.Start(Few);
+        await service.WaitUntilReadyAsync();
+        Assert.Contains($"This process may have {Few} file descriptors, which is few: connections are", service.Output, StringComparison.Ordinal);
+        Assert.Contains("instead of 500 to mail hosts", service.Output, StringComparison.Ordinal);
+        await world.SetUpAsync(service);
+        var callers = new List<Socket>();
+        for (var i = 0; i < Few; i++)
+        {
+            var caller = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            await caller.ConnectAsync(IPAddress.Loopback, service.Http.BaseAddress!.Port);
+            callers.Add(caller);
+        }
+
+        // On a connection that was open before the others.
+        var id = await world.SendAsync(service);
+        await world.WaitForAsync(service, id, "delivered");
+
+        Assert.False(service.HasExited);
+        callers.ForEach(c => c.Dispose());
+        Assert.Equal(0, await service.StopAsync());
+    }
+
+    [Fact]
+    public async Task With_too_small_a_limit_it_does_not_start_and_says_why_in_one_sentence()
+    {
+        await using var world = await World.MakeAsync();
+        using var service = world.Start(400);
+
+        Assert.NotEqual(0, await service.ExitAsync());
+        Assert.Contains("may have 400 file descriptors, and needs", service.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", service.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task With_none_left_mail_is_deferred_and_the_process_lives_and_goes_on_when_it_has_some()
+    {
+        await using var world = await World.MakeAsync();
+        using var service = world.Start(null);
+        await service.WaitUntilReadyAsync();
+        await world.SetUpAsync(service);
+        await world.WaitForAsync(service, await world.SendAsync(service), "delivered");
+        var connections = world.Mx.ConnectionCount;
+
+        // The kept session goes after its idle time; the database's connections and this caller's stay.
+        await Wait.UntilAsync(() => world.Mx.Commands.Contains("QUIT"), "the kept session to be closed");
+        await LimitAsync(service, 20);
+        var id = await world.SendAsync(service);
+        await world.WaitForAsync(service, id, "deferred");
+        Assert.Contains("not tried: this machine has no socket for it", await world.EventsAsync(service, id), StringComparison.Ordinal);
+        Assert.Equal(connections, world.Mx.ConnectionCount);
+        using (var caller = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
+        {
+            // In the system's queue, where nobody takes it.
+            await caller.ConnectAsync(IPAddress.Loopback, service.Http.BaseAddress!.Port);
+            Assert.False(service.HasExited);
+            await LimitAsync(service, 4096);
+        }
+
+        await world.WaitForAsync(service, id, "delivered");
+        using var fresh = new HttpClient { BaseAddress = service.Http.BaseAddress };
+        await Wait.UntilAsync(async () => (await fresh.GetAsync("/health/ready")).IsSuccessStatusCode, "new callers to be heard");
+        Assert.InRange(service.Output.Split('\n').Length, 1, 2000);
+        Assert.Equal(0, await service.StopAsync());
+    }
+
+    /// <summary>What is open stays open; nothing more can be opened beyond the limit.</summary>
+    private static async Task LimitAsync(ServiceProcess service, int limit)
+    {
+        using var prlimit = Process.Start("prlimit", ["--pid", service.Id.ToString(CultureInfo.InvariantCulture), string.Create(CultureInfo.InvariantCulture, $"--nofile={limit}:")]);
+        await prlimit.WaitForExitAsync();
+        Assert.Equal(0, prlimit.ExitCode);
+    }
+
+    private sealed class World : IAsyncDisposable
+    {
+        private readonly LoopbackDns dns = new();
+        private readonly DataFolder data = new();
+        private TestDatabase database = null!;
+        private AuthenticationHeaderValue key = null!;
+
+        public ScriptedMx Mx { get; } = ScriptedMx.Start("127.92.0.1", 0);
+
+        public static async Task<World> MakeAsync()
+        {
+            var world = new World();
+            world.dns.Mx("shop.test", 10, "mx.shop.test").A("mx.shop.test", "127.92.0.1");
+            world.database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(TestService.MigrateAsync);
+            return world;
+        }
+
+        public ServiceProcess Start(int? descriptors) => ServiceProcess.StartWith(descriptors, data.Path, Settings());
+
+        public async Task SetUpAsync(ServiceProcess service)
+        {
+            key = new("Bearer", (await ServiceProcess.RunAsync(data.Path, ["keys", "create", "few", .. Settings()])).Trim());
+            await TestSender.AddAsync(database.DataSource);
+
+            // The connection that this caller keeps.
+            using var answer = await service.Http.GetAsync("/health/ready");
+            Assert.True(answer.IsSuccessStatusCode);
+        }
+
+        public async Task<string> SendAsync(ServiceProcess service)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/send")
+            {
+                Headers = { Authorization = key },
+                Content = new StringContent("""{"from":"shop@sender.test","to":"anna@shop.test","subject":"Your order","text":"Thank you."}""", Encoding.UTF8, "application/json"),
+            };
+            using var response = await service.Http.SendAsync(request);
+            var body = await response.Content.ReadAsStringAsync();
+            Assert.True(response.StatusCode == HttpStatusCode.Accepted, $"{response.StatusCode}: {body}\n{service.Output}");
+            using var answer = JsonDocument.Parse(body);
+            return answer.RootElement.GetProperty("messages")[0].GetProperty("id").GetString()!;
+        }
+
+        public async Task<string> EventsAsync(ServiceProcess service, string id)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"/v1/messages/{id}") { Headers = { Authorization = key } };
+            using var response = await service.Http.SendAsync(request);
+            return await response.Content.ReadAsStringAsync();
+        }
+
+        public Task WaitForAsync(ServiceProcess service, string id, string kind) => Wait.UntilAsync(
+            async () => (await EventsAsync(service, id)).Contains($"\"{kind}\"", StringComparison.Ordinal), () => $"{kind}; the service said:\n{service.Output}");
+
+        public async ValueTask DisposeAsync()
+        {
+            await Mx.DisposeAsync();
+            await dns.DisposeAsync();
+            await database.DisposeAsync();
+            await data.DisposeAsync();
+        }
+
+        private string[] Settings() =>
+        [
+            "--EmailService:HostName=sender.test",
+            $"--EmailService:ConnectionString={database.ConnectionString}",
+            "--EmailService:Route:Live=true",
+            $"--EmailService:Route:Port={Mx.EndPoint.Port}",
+            $"--EmailService:Route:DnsServers:0={dns.EndPoint}",
+            "--EmailService:Outbox:FirstDelay=300ms",
+            "--EmailService:Outbox:LongestDelay=2s",
+            "--EmailService:Deliver:IdleTimeout=200ms",
+        ];
+    }
+}
