@@ -46,13 +46,15 @@ public sealed partial class Deliverer(
         Outcome? outcome = null;
         Outcome? putOff = null;
         Outcome? passedOver = null;
+        var countPassedOver = 0;
         await foreach (var (host, endPoint, unresolved) in InOrderAsync(work, connection.EndPoint, stopping))
         {
             if (unresolved is { IsPermanent: true })
             {
                 // It leads to us or into our network. That says nothing about the others, and with none of them it ends the mail.
-                passedOver ??= new Outcome(Disposition.Bounced, FailureScope.Recipient, SmtpStage.Connect, unresolved);
-                steps.Add(NotTried(host, passedOver with { Reply = unresolved }));
+                // Before the steps of the others: the last step is the one that the outcome is about.
+                passedOver = new Outcome(Disposition.Bounced, FailureScope.Recipient, SmtpStage.Connect, unresolved);
+                steps.Insert(countPassedOver++, NotTried(host, passedOver));
                 continue;
             }
 

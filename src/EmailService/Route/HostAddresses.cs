@@ -14,6 +14,8 @@ public sealed class HostAddresses(
     private static readonly EnhancedStatusCode Loop = new(5, 4, 6);
     private static readonly EnhancedStatusCode NoRoute = new(5, 4, 4);
 
+    private readonly Predicate<IPAddress> isAllowed = allowed.Allows;
+
     /// <summary>The addresses of one host, IPv4 and IPv6 by turns; empty with the reason when there are none. Completes at once while the answer is cached.</summary>
     /// <returns>A permanent problem means that the host is passed over, and a temporary one that it is not known now.</returns>
     public ValueTask<(IReadOnlyList<IPEndPoint> EndPoints, SmtpReply? Problem)> ResolveAsync(
@@ -68,7 +70,7 @@ public sealed class HostAddresses(
         }
 
         var found = Found(v4, v6);
-        var open = found.FindAll(allowed.Allows);
+        var open = Open(found);
         if (open.Count > 0)
         {
             return (EndPoints(open, host), null);
@@ -79,7 +81,7 @@ public sealed class HostAddresses(
         {
             v6 = await dns.QueryAsync(host.Name, DnsType.Aaaa, cancellationToken);
             found = Found(v4, v6);
-            open = found.FindAll(allowed.Allows);
+            open = Open(found);
         }
 
         // Never permanent without an address: a mail host that has none is somebody's slip, and slips are mended.
@@ -97,6 +99,9 @@ public sealed class HostAddresses(
             PassedOver(550, NoRoute, $"the mail host {host.Name} is at {address}, a {AddressReaches.Of(address).ToWord()} address, not on the Internet; "
                 + "an operator who delivers there names its network in Route:PrivateNetworks"),
     };
+
+    // As a rule all of them: this is asked at each attempt, and costs no memory then.
+    private List<IPAddress> Open(List<IPAddress> found) => found.TrueForAll(isAllowed) ? found : found.FindAll(isAllowed);
 
     private static bool IsFailure(DnsAnswer? answer) => answer?.Status is DnsStatus.ServerFailed or DnsStatus.NoAnswer;
 

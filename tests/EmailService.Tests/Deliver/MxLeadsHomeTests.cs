@@ -69,7 +69,7 @@ public sealed class MxLeadsHomeTests
     public async Task Trouble_with_another_MX_keeps_the_mail_waiting(string trouble)
     {
         await using var service = await TestService.StartAsync(settings: "Route:PrivateNetworks=127.66.0.0/16");
-        service.Dns.Mx("shop.test", 10, "home.shop.test").A("home.shop.test", "127.0.0.1").Mx("shop.test", 20, "away.shop.test");
+        service.Dns.Mx("shop.test", 20, "home.shop.test").A("home.shop.test", "127.0.0.1").Mx("shop.test", 10, "away.shop.test");
         if (trouble == "nobody listens")
         {
             service.Dns.A("away.shop.test", "127.66.0.2");
@@ -83,6 +83,8 @@ public sealed class MxLeadsHomeTests
 
         Assert.Equal("deferred", (await service.WaitForEventAsync(id, "deferred"))[^1]);
         Assert.Equal("lane", await service.DetailAsync(id, "deferred", "scope"));
+        Assert.Equal("away.shop.test", await service.DetailAsync(id, "deferred", "mail_host"));
+        Assert.Equal(["home.shop.test", "away.shop.test"], (await service.StepsAsync(id)).Select(s => s.MailHost));
     }
 
     [Fact]
