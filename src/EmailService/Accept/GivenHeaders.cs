@@ -49,6 +49,7 @@ internal sealed record GivenHeaders(IReadOnlyDictionary<string, string> Fields, 
             given = given with { Date = date };
         }
 
+        SmtpApiHeader.TakeOut(fields, problems);
         foreach (var name in Ignored)
         {
             fields.Remove(name);

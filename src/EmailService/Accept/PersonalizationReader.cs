@@ -179,7 +179,7 @@ internal static class PersonalizationReader
     private static GivenHeaders ReadHeaders(JsonElement value, Problems problems)
     {
         problems.Enter("headers");
-        var headers = SmtpApiHeader.TakeOut(HeaderRules.Read(value, problems), problems);
+        var headers = HeaderRules.Read(value, problems);
         problems.Leave();
         return headers;
     }

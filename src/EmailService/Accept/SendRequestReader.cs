@@ -240,7 +240,7 @@ public static class SendRequestReader
     private static GivenHeaders ReadHeaders(JsonElement value, Problems problems)
     {
         problems.Enter("headers");
-        var headers = SmtpApiHeader.TakeOut(HeaderRules.Read(value, problems), problems);
+        var headers = HeaderRules.Read(value, problems);
         problems.Leave();
         return headers;
     }

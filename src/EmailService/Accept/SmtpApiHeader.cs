@@ -6,28 +6,13 @@ internal static class SmtpApiHeader
 {
     private const string Name = "X-SMTPAPI";
 
-    /// <summary>The headers without it. <see cref="SendApi.V1"/> refuses it, since it would do nothing. The place is that of the headers.</summary>
-    public static IReadOnlyDictionary<string, string> TakeOut(IReadOnlyDictionary<string, string> headers, Problems problems)
+    /// <summary>Takes it out of the fields. <see cref="SendApi.V1"/> refuses it, since it would do nothing. The place is that of the headers.</summary>
+    public static void TakeOut(Dictionary<string, string> fields, Problems problems)
     {
-        foreach (var (name, _) in headers)
+        if (fields.Remove(Name) && problems.Api == SendApi.V1)
         {
-            if (name.Equals(Name, StringComparison.OrdinalIgnoreCase))
-            {
-                return Without(name, headers, problems);
-            }
-        }
-
-        return headers;
-    }
-
-    private static Dictionary<string, string> Without(string name, IReadOnlyDictionary<string, string> headers, Problems problems)
-    {
-        if (problems.Api == SendApi.V1)
-        {
-            problems.Add($"{Name} is not acted on, and is never sent to recipients.", name,
+            problems.Add($"{Name} is not acted on, and is never sent to recipients.", Name,
                 "Say the same by fields of the request: personalizations (to, sub), categories (category), custom_args (unique_args), send_at, ip_pool_name, mail_settings (filters).");
         }
-
-        return new Dictionary<string, string>(headers.Where(header => header.Key != name), StringComparer.OrdinalIgnoreCase);
     }
 }

@@ -47,5 +47,6 @@ public sealed class SenderIdentity
 
     private static IEnumerable<IPAddress> PublicOf(EgressSource source) =>
         (source.PublicAddresses.Count > 0 ? source.PublicAddresses : new[] { source.Address, source.Ipv6Address }.OfType<IPAddress>())
-        .Where(address => !PrivateAddress.Is(address)).Distinct();
+        // What IANA keeps back is the operator's word: it reaches nobody, and is nobody else's.
+        .Where(address => AddressReaches.Of(address) is AddressReach.Public or AddressReach.Reserved).Distinct();
 }

@@ -131,7 +131,7 @@ public sealed partial class Deliverer(
     {
         foreach (var host in work.Plan.InOrder.Take(1))
         {
-            var (endPoints, _) = await router.ResolveAsync(host, stopping);
+            var (endPoints, _) = await addresses.ResolveAsync(host, work.Plan.Origin, stopping);
             return endPoints.FirstOrDefault(e => work.Source.Reaches(e.AddressFamily))?.Address;
         }
 
