@@ -122,6 +122,9 @@ public sealed class QuickstartTests
         var dkim = json.RootElement.GetProperty("records")[0];
         Assert.EndsWith("._domainkey.shop.example", dkim.GetProperty("name").GetString(), StringComparison.Ordinal);
         Assert.StartsWith("v=DKIM1; k=rsa; p=", dkim.GetProperty("expected").GetString(), StringComparison.Ordinal);
+        Assert.Equal(dkim.GetProperty("name").GetString(), $"{dkim.GetProperty("relative_name").GetString()}.shop.example");
+        Assert.Equal(dkim.GetProperty("value").GetString(), string.Concat(dkim.GetProperty("strings").EnumerateArray().Select(text => text.GetString())));
+        Assert.All(dkim.GetProperty("strings").EnumerateArray(), text => Assert.InRange(text.GetString()!.Length, 1, 255));
 
         using var twice = await service.Client.PostAsync("/v1/domains", new StringContent("{\"name\":\"shop.example\"}"));
         Assert.Equal(HttpStatusCode.Conflict, twice.StatusCode);

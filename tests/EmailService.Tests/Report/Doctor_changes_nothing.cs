@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Text.Json;
 using EmailService.Accounts;
 using EmailService.Dns;
 using EmailService.Platform;
@@ -62,6 +63,20 @@ public sealed class Doctor_changes_nothing
 
         Assert.Equal(before, await ContentsAsync(service));
         Assert.Contains(findings, f => f.Check == "host name");
+    }
+
+    [Fact]
+    public async Task Asking_for_verification_over_HTTP_gives_the_right_to_send_and_never_takes_it()
+    {
+        await using var service = await TestService.StartAsync();
+        using var client = await service.NewClientAsync();
+
+        using var answer = await client.PostAsync("/v1/domains/sender.test/verify", null);
+
+        using var json = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
+        Assert.Equal(("verified", false), (json.RootElement.GetProperty("state").GetString(), json.RootElement.GetProperty("records")[0].GetProperty("ok").GetBoolean()));
+        using var accepted = await client.SendAsync("""{"from":"shop@sender.test","to":"you@shop.test","subject":"Hi","text":"Hi"}""");
+        Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
     }
 
     private static async Task<string> ContentsAsync(TestService service) => await service.ScalarAsync<string>("""

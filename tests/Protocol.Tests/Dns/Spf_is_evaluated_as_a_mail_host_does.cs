@@ -171,7 +171,6 @@ public sealed class Spf_is_evaluated_as_a_mail_host_does : IAsyncDisposable
         { "v=spf1 a:h\u00f6st.example -all", Us, SpfVerdict.PermError },
 
         // §4.6.4: ten terms that ask, and two look-ups that find nothing.
-        { "v=spf1 " + Repeat("exists:far{0}.example ", 0) + "a:host.example -all", Us, SpfVerdict.Pass },
         { "v=spf1 " + Repeat("include:ok{0}.example ", 9) + "a:host.example -all", Us, SpfVerdict.Pass },
         { "v=spf1 " + Repeat("include:ok{0}.example ", 10) + "a:host.example -all", Us, SpfVerdict.PermError },
         { "v=spf1 " + Repeat("ip4:198.51.100.{0} ", 30) + "a:host.example -all", Us, SpfVerdict.Pass },
