@@ -81,15 +81,28 @@ public sealed class Host_offers_what_it_cannot_do(Scenario scenario) : IClassFix
         Assert.Single(await Service.StepsAsync(id));
     }
 
+    [Fact]
+    public async Task A_host_that_loses_groups_without_a_word_gets_command_by_command_at_the_next_try()
+    {
+        await using var service = await TestService.StartAsync(settings: ["Deliver:CommandTimeout=3s", "Outbox:FirstDelay=500ms"]);
+        await using var mx = service.AddMx("shop.test");
+        mx.AtGroups = "lose";
+
+        await service.WaitForEventAsync(await service.AcceptAsync("anna@shop.test"), "delivered");
+        await service.WaitForEventAsync(await service.AcceptAsync("bert@shop.test"), "delivered");
+
+        Assert.Equal(["anna@shop.test", "bert@shop.test"], mx.Messages.Select(m => m.ForwardPaths[0]));
+        Assert.True(service.Get<ExtensionMemory>().WithoutFor(mx.EndPoint).HasFlag(SmtpExtensions.Pipelining));
+    }
+
     [Theory]
-    [InlineData("lose")]
     [InlineData("close")]
     [InlineData("503 5.5.1 Bad sequence of commands")]
     [InlineData("554 5.5.0 SMTP synchronization error")]
     [InlineData("250 2.0.0 Ok\n250 2.0.0 Ok")]
     public async Task A_host_that_loses_groups_gets_command_by_command(string fault)
     {
-        await using var service = await TestService.StartAsync(settings: "Deliver:CommandTimeout=2s");
+        await using var service = await TestService.StartAsync(settings: ["Deliver:ConnectionsPerLane=1", "Deliver:IdleTimeout=00:01:00"]);
         await using var mx = service.AddMx("shop.test");
         mx.AtGroups = fault;
 

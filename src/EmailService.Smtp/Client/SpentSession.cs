@@ -31,8 +31,8 @@ internal static partial class SpentSession
         // While no content is on its way: what the host closed for afterwards may be the content.
         SmtpFailureKind.Closed => stage <= SmtpStage.Data,
 
-        // What lies between may have forgotten the connection, and then nobody hears us.
-        SmtpFailureKind.TimedOut or SmtpFailureKind.ProtocolError => stage <= SmtpStage.MailFrom,
+        // What lies about unread, or the host out of step. Not silence: a host that makes us wait would have twice the time.
+        SmtpFailureKind.ProtocolError => stage <= SmtpStage.MailFrom,
         _ => false,
     };
 

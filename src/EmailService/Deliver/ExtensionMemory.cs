@@ -39,7 +39,8 @@ public sealed class ExtensionMemory(TimeProvider time)
     /// <summary>What mail goes to this host without.</summary>
     public SmtpExtensions WithoutFor(IPEndPoint endPoint)
     {
-        if (hosts.IsEmpty || !hosts.TryGetValue(endPoint, out var found))
+        // No look whether there are any: an empty dictionary takes all of its locks to say so.
+        if (!hosts.TryGetValue(endPoint, out var found))
         {
             return SmtpExtensions.None;
         }

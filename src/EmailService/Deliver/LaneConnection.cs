@@ -65,12 +65,12 @@ public sealed class LaneConnection(
         string? said = null;
         string? verdict = null;
         TlsSession? tlsSession = null;
-        var doubted = new Doubt(SmtpExtensions.None, "");
+        var doubt = new ExtensionDoubt(extensions, host, endPoint);
         while (true)
         {
             // 1. A session, unless the one at hand will do.
             var isFresh = false;
-            var without = limits.Without.Value | extensions.WithoutFor(endPoint) | doubted.Extensions;
+            var without = limits.Without.Value | extensions.WithoutFor(endPoint) | doubt.Extensions;
             if (!IsOpen || !session!.EndPoint.Equals(endPoint) || !session.Satisfies(policy.Policy) || !session.MayCarry(domain) || (without & ~leavesUnused) != 0)
             {
                 if (!permit.TryDial(endPoint.Address))
@@ -128,7 +128,7 @@ public sealed class LaneConnection(
             var recipient = result.Recipients[0];
             recipient = IsBrokenOff(recipient.Failure) ? recipient with { Failure = SmtpFailureKind.TimedOut, Detail = WhyBrokenOff } : recipient;
             var outcome = Verdict.Of(recipient);
-            if (MayGoWithout(ref doubted, result, outcome, extensions, host, endPoint))
+            if (doubt.GoesWithout(result, outcome))
             {
                 continue;
             }
@@ -153,37 +153,6 @@ public sealed class LaneConnection(
             TlsSession = tlsSession,
             Transcript = OneLine.Lines(transcript, MostTranscript),
         });
-    }
-
-    /// <summary>What the host offers and may not keep, by what it did when that was used.</summary>
-    private readonly record struct Doubt(SmtpExtensions Extensions, string Why);
-
-    /// <summary>Remembers what the host does not keep: at once if it said so, or if nobody knows what became of the message; else once the message came further
-    /// without it. Silence and closing have other reasons too.</summary>
-    /// <returns>True if the message is to go without it now. It certainly was not taken.</returns>
-    private static bool MayGoWithout(
-        ref Doubt doubted, SmtpSendResult result, Outcome outcome, ExtensionMemory extensions, MailHost host, IPEndPoint endPoint)
-    {
-        var hasAnswered = result.Recipients[0].Outcome != SmtpRecipientOutcome.Failed;
-        if (doubted.Extensions != SmtpExtensions.None && hasAnswered)
-        {
-            extensions.DoesNotKeep(endPoint, host.Name, doubted.Extensions, doubted.Why);
-        }
-
-        var suspect = result.Suspect & ~doubted.Extensions;
-        if (suspect == SmtpExtensions.None)
-        {
-            return false;
-        }
-
-        var why = outcome.Reply.ToString();
-        if (hasAnswered)
-        {
-            extensions.DoesNotKeep(endPoint, host.Name, suspect, why);
-        }
-
-        doubted = new Doubt(doubted.Extensions | suspect, why);
-        return outcome.Disposition != Disposition.Unknown;
     }
 
     /// <summary>A host that failed at TLS and wants none of this in clear gets another chance, with TLS.</summary>

@@ -111,9 +111,9 @@ public sealed class What_strangers_say_is_cleaned
         await using var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(MigrationRunner.ApplyAsync);
         var store = new InboxStore(database.DataSource);
 
-        await store.AddAsync(TimeProvider.System.GetUtcNow(), text, [text, "a@shop.test"], text, text, "data"u8.ToArray(), default);
+        await store.AddAsync(TimeProvider.System.GetUtcNow(), text, [text, "a@shop.test"], text, text, "data"u8.ToArray(), null, default);
 
-        var entry = Assert.Single(await store.ListAsync(long.MaxValue, "a@shop.test", 10, default));
+        var entry = Assert.Single(await store.ListAsync(null, long.MaxValue, "a@shop.test", 10, default));
         Assert.All(entry.Recipients.Append(entry.From).Append(entry.Subject).Append(entry.ReversePath), field => AssertFit(field, 2000));
     }
 

@@ -118,10 +118,10 @@ public sealed class Doctor_tries_the_way_that_mail_takes : IAsyncDisposable
             RelayByDomain = new Dictionary<string, string> { ["bank.test"] = "smart" },
         };
 
-        var forShop = Assert.Single(await DoctorCommand.WayOutAsync(resolver, route, "shop.test", default));
-        var forBank = Assert.Single(await DoctorCommand.WayOutAsync(resolver, route, "bank.test", default));
+        var forShop = Assert.Single(await DoctorCommand.WayOutAsync(resolver, new SystemResolver(TimeProvider.System), route, "shop.test", default));
+        var forBank = Assert.Single(await DoctorCommand.WayOutAsync(resolver, new SystemResolver(TimeProvider.System), route, "bank.test", default));
         Assert.Equal((0, 1, 1), (mx.ConnectionCount, own.ConnectionCount, relay.ConnectionCount));
-        await DoctorCommand.WayOutAsync(resolver, route, "other.test", default);
+        await DoctorCommand.WayOutAsync(resolver, new SystemResolver(TimeProvider.System), route, "other.test", default);
 
         Assert.Equal((1, 1, 1), (mx.ConnectionCount, own.ConnectionCount, relay.ConnectionCount));
         Assert.Equal((Level.Ok, Level.Ok), (forShop.Level, forBank.Level));
@@ -142,13 +142,13 @@ public sealed class Doctor_tries_the_way_that_mail_takes : IAsyncDisposable
             Static = new Dictionary<string, string> { ["shop.test"] = $"127.0.0.1:{closed}", ["lost.test"] = "no-such-host.invalid:25" },
         };
 
-        var findings = await DoctorCommand.WayOutAsync(resolver, route, null, default);
+        var findings = await DoctorCommand.WayOutAsync(resolver, new SystemResolver(TimeProvider.System), route, null, default);
 
         Assert.Equal([Level.Ok, Level.Fail, Level.Fail], findings.Select(f => f.Level));
         Assert.Contains("Route:Static:shop.test", findings[1].Advice, StringComparison.Ordinal);
         Assert.Contains("no-such-host.invalid:25 of Route:Static:lost.test has no address", findings[2].Found, StringComparison.Ordinal);
         Assert.Equal(1, relay.ConnectionCount);
-        Assert.Equal("not tried", Assert.Single(await DoctorCommand.WayOutAsync(resolver, new RouteOptions(), null, default)).Found);
+        Assert.Equal("not tried", Assert.Single(await DoctorCommand.WayOutAsync(resolver, new SystemResolver(TimeProvider.System), new RouteOptions(), null, default)).Found);
     }
 
     [Fact]
@@ -165,7 +165,7 @@ public sealed class Doctor_tries_the_way_that_mail_takes : IAsyncDisposable
             await tls.FlushAsync();
         });
 
-        var finding = await PortCheck.NamedAsync("Route:Relay", new MailHost("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port), isTls: true, isLive: true, default);
+        var finding = await PortCheck.NamedAsync(new SystemResolver(TimeProvider.System), "Route:Relay", new MailHost("127.0.0.1", ((IPEndPoint)listener.LocalEndpoint).Port), isTls: true, isLive: true, default);
         await serving;
 
         Assert.Equal((Level.Ok, true), (finding.Level, finding.Found.Contains("220 relay ready", StringComparison.Ordinal)));

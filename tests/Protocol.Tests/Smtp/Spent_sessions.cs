@@ -92,12 +92,23 @@ public sealed class Spent_sessions
     [Theory]
     [InlineData(SmtpStage.Reset)]
     [InlineData(SmtpStage.MailFrom)]
-    public async Task A_host_that_does_not_hear_us_any_more_has_lost_the_session(SmtpStage stage)
+    public async Task Silence_is_no_word_about_the_session_and_gets_no_second_deadline(SmtpStage stage)
     {
         await using var mx = ScriptedMx.StartOffering("PIPELINING", "CHUNKING");
         await using var session = await OpenAsync(mx, HastyAt(stage));
         await UseAsync(mx, session, needsReset: stage == SmtpStage.Reset);
         mx.Hang(stage);
+
+        Assert.False((await session.SendAsync(To("b@x.test"))).SessionWasStale);
+    }
+
+    [Fact]
+    public async Task What_is_no_reply_on_a_session_that_was_in_order_ends_it()
+    {
+        await using var mx = ScriptedMx.Start();
+        await using var session = await OpenAsync(mx);
+        await UseAsync(mx, session, needsReset: false);
+        mx.Reply(SmtpStage.MailFrom, "What was that again?");
 
         Assert.True((await session.SendAsync(To("b@x.test"))).SessionWasStale);
     }

@@ -58,7 +58,7 @@ internal static class DoctorCommand
         findings.AddRange(await Examination.RunAsync(
             [
                 new("dns", token => DnsCheck.RunAsync(dns, domain ?? "example.com", isSeen, token)),
-                new("outbound port", token => WayOutAsync(dns, route, domain, token)),
+                new("outbound port", token => WayOutAsync(dns, services.GetRequiredService<SystemResolver>(), route, domain, token)),
                 new("host name", token => HostNameCheck.RunAsync(dns, platform.HostName, isSeen, token)),
                 new("egress sources", _ => SourcesCheck.RunAsync(services.GetRequiredService<EgressTable>())),
                 .. hasDatabase ? await DomainChecks.AllAsync(services, route.Live, cancel) : [],
@@ -72,15 +72,16 @@ internal static class DoctorCommand
     }
 
     /// <summary>Tries the hosts that mail would go to: an operator's for the domain, or the domain's own; without a domain all that an operator named.</summary>
-    internal static async Task<IReadOnlyList<Finding>> WayOutAsync(IDnsResolver dns, RouteOptions route, string? domain, CancellationToken cancel)
+    internal static async Task<IReadOnlyList<Finding>> WayOutAsync(
+        IDnsResolver dns, SystemResolver names, RouteOptions route, string? domain, CancellationToken cancel)
     {
         if (domain is not null)
         {
             // In the router's order: a host of the domain's own, a relay, the MX hosts.
             return route.Static.TryGetValue(domain, out var own)
-                ? [await PortCheck.NamedAsync($"Route:Static:{domain}", MailHost.TryParse(own, 25)!, route.Live, cancel)]
+                ? [await PortCheck.NamedAsync(names, $"Route:Static:{domain}", MailHost.TryParse(own, 25)!, route.Live, cancel)]
                 : route.RelayFor(domain, account: null) is { } relay
-                    ? [await PortCheck.NamedAsync(relay.Because, relay.Relay.ToHost(), route.Live, cancel)]
+                    ? [await PortCheck.NamedAsync(names, relay.Because, relay.Relay.ToHost(), route.Live, cancel)]
                     : await PortCheck.DomainAsync(dns, domain, route.Port, route.Live, cancel);
         }
 
@@ -92,7 +93,7 @@ internal static class DoctorCommand
         ];
         var hosts = named.DistinctBy(n => n.Host, StringComparer.OrdinalIgnoreCase).Take(MostHosts).ToList();
         return hosts.Count > 0
-            ? await Task.WhenAll(hosts.Select(n => PortCheck.NamedAsync(n.Setting, MailHost.TryParse(n.Host, 25)!, route.Live, cancel)))
+            ? await Task.WhenAll(hosts.Select(n => PortCheck.NamedAsync(names, n.Setting, MailHost.TryParse(n.Host, 25)!, route.Live, cancel)))
             : [new("outbound port", route.Live ? Level.Warn : Level.Ok, "not tried", "Run doctor --domain with a domain that you send to, such as gmail.com: it connects to its mail hosts and sends nothing.")];
     }
 }

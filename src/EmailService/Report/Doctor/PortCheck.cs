@@ -42,27 +42,22 @@ internal static class PortCheck
     }
 
     /// <summary>A host that an operator named, such as a relay.</summary>
+    /// <param name="names">Resolves it.</param>
     /// <param name="setting">Where it is named.</param>
     /// <param name="host">The host.</param>
     /// <param name="isLive">Whether deliveries need it.</param>
     /// <param name="cancel">Ends the check.</param>
-    public static Task<Finding> NamedAsync(string setting, MailHost host, bool isLive, CancellationToken cancel) =>
-        NamedAsync(setting, host, host.Port == ImplicitTlsPort, isLive, cancel);
+    public static Task<Finding> NamedAsync(SystemResolver names, string setting, MailHost host, bool isLive, CancellationToken cancel) =>
+        NamedAsync(names, setting, host, host.Port == ImplicitTlsPort, isLive, cancel);
 
-    internal static async Task<Finding> NamedAsync(string setting, MailHost host, bool isTls, bool isLive, CancellationToken cancel)
+    internal static async Task<Finding> NamedAsync(SystemResolver names, string setting, MailHost host, bool isTls, bool isLive, CancellationToken cancel)
     {
         var bad = isLive ? Level.Fail : Level.Warn;
-        IPAddress[] addresses;
-        try
+        // As the system does it, its hosts file and search domains included: within containers such names are in no DNS.
+        var (addresses, problem) = await names.ResolveAsync(host.Name, cancel);
+        if (addresses.Count == 0)
         {
-            // As the system does it, its hosts file and search domains included: within containers such names are in no DNS.
-#pragma warning disable RS0030 // Our resolver knows DNS alone.
-            addresses = await System.Net.Dns.GetHostAddressesAsync(host.Name, cancel);
-#pragma warning restore RS0030
-        }
-        catch (SocketException e)
-        {
-            return new Finding(Name, bad, $"{host} of {setting} has no address: {e.Message}", $"Correct EmailService:{setting}, or make the name known to this machine.");
+            return new Finding(Name, bad, $"{host} of {setting} has no address: {problem}", $"Correct EmailService:{setting}, or make the name known to this machine.");
         }
 
         var tried = new List<string>();
