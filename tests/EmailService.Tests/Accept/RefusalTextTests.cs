@@ -50,7 +50,7 @@ public sealed class RefusalTextTests
         for (var i = 0; i < 20_000; i++)
         {
             var broken = new System.Text.StringBuilder(good);
-            for (var changes = random.Next(1, 4); changes > 0; changes--)
+            for (var changes = random.Next(1, 4); changes > 0 && broken.Length > 0; changes--)
             {
                 var at = random.Next(broken.Length);
                 _ = random.Next(3) switch
