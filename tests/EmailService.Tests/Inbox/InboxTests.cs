@@ -215,7 +215,7 @@ public sealed class InboxTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData("<LINK rel=preconnect href='https://tracker.example'><p>x", "<x-link rel=preconnect")]
+    [InlineData("<LINK rel=preconnect href='https://tracker.example'><p>x", "<x-LINK rel=preconnect")]
     [InlineData("<p><link rel=stylesheet href='https://tracker.example/a.css'>", "<x-link rel=stylesheet")]
     [InlineData("<iFrame src='https://tracker.example'></iframe>", "<x-iFrame src=")]
     [InlineData("<object data='https://tracker.example'></object>", "<x-object data=")]
