@@ -23,6 +23,8 @@ internal sealed class ServiceProcess : IDisposable
 
     public HttpClient Http { get; }
 
+    public int ProcessId => process.Id;
+
     public bool HasExited => process.HasExited;
 
     public int ExitCode => process.ExitCode;

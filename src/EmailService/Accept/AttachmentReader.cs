@@ -87,7 +87,7 @@ internal static class AttachmentReader
         }
 
         // Strict: the decoder alone would pass over white space, and a decoder downstream might not.
-        if (IsBase64Text(value) && value.TryGetBytesFromBase64(out var bytes) && bytes.Length > 0)
+        if (IsBase64Text(value) && Base64Text.TryDecode(value, out var bytes) && bytes.Length > 0)
         {
             return bytes;
         }

@@ -12,6 +12,8 @@ public sealed record DomainCheck(bool Verified, DateTimeOffset? CheckedAt, IRead
 /// gone or wrong takes that back; a DNS that does not answer changes nothing.</summary>
 public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, PlatformOptions platform)
 {
+    private const int MostParents = 7;
+
     public async Task<DomainCheck> VerifyAsync(SendingDomain domain, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(domain);
@@ -81,7 +83,8 @@ public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, Pla
             return null;
         }
 
-        foreach (var parent in SendingDomains.WithParents(domain.Name).Skip(1))
+        // A name may have a hundred labels; no policy is published that deep.
+        foreach (var parent in SendingDomains.WithParents(domain.Name).Skip(1).TakeLast(MostParents))
         {
             var answer = await dns.QueryAsync($"_dmarc.{parent}", DnsType.Txt, cancellation);
             if (DomainRecordRules.IsDmarc([.. answer.Records.Select(Text)]))

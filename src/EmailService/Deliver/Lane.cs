@@ -319,6 +319,7 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
         finally
         {
             connection.Carries = null;
+            work.PutDown();
         }
     }
 

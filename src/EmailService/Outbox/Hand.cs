@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using EmailService.Messages;
+using EmailService.Platform;
 
 namespace EmailService.Outbox;
 
@@ -13,12 +14,15 @@ namespace EmailService.Outbox;
 /// many lanes stand still, there is room for one more. Accept may fill less of it than claims may, so that a lane
 /// which is accepted for faster than it moves still works off what waits in the table. The streams of a lane are counted apart, and a
 /// part of all room is kept from bulk, so that a password reset finds room behind any amount of it.</para></summary>
-public sealed class Hand(OutboxOptions options)
+public sealed class Hand(OutboxOptions options, TimeProvider? time = null)
 {
     private const int HandedPart = 4;
     private const int ClaimedPart = 2;
     private const int KeptFromBulk = 8;
     private const int MaxKnownSites = 100_000;
+
+    /// <summary>Workers, each with a connection, that may wait to compose a large message. The others' messages go back to the table.</summary>
+    private const int MostWaitingToCompose = 8;
 
     private readonly Lock gate = new();
     private readonly Dictionary<RecipientId, Held> held = [];
@@ -65,6 +69,22 @@ public sealed class Hand(OutboxOptions options)
             return MostOctets(stream) - claimedOctets;
         }
     }
+
+    /// <summary>Octets of content that is kept, handed over and claimed.</summary>
+    public (long Handed, long Claimed) Octets
+    {
+        get
+        {
+            lock (gate)
+            {
+                return (octets, claimedOctets);
+            }
+        }
+    }
+
+    /// <summary>Memory for large messages as they go out, composed: as much as all content that waits. Taken for an attempt, so it comes back
+    /// when the host has answered or its deadlines have passed, and never waits for more.</summary>
+    public WaitingRoom Composing { get; } = new(2 * options.ReadyOctets, MostWaitingToCompose, time ?? TimeProvider.System);
 
     /// <summary>Messages handed over by Accept, for Deliver to read. What is in it was reserved, so it is bounded.</summary>
     public ChannelReader<HandedMessage> Handed => handed.Reader;
