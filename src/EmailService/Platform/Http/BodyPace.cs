@@ -1,7 +1,8 @@
 namespace EmailService.Platform.Http;
 
-/// <summary>How long a body may take: a grace, and then as long as its content comes at the least rate, and never longer than the whole deadline. Only
-/// content counts: chunks, blocks of gzip or members of it that hold nothing are no progress.</summary>
+/// <summary>How long a body may take: a grace, and then as long as its content comes at the least rate, and never longer than the whole deadline. What
+/// came faster buys no more than the grace again, so that a body which stops ends soon, however much of it is held. Only content counts: chunks, blocks
+/// of gzip or members of it that hold nothing are no progress.</summary>
 /// <remarks>A timer runs only while nothing is there to be read, so a body that came with its head costs none.</remarks>
 internal sealed class BodyPace : IDisposable
 {
@@ -10,7 +11,7 @@ internal sealed class BodyPace : IDisposable
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
 
     /// <summary>The rule in words, for a caller.</summary>
-    public const string Rule = "Its content must come at 16 kB a second at least, after 10 seconds; nothing was stored. Try again over a faster line, or with a smaller request.";
+    public const string Rule = "Its content must come at 16 kB a second at least, and never stop for 10 seconds; nothing was stored. Try again over a faster line, or with a smaller request.";
 
     /// <summary>Octets a second.</summary>
     private const int LeastRate = 16 * 1024;
@@ -21,6 +22,7 @@ internal sealed class BodyPace : IDisposable
     private readonly CancellationTokenSource over;
     private ITimer? timer;
     private volatile bool expired;
+    private TimeSpan allowed = Grace;
 
     public BodyPace(TimeProvider time, TimeSpan longest, CancellationToken aborted)
     {
@@ -31,18 +33,15 @@ internal sealed class BodyPace : IDisposable
     /// <summary>Is cancelled when the time is over or the caller is gone.</summary>
     public CancellationToken Token => over.Token;
 
-    /// <summary>Octets of content that have come.</summary>
-    public int Content { get; set; }
-
     public bool IsOver => expired || Rest <= TimeSpan.Zero;
 
-    private TimeSpan Rest
+    private TimeSpan Rest => (allowed < longest ? allowed : longest) - time.GetElapsedTime(startedAt);
+
+    /// <summary>So many octets of content came.</summary>
+    public void Progress(int octets)
     {
-        get
-        {
-            var allowed = Grace + TimeSpan.FromSeconds((double)Content / LeastRate);
-            return (allowed < longest ? allowed : longest) - time.GetElapsedTime(startedAt);
-        }
+        var (bought, most) = (allowed + TimeSpan.FromSeconds((double)octets / LeastRate), time.GetElapsedTime(startedAt) + Grace);
+        allowed = bought < most ? bought : most;
     }
 
     /// <summary>From now until <see cref="Came"/> the time runs.</summary>

@@ -177,7 +177,7 @@ public sealed class RequestBody : IDisposable
             }
 
             length += read;
-            pace.Content = length;
+            pace.Progress(read);
             if (length > most)
             {
                 Problem = BodyProblem.TooLarge;
