@@ -43,13 +43,18 @@ internal sealed class ServiceRig : IDisposable
     /// <param name="sinkPort">The port at which it looks for mail hosts.</param>
     /// <param name="dns">Where it asks.</param>
     /// <param name="settings">More, each as <c>Key=value</c>.</param>
-    public static async Task<ServiceRig> StartAsync(string parent, string name, int sinkPort, LoopbackDns dns, params string[] settings)
+    public static Task<ServiceRig> StartAsync(string parent, string name, int sinkPort, LoopbackDns dns, params string[] settings) =>
+        StartWithinAsync([], parent, name, sinkPort, dns, settings);
+
+    /// <param name="within">A command that runs what follows it, such as one that enters a cgroup first.</param>
+    public static async Task<ServiceRig> StartWithinAsync(
+        string[] within, string parent, string name, int sinkPort, LoopbackDns dns, params string[] settings)
     {
         var data = Path.Combine(parent, name);
         var port = FreePort.Take();
         string[] command =
         [
-            Path.Combine(AppContext.BaseDirectory, "emailservice"),
+            .. within, Path.Combine(AppContext.BaseDirectory, "emailservice"),
             "--urls", $"http://127.0.0.1:{port}",
             $"--EmailService:DataFolder={data}",
             $"--EmailService:HostName=mail.{Workload.SenderDomain}",

@@ -22,9 +22,6 @@ public sealed partial class AcceptWorker(
 
     private readonly Channel<AcceptEntry> waiting = Channel.CreateBounded<AcceptEntry>(options.WaitingRequests);
 
-    /// <summary>Room for requests: taken while they are read and until they are answered.</summary>
-    internal OctetRoom Room { get; } = new(options.WaitingOctets);
-
     /// <summary>Stores a request. Not cancelled by the caller's going away once it waits: its rows may be under way.</summary>
     public Task<AcceptResult> AcceptAsync(int accountId, SendRequest request, IdempotencyKey? key, CancellationToken cancellationToken)
     {

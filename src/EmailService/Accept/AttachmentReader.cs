@@ -103,7 +103,7 @@ internal static class AttachmentReader
     {
         try
         {
-            return value.TryGetBytesFromBase64(out bytes) && bytes.Length > 0;
+            return Base64Text.TryDecode(value, out bytes) && bytes.Length > 0;
         }
         catch (InvalidOperationException)
         {

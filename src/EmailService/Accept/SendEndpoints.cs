@@ -33,12 +33,28 @@ internal static class SendEndpoints
             return;
         }
 
-        // 2. The whole body, within its limit. Its buffer goes back to the pool as soon as it is read, its room when it is answered.
-        var worker = context.RequestServices.GetRequiredService<AcceptWorker>();
-        using var body = await RequestBody.ReadAsync(context.Request, MostOctets, context.RequestAborted, worker.Room);
+        // 2. The whole body, within its limit. Its buffer is given back as soon as it is read, its room when it is answered.
+        var accountId = context.GetAccountId();
+        var room = context.RequestServices.GetRequiredService<AcceptRoom>();
+        using var body = await RequestBody.ReadAsync(context.Request, MostOctets, context.RequestAborted, room.Reading, accountId);
         if (body.Problem != BodyProblem.None)
         {
             await RefuseBodyAsync(context, body.Problem);
+            return;
+        }
+
+        // A large one waits for memory for what is made of it, holding nothing but its octets.
+        using var place = body.IsLarge ? await room.WaitToStoreAsync(accountId, body.Memory.Length, context.RequestAborted) : null;
+        if (body.IsLarge && place is null)
+        {
+            await RefuseBodyAsync(context, BodyProblem.NoRoom);
+            return;
+        }
+
+        if (body.IsLarge && RequestShape.HasTooManyValues(body.Memory.Span))
+        {
+            await ApiErrors.WriteAsync(context, StatusCodes.Status400BadRequest, $"The request has more than {RequestShape.MostValues} values.",
+                help: "Split it into several requests.");
             return;
         }
 
@@ -61,7 +77,6 @@ internal static class SendEndpoints
         body.ReturnBuffer();
 
         // 4. Whether the account may send as that domain.
-        var accountId = context.GetAccountId();
         if (await FindRefusedSenderAsync(context, accountId, request) is { } refused)
         {
             await ApiErrors.WriteAsync(context, StatusCodes.Status403Forbidden, NotVerified, "from", refused);
@@ -76,7 +91,12 @@ internal static class SendEndpoints
         }
 
         // 5. Responsibility. No token of the caller's: what is committed is sent, whether or not somebody waits for the answer.
-        await AnswerAsync(context, await worker.AcceptAsync(accountId, request, key, CancellationToken.None), answerHasBody: api == SendApi.V1);
+        var worker = context.RequestServices.GetRequiredService<AcceptWorker>();
+        var result = await worker.AcceptAsync(accountId, request, key, CancellationToken.None);
+
+        // Whoever reads the answer slowly holds up nobody.
+        place?.Dispose();
+        await AnswerAsync(context, result, answerHasBody: api == SendApi.V1);
     }
 
     private static Task AnswerAsync(HttpContext context, AcceptResult result, bool answerHasBody) => result switch
@@ -135,9 +155,13 @@ internal static class SendEndpoints
                 return ApiErrors.WriteAsync(context, StatusCodes.Status413PayloadTooLarge, "content too large",
                     help: $"A request may have {MostOctets} octets, attachments in base64 included.");
             case BodyProblem.NoRoom:
+                // The connection stays open, so that what still comes is read and dropped: a caller that sends first and reads then would see a
+                // broken connection instead of this answer.
                 context.RequestServices.GetRequiredService<AcceptMetrics>().Refused.Add(1);
-                context.Response.Headers.Connection = "close";
                 return ApiErrors.WriteUnavailableAsync(context, "too many large requests are being taken; try again in a few seconds");
+            case BodyProblem.TooSlow:
+                context.Response.Headers.Connection = "close";
+                return ApiErrors.WriteAsync(context, StatusCodes.Status408RequestTimeout, "The body came too slowly.", help: BodyPace.Rule);
             case BodyProblem.UnknownEncoding:
                 return ApiErrors.WriteAsync(context, StatusCodes.Status415UnsupportedMediaType,
                     "The Content-Encoding must be gzip, or left out.");

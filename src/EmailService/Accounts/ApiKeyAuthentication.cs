@@ -40,6 +40,21 @@ public static class ApiKeyAuthentication
         return builder;
     }
 
+    /// <summary>Bounds how often an account may call the endpoint. Before <see cref="RequireApiKey"/>, as the key says whose call it is.</summary>
+    public static TBuilder Limit<TBuilder>(this TBuilder builder, CostlyCall call)
+        where TBuilder : IEndpointConventionBuilder
+    {
+        builder.Add(endpoint =>
+        {
+            if (endpoint.RequestDelegate is { } inner)
+            {
+                endpoint.RequestDelegate = context =>
+                    context.RequestServices.GetRequiredService<CostlyCalls>().RunAsync(context, context.GetAccountId(), call, inner);
+            }
+        });
+        return builder;
+    }
+
     /// <summary>The account of the caller's key.</summary>
     /// <exception cref="InvalidOperationException">The endpoint does not ask for a key.</exception>
     public static int GetAccountId(this HttpContext context) => Caller(context).AccountId;

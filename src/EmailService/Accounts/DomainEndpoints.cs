@@ -8,9 +8,9 @@ internal static class DomainEndpoints
     public static void MapDomains(this IEndpointRouteBuilder app)
     {
         app.MapGet("/v1/domains", ListAsync).RequireApiKey();
-        app.MapPost("/v1/domains", AddAsync).RequireApiKey();
+        app.MapPost("/v1/domains", AddAsync).Limit(CostlyCall.AddDomain).RequireApiKey();
         app.MapGet("/v1/domains/{name}", GetAsync).RequireApiKey();
-        app.MapPost("/v1/domains/{name}/verify", VerifyAsync).RequireApiKey();
+        app.MapPost("/v1/domains/{name}/verify", VerifyAsync).Limit(CostlyCall.VerifyDomain).RequireApiKey();
         app.MapDelete("/v1/domains/{name}", RemoveAsync).RequireApiKey();
     }
 

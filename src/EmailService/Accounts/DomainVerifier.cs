@@ -22,6 +22,8 @@ public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, Sen
     /// <summary>Of a record, and of what is said about it, in UTF-16 code units.</summary>
     private const int LongestFound = 2000;
 
+    private const int MostParents = 7;
+
     private readonly DomainSpfCheck spf = new(dns, sender, time);
 
     /// <summary>Looks, writes down what was found, and verifies the domain if all that is required is there.</summary>
@@ -108,7 +110,8 @@ public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, Sen
             return null;
         }
 
-        foreach (var parent in SendingDomains.WithParents(domain.Name).Skip(1))
+        // A name may have a hundred labels; no policy is published that deep.
+        foreach (var parent in SendingDomains.WithParents(domain.Name).Skip(1).TakeLast(MostParents))
         {
             var answer = await dns.QueryAsync($"_dmarc.{parent}", DnsType.Txt, cancellation);
             if (DomainRecordRules.IsDmarc(answer.Records.Select(Text)))

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using EmailService.Messages;
 using EmailService.Mime;
 
@@ -13,14 +14,41 @@ public readonly record struct ComposedMessage(ReadOnlyMemory<byte> Octets, bool 
 /// message's own, so a second copy after a crash is recognisable as one.</summary>
 public static class MessageComposer
 {
+    /// <summary>Content that weighs more is large: its buffer is measured out, and what is composed of it is bounded over all messages.</summary>
+    public const int LargeFrom = 64 * 1024;
+
     /// <exception cref="MimeFieldException">A value can't be put in a message. Accept refuses such values, so
     /// this is a fault of ours, and of this message alone.</exception>
     public static ComposedMessage Compose(Message message)
     {
-        var buffer = new ArrayBufferWriter<byte>(4096 + message.Weight);
         var mime = ToMime(message);
+        var buffer = new ArrayBufferWriter<byte>(message.Content.Weight < LargeFrom ? 4096 + message.Weight : MostOctets(message, mime));
         MimeComposer.Compose(mime, buffer);
         return new ComposedMessage(buffer.WrittenMemory, MimeComposer.NeedsSmtpUtf8(mime));
+    }
+
+    /// <summary>About how many octets a message of large content comes to once it is composed. Seldom less: a buffer that is outgrown is doubled.</summary>
+    public static int MostOctets(Message message)
+    {
+        ArgumentNullException.ThrowIfNull(message);
+        return MostOctets(message, null);
+    }
+
+    private static int MostOctets(Message message, OutgoingMessage? mime)
+    {
+        var size = 64L * 1024;
+        for (var i = 0; i < message.Content.Bodies.Count; i++)
+        {
+            // Base64 and its lines; quoted-printable is chosen only when it is shorter. RFC 2045 §6.8
+            size += Encoding.UTF8.GetByteCount(mime?.Parts[i].Text ?? message.Content.Bodies[i].Value) * 78L / 57;
+        }
+
+        foreach (var file in message.Content.Attachments)
+        {
+            size += 1024 + (file.Content.Length * 78L / 57);
+        }
+
+        return (int)Math.Min(size, Array.MaxLength);
     }
 
     private static OutgoingMessage ToMime(Message message)

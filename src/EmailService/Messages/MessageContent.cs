@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace EmailService.Messages;
 
 /// <summary>What the messages of one request share, as accepted. Stored once, compressed, on message 0.</summary>
@@ -25,7 +27,7 @@ public sealed record MessageContent
     public string? ReportType { get; init; }
 
     /// <summary>About how many octets of memory it holds.</summary>
-    [System.Text.Json.Serialization.JsonIgnore]
+    [JsonIgnore]
     public int Weight => Bodies.Sum(b => b.Value.Length * sizeof(char)) + Attachments.Sum(a => a.Content.Length);
 
     internal static readonly IReadOnlyDictionary<string, string> EmptyHeaders = new Dictionary<string, string>();
@@ -72,10 +74,11 @@ public sealed record MailAddress(string Email, string? Name = null)
 }
 
 /// <summary>One of the alternatives, such as text/plain.</summary>
-public sealed record MessageBody(string Type, string Value);
+public sealed record MessageBody(string Type, [property: JsonConverter(typeof(TextConverter))] string Value);
 
 /// <summary>A file. <paramref name="Content"/> is decoded.</summary>
-public sealed record MessageAttachment(string FileName, string Type, byte[] Content, bool Inline = false, string? ContentId = null);
+public sealed record MessageAttachment(
+    string FileName, string Type, [property: JsonConverter(typeof(FileConverter))] byte[] Content, bool Inline = false, string? ContentId = null);
 
 /// <summary>One accepted message, whole.</summary>
 public sealed record Message

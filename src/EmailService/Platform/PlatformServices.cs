@@ -1,4 +1,5 @@
 using System.Globalization;
+using EmailService.Platform.Http;
 using EmailService.Platform.Jobs;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
@@ -24,6 +25,10 @@ public static class PlatformServices
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         services.AddSingleton<ServiceMeter>();
         services.AddSingleton<MetricsCollector>();
+        builder.AddOptions<MemoryOptions>("Memory");
+        services.AddSingleton<MemoryBudget>();
+        services.AddSingleton<CostlyCalls>();
+        services.AddHostedService<MemoryReturn>();
         if (platform.IsEmbedded)
         {
             services.AddSingleton<EmbeddedPostgres>();

@@ -46,7 +46,7 @@ internal sealed class SimNode
         link = new StoreLink(world.Store, world.Clock, Clock, random, world.Trace, number);
         dialer = new SimDialer(world.Net, this, world.Clock, world.Truth);
         var sites = new SiteStandings(Clock);
-        Hand = new Hand(options, sites);
+        Hand = new Hand(options, Clock, sites);
         var health = new StoreHealth(link, Clock, Log<StoreHealth>());
         registry = new SimRegistry(link, health, Clock, platform, Beaten);
         var events = new EventSignal(Clock);

@@ -58,6 +58,7 @@ public static class ApiJson
                     help: $"This request may have {MostOctets} octets."),
                 BodyProblem.UnknownEncoding => ApiErrors.Result(StatusCodes.Status415UnsupportedMediaType,
                     "The Content-Encoding must be gzip, or left out."),
+                BodyProblem.TooSlow => ApiErrors.Result(StatusCodes.Status408RequestTimeout, "The body came too slowly.", help: BodyPace.Rule),
                 _ => ApiErrors.BadRequest("Bad Request", help: "The Content-Encoding is gzip, but the body is not."),
             });
         }
