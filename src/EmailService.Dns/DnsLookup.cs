@@ -71,11 +71,15 @@ internal sealed class DnsLookup(
 
     private async ValueTask<DnsReading?> AskServersAsync(string name, int maxAliases, CancellationToken deadline)
     {
-        // Rounds are for servers that keep silent. One that spoke and could not help would only say it again.
-        var spoke = new HashSet<DnsServer>();
-        for (var round = 0; round < options.Rounds; round++)
+        // Rounds are for servers that keep silent. One that spoke and could not help would only say it again. The last round goes without
+        // EDNS: silence and SERVFAIL are what some servers, and firewalls before them, have for a query with it (RFC 6891 §6.2.6, §7).
+        var trials = new Dictionary<DnsServer, Trial>();
+        var last = options.Rounds - 1;
+        for (var round = 0; round <= last; round++)
         {
             var order = servers.InOrder();
+            round = round < last && trials.Count > 0 && (order.All(s => trials.GetValueOrDefault(s).HasSpoken) || IsShortOfTime(order.Count)) ? last : round;
+            var plain = round == last && last > 0;
             foreach (var server in order)
             {
                 if (deadline.IsCancellationRequested)
@@ -83,13 +87,33 @@ internal sealed class DnsLookup(
                     return null;
                 }
 
-                if (!spoke.Contains(server) && await AskServerAsync(server, name, maxAliases, spoke, deadline).ConfigureAwait(false) is { } reading)
+                if (!plain && last > 0 && trials.Count > 0 && IsShortOfTime(order.Count))
                 {
+                    break;
+                }
+
+                var before = trials.GetValueOrDefault(server);
+                if (before.HasSpoken && !(plain && before.MayBeEdns))
+                {
+                    continue;
+                }
+
+                var (reading, trial) = await AskServerAsync(server, name, maxAliases, plain, deadline).ConfigureAwait(false);
+                if (reading is not null)
+                {
+                    // Nobody answered with EDNS, or not this one.
+                    if (plain)
+                    {
+                        servers.KeepPlain(server);
+                    }
+
                     return reading;
                 }
+
+                trials[server] = trial;
             }
 
-            if (order.All(spoke.Contains))
+            if (order.All(s => trials.GetValueOrDefault(s) is { HasSpoken: true, MayBeEdns: false }))
             {
                 break;
             }
@@ -98,15 +122,26 @@ internal sealed class DnsLookup(
         return null;
     }
 
-    private async ValueTask<DnsReading?> AskServerAsync(
-        DnsServer server, string name, int maxAliases, HashSet<DnsServer> spoke, CancellationToken deadline)
+    // Servers that keep silent use up the time: what is left must do for the round without EDNS.
+    private bool IsShortOfTime(int serverCount) =>
+        options.QueryDeadline - time.GetElapsedTime(_started) <= options.AttemptTimeout * Math.Min(serverCount, 2);
+
+    private async ValueTask<(DnsReading? Reading, Trial Trial)> AskServerAsync(
+        DnsServer server, string name, int maxAliases, bool plain, CancellationToken deadline)
     {
         var asked = time.GetTimestamp();
-        var reply = await transport.AskAsync(server.EndPoint, name, key.Type, true, deadline).ConfigureAwait(false);
-        if (reply.Message is { ResponseCode: DnsResponseCode.FormatError or DnsResponseCode.NotImplemented or DnsResponseCode.BadVersion })
+        var manner = new DnsManner(Edns: !plain && !servers.IsPlain(server), Capitals: true);
+        var reply = await transport.AskAsync(server.EndPoint, name, key.Type, manner, deadline).ConfigureAwait(false);
+        if (manner.Edns
+            && reply.Message is { ResponseCode: DnsResponseCode.FormatError or DnsResponseCode.NotImplemented or DnsResponseCode.BadVersion })
         {
             // RFC 6891 §7: a server from before EDNS may say FORMERR or NOTIMP to it; ask in plain DNS.
-            reply = await transport.AskAsync(server.EndPoint, name, key.Type, false, deadline).ConfigureAwait(false);
+            manner = manner with { Edns = false };
+            reply = await transport.AskAsync(server.EndPoint, name, key.Type, manner, deadline).ConfigureAwait(false);
+            if (reply.Message is { ResponseCode: DnsResponseCode.NoError or DnsResponseCode.NameError })
+            {
+                servers.KeepPlain(server);
+            }
         }
 
         if (reply.Message is not { } message)
@@ -119,32 +154,63 @@ internal sealed class DnsLookup(
                 servers.Bench(server);
             }
 
-            return null;
+            return (null, new Trial(HasSpoken: false, manner.Edns));
         }
 
         server.Unbench();
-        var elapsed = time.GetElapsedTime(asked).TotalMilliseconds;
         var reading = DnsReading.Of(message, name, key.Type, maxAliases);
-        if (reading.Kind == ReadingKind.Unusable)
+        if (IsDenial(reading) && reply.HadCapitals)
         {
-            spoke.Add(server);
-            _serverFailed = true;
-            Fault(server, reading.Why);
-            return null;
+            (reply, reading) = await ConfirmAsync(server, name, maxAliases, manner, reading, deadline).ConfigureAwait(false);
         }
 
-        _authenticated &= message.AuthenticData;
-        _size += reply.Size;
-        var said = reading.Kind switch
+        if (reading.Kind == ReadingKind.Unusable)
         {
-            ReadingKind.Found => $"{reading.Records.Count} {key.Type}",
-            ReadingKind.NoData => $"no {key.Type}",
-            ReadingKind.NoSuchDomain => "NXDOMAIN",
-            ReadingKind.Alias or ReadingKind.Unusable => "alias",
-        };
-        Note($"{server.EndPoint} said {said} for {reading.LastName} by {(reply.OverTcp ? "TCP" : "UDP")} in {elapsed:0} ms");
-        return reading;
+            _serverFailed = true;
+            Fault(server, reading.Why);
+            return (null, new Trial(HasSpoken: true, manner.Edns && message.ResponseCode == DnsResponseCode.ServerFailure));
+        }
+
+        _authenticated &= reply.Message!.AuthenticData;
+        _size += reply.Size;
+        Note(server, reading, reply, time.GetElapsedTime(asked));
+        return (reading, default);
     }
+
+    // A denial of the name itself. "No MX" counts as one: mail would go to the address of the domain instead.
+    private bool IsDenial(in DnsReading reading) =>
+        reading.Aliases == 0 && (reading.Kind == ReadingKind.NoSuchDomain || (reading.Kind == ReadingKind.NoData && key.Type == DnsType.Mx));
+
+    /// <summary>Asks once more in small letters. Some servers compare names octet by octet, though case means nothing (RFC 4343 §3), and a
+    /// denial that only our capitals brought about would end a mail. What is not confirmed is no answer.</summary>
+    private async ValueTask<(DnsReply Reply, DnsReading Reading)> ConfirmAsync(
+        DnsServer server, string name, int maxAliases, DnsManner manner, DnsReading denial, CancellationToken deadline)
+    {
+        var reply = await transport.AskAsync(server.EndPoint, name, key.Type, manner with { Capitals = false }, deadline).ConfigureAwait(false);
+        var said = Say(denial);
+        if (reply.Message is null)
+        {
+            return (reply, denial with { Kind = ReadingKind.Unusable, Why = $"said {said} to capitals, and to small letters {reply.Fault}" });
+        }
+
+        var reading = DnsReading.Of(reply.Message, name, key.Type, maxAliases);
+        return reading.Kind switch
+        {
+            ReadingKind.Unusable => (reply, reading with { Why = $"said {said} to capitals, and {reading.Why} to small letters" }),
+            ReadingKind.Found or ReadingKind.Alias or ReadingKind.NoData or ReadingKind.NoSuchDomain => (reply, reading),
+        };
+    }
+
+    private string Say(in DnsReading reading) => reading.Kind switch
+    {
+        ReadingKind.Found => $"{reading.Records.Count} {key.Type}",
+        ReadingKind.NoData => $"no {key.Type}",
+        ReadingKind.NoSuchDomain => "NXDOMAIN",
+        ReadingKind.Alias or ReadingKind.Unusable => "alias",
+    };
+
+    private void Note(DnsServer server, in DnsReading reading, in DnsReply reply, TimeSpan elapsed) =>
+        Note($"{server.EndPoint} said {Say(reading)} for {reading.LastName} by {(reply.OverTcp ? "TCP" : "UDP")} in {elapsed.TotalMilliseconds:0} ms");
 
     private DnsFinding Failure(CancellationToken deadline)
     {
@@ -180,4 +246,9 @@ internal sealed class DnsLookup(
     }
 
     private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
+
+    /// <summary>What came of asking one server, when it was no answer.</summary>
+    /// <param name="HasSpoken">It said something.</param>
+    /// <param name="MayBeEdns">Without EDNS it might have answered.</param>
+    private readonly record struct Trial(bool HasSpoken, bool MayBeEdns);
 }

@@ -17,7 +17,8 @@ public sealed record DnsResolverOptions
     /// <summary>How long a query may take in all, with every server and every alias. 8 s.</summary>
     public TimeSpan QueryDeadline { get; init; } = TimeSpan.FromSeconds(8);
 
-    /// <summary>How often a server that does not answer is asked in one query, 1 to 10. One that answers "failed" is not asked again.</summary>
+    /// <summary>How often a server that does not answer is asked in one query, 1 to 10; the last time without EDNS, if there is more than one.
+    /// One that answers SERVFAIL is asked once more, without EDNS; one that answers REFUSED is not asked again.</summary>
     public int Rounds { get; init; } = 3;
 
     /// <summary>How long a server that did not answer is asked last. 30 s.</summary>

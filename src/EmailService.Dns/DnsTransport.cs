@@ -11,7 +11,13 @@ namespace EmailService.Dns;
 /// <param name="Size">Its length in octets.</param>
 /// <param name="OverTcp">Whether the last word came (or failed to come) over TCP.</param>
 /// <param name="Fault">Why there is none.</param>
-internal readonly record struct DnsReply(DnsMessage? Message, int Size, bool OverTcp, string Fault);
+/// <param name="HadCapitals">Whether the name was asked for with a capital letter in it.</param>
+internal readonly record struct DnsReply(DnsMessage? Message, int Size, bool OverTcp, string Fault, bool HadCapitals = false);
+
+/// <summary>How a question is put.</summary>
+/// <param name="Edns">With EDNS. Some servers, and firewalls before them, refuse or drop what they don't know.</param>
+/// <param name="Capitals">With random capitals. Some servers don't find a name that is not written as they have it.</param>
+internal readonly record struct DnsManner(bool Edns, bool Capitals);
 
 /// <summary>Asks one server one question: by UDP, and by TCP when the response was cut, unreadable or suspicious.</summary>
 internal sealed class DnsTransport(DnsResolverOptions options, TimeProvider time, IDnsObserver observer)
@@ -23,7 +29,7 @@ internal sealed class DnsTransport(DnsResolverOptions options, TimeProvider time
     private const int MaxStrangeDatagrams = 8;
 
     /// <summary>Asks, waiting no longer than the attempt timeout for UDP and again for TCP.</summary>
-    public async ValueTask<DnsReply> AskAsync(IPEndPoint server, string name, DnsType type, bool edns, CancellationToken deadline)
+    public async ValueTask<DnsReply> AskAsync(IPEndPoint server, string name, DnsType type, DnsManner manner, CancellationToken deadline)
     {
         var outcome = await WithinAttemptAsync(false).ConfigureAwait(false);
         if (!outcome.TryTcp || deadline.IsCancellationRequested)
@@ -44,8 +50,8 @@ internal sealed class DnsTransport(DnsResolverOptions options, TimeProvider time
             {
                 observer.Asked(server, tcp, name, type);
                 return tcp
-                    ? await OverTcpAsync(server, name, type, edns, buffer, attempt.Token).ConfigureAwait(false)
-                    : await OverUdpAsync(server, name, type, edns, buffer, attempt.Token).ConfigureAwait(false);
+                    ? await OverTcpAsync(server, name, type, manner, buffer, attempt.Token).ConfigureAwait(false)
+                    : await OverUdpAsync(server, name, type, manner, buffer, attempt.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {
@@ -65,13 +71,13 @@ internal sealed class DnsTransport(DnsResolverOptions options, TimeProvider time
     }
 
     private async ValueTask<Outcome> OverUdpAsync(
-        IPEndPoint server, string name, DnsType type, bool edns, byte[] buffer, CancellationToken attempt)
+        IPEndPoint server, string name, DnsType type, DnsManner manner, byte[] buffer, CancellationToken attempt)
     {
         // A socket for each query: the kernel picks its port at random (RFC 5452 §9.2), and being connected it takes datagrams
         // from the server's address and port only (§9.1).
         using var socket = new Socket(server.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         await socket.ConnectAsync(server, attempt).ConfigureAwait(false);
-        var (length, questionEnd) = WriteQuery(name, type, edns, buffer);
+        var (length, questionEnd) = WriteQuery(name, type, manner, buffer);
         await socket.SendAsync(buffer.AsMemory(0, length), SocketFlags.None, attempt).ConfigureAwait(false);
 
         for (var strange = 0; strange < MaxStrangeDatagrams; strange++)
@@ -97,7 +103,7 @@ internal sealed class DnsTransport(DnsResolverOptions options, TimeProvider time
                     return AskByTcp("truncated");
 
                 case ResponseMatch.Ours when DnsMessage.TryParse(response.Span, out var message):
-                    return new Outcome(new DnsReply(message, size, false, ""), false);
+                    return new Outcome(new DnsReply(message, size, false, "", HasCapitals(buffer.AsSpan(0, questionEnd))), false);
 
                 case ResponseMatch.Ours:
                     observer.Mismatched(server, DnsMismatch.Malformed);
@@ -109,13 +115,13 @@ internal sealed class DnsTransport(DnsResolverOptions options, TimeProvider time
     }
 
     private async ValueTask<Outcome> OverTcpAsync(
-        IPEndPoint server, string name, DnsType type, bool edns, byte[] buffer, CancellationToken attempt)
+        IPEndPoint server, string name, DnsType type, DnsManner manner, byte[] buffer, CancellationToken attempt)
     {
         using var socket = new Socket(server.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(server, attempt).ConfigureAwait(false);
 
         // RFC 7766 §8: length and message in one write, so that they share a segment.
-        var (length, questionEnd) = WriteQuery(name, type, edns, buffer.AsSpan(2));
+        var (length, questionEnd) = WriteQuery(name, type, manner, buffer.AsSpan(2));
         BinaryPrimitives.WriteUInt16BigEndian(buffer, (ushort)length);
         for (var sent = 0; sent < length + 2;)
         {
@@ -151,7 +157,11 @@ internal sealed class DnsTransport(DnsResolverOptions options, TimeProvider time
                 return Failed(true, "malformed response");
             }
 
-            return new Outcome(new DnsReply(message, size, true, ""), false);
+            // RFC 2181 §9: with TC set, what is there is not all of it. TCP has room for every answer, so there is no further place to ask;
+            // the empty answer of a broken middlebox would read as "no such record".
+            return message.IsTruncated
+                ? Failed(true, "truncated")
+                : new Outcome(new DnsReply(message, size, true, "", HasCapitals(buffer.AsSpan(2, questionEnd))), false);
         }
         finally
         {
@@ -175,15 +185,19 @@ internal sealed class DnsTransport(DnsResolverOptions options, TimeProvider time
         return true;
     }
 
-    private static (int Length, int QuestionEnd) WriteQuery(string name, DnsType type, bool edns, Span<byte> target)
+    private static (int Length, int QuestionEnd) WriteQuery(string name, DnsType type, DnsManner manner, Span<byte> target)
     {
         Span<byte> wire = stackalloc byte[DnsName.MaxWireLength];
         DnsName.TryWrite(name, wire, out var length, out _);
         wire = wire[..length];
-        RandomiseCase(wire);
+        if (manner.Capitals)
+        {
+            RandomiseCase(wire);
+        }
+
         Span<byte> id = stackalloc byte[2];
         RandomNumberGenerator.Fill(id);
-        var written = DnsMessage.WriteQuery(BinaryPrimitives.ReadUInt16BigEndian(id), wire, type, edns, target);
+        var written = DnsMessage.WriteQuery(BinaryPrimitives.ReadUInt16BigEndian(id), wire, type, manner.Edns, target);
         return (written, DnsMessage.HeaderLength + length + 4);
     }
 
@@ -200,6 +214,9 @@ internal sealed class DnsTransport(DnsResolverOptions options, TimeProvider time
             }
         }
     }
+
+    // The length octets of labels are below 64 and so never taken for a letter.
+    private static bool HasCapitals(ReadOnlySpan<byte> query) => query[DnsMessage.HeaderLength..^4].ContainsAnyInRange((byte)'A', (byte)'Z');
 
     private static Outcome Failed(bool tcp, string fault) => new(new DnsReply(null, 0, tcp, fault), false);
 

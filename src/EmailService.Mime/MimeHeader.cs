@@ -37,6 +37,13 @@ public static class MimeHeader
     public static bool IsValidValue([NotNullWhen(true)] string? value) =>
         value is not null && value.AsSpan().IndexOfAny(Breaking) < 0 && IsWellFormed(value);
 
+    /// <summary>What keeps a custom field of this name from holding a value that <see cref="IsValidValue"/>: fields that programs read,
+    /// such as References and List-Unsubscribe, are never encoded (RFC 2047 §5) and folded only between tokens.</summary>
+    /// <param name="name">The name without colon, in any case.</param>
+    /// <param name="value">The value as people read it.</param>
+    /// <returns>One sentence or two for the person who gave the value; null when nothing does.</returns>
+    public static string? WhatIsWrong(string name, string value) => StructuredFields.WhatIsWrong(name, value);
+
     /// <summary>Whether the composer or the mail hosts write this field, so that it cannot be given as a custom one.</summary>
     /// <param name="name">The name without colon, in any case.</param>
     /// <returns>True when it is taken.</returns>
@@ -65,6 +72,15 @@ public static class MimeHeader
         value is { Length: > 0 and <= 250 }
         && value.AsSpan().IndexOfAnyExceptInRange('!', '~') < 0
         && value.AsSpan().IndexOfAny('<', '>') < 0;
+
+    /// <summary>Whether the composer can make a Content-ID of this: at most 250 characters of any script, blanks too, without angle brackets
+    /// and control characters. One that is no valid Content-ID is replaced, in the field and in the HTML that names it.</summary>
+    /// <param name="value">The identity without angle brackets.</param>
+    /// <returns>True when it can.</returns>
+    public static bool CanBeContentId([NotNullWhen(true)] string? value) =>
+        value is { Length: > 0 and <= 250 }
+        && !value.AsSpan().ContainsAny('<', '>')
+        && !value.Any(char.IsControl) && IsValidValue(value);
 
     /// <summary>The value of an unstructured field as it goes on the wire, encoded-words where it needs them, folded.</summary>
     /// <param name="name">The field's name, for the room that it takes on the first line.</param>

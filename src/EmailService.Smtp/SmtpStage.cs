@@ -9,10 +9,11 @@ public enum SmtpStage
     /// <summary>Waiting for the 220 of the mail host.</summary>
     Greeting,
 
-    /// <summary>EHLO, or HELO after EHLO was refused; before or after STARTTLS.</summary>
+    /// <summary>EHLO, or HELO after EHLO was refused; before STARTTLS, or after it where the host's answer is not about TLS.</summary>
     Hello,
 
-    /// <summary>The STARTTLS command and the TLS handshake (RFC 3207), or the handshake alone where TLS begins with the connection (RFC 8314).</summary>
+    /// <summary>The STARTTLS command, the TLS handshake (RFC 3207), and the EHLO after it where TLS fails only there; or the handshake alone where TLS
+    /// begins with the connection (RFC 8314).</summary>
     StartTls,
 
     /// <summary>AUTH. RFC 4954.</summary>

@@ -20,7 +20,7 @@ internal static class Micro
     {
         var body = Workload.Json(Workload.SinkDomain);
         var now = TimeProvider.System.GetUtcNow();
-        if (!SendRequestReader.TryRead(body, now, [], out var request, out var errors))
+        if (!SendRequestReader.TryRead(body, now, [], SendApi.V1, out var request, out var errors))
         {
             throw new InvalidOperationException(string.Join("; ", errors));
         }
@@ -45,7 +45,7 @@ internal static class Micro
 
         (string Name, Func<ValueTask> Step)[] steps =
         [
-            ($"read and check a request ({body.Length} octets)", () => Sync(() => SendRequestReader.TryRead(body, now, [], out _, out _))),
+            ($"read and check a request ({body.Length} octets)", () => Sync(() => SendRequestReader.TryRead(body, now, [], SendApi.V1, out _, out _))),
             ($"encode content for the database (to {stored.Length} octets)", () => Sync(() => MessageCodec.Encode(request.Content))),
             ("decode content from the database", () => Sync(() => MessageCodec.DecodeContent(stored))),
             ($"compose ({composed.Length} octets)", () => Sync(() => MessageComposer.Compose(message))),

@@ -6,6 +6,7 @@ return args switch
     ["service", .. var rest] when CompareOptions.TryParse(rest) is { } options => await ServiceRun.RunAsync(options),
     ["micro", .. var rest] => await Micro.RunAsync(rest),
     ["pipeline", .. var rest] => await PipelineRun.RunAsync(rest),
+    ["memory", _, _, ..] => await MemoryRun.RunAsync(args[1..]),
     _ => Usage(),
 };
 
@@ -18,6 +19,7 @@ static int Usage()
           service [messages] [sessions]   our side of it alone, for profilers
           micro [name]                    time and memory of single steps
           pipeline [messages] [senders]   accept → deliver inside one process, without HTTP, to smtp-sink
+          memory <requests> <MiB> [limit] what large mails at once cost in memory; in a cgroup of so many MiB, if a limit is given
         """);
     return 2;
 }

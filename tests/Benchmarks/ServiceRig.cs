@@ -43,19 +43,25 @@ internal sealed class ServiceRig : IDisposable
     /// <param name="sinkPort">The port at which it looks for mail hosts.</param>
     /// <param name="dns">Where it asks.</param>
     /// <param name="settings">More, each as <c>Key=value</c>.</param>
-    public static async Task<ServiceRig> StartAsync(string parent, string name, int sinkPort, LoopbackDns dns, params string[] settings)
+    public static Task<ServiceRig> StartAsync(string parent, string name, int sinkPort, LoopbackDns dns, params string[] settings) =>
+        StartWithinAsync([], parent, name, sinkPort, dns, settings);
+
+    /// <param name="within">A command that runs what follows it, such as one that enters a cgroup first.</param>
+    public static async Task<ServiceRig> StartWithinAsync(
+        string[] within, string parent, string name, int sinkPort, LoopbackDns dns, params string[] settings)
     {
         var data = Path.Combine(parent, name);
         var port = FreePort.Take();
         string[] command =
         [
-            Path.Combine(AppContext.BaseDirectory, "emailservice"),
+            .. within, Path.Combine(AppContext.BaseDirectory, "emailservice"),
             "--urls", $"http://127.0.0.1:{port}",
             $"--EmailService:DataFolder={data}",
             $"--EmailService:HostName=mail.{Workload.SenderDomain}",
             "--EmailService:Route:Live=true",
             $"--EmailService:Route:Port={sinkPort}",
             $"--EmailService:Route:DnsServers:0={dns.EndPoint}",
+            "--EmailService:Route:PrivateNetworks=127.0.0.0/8,::1/128",
             .. settings.Select(s => "--EmailService:" + s),
         ];
         var process = GuardedProcess.Start(Path.Combine(parent, name + ".log"), command);

@@ -11,11 +11,11 @@ public sealed partial class LayeringTests
     {
         ["Messages"] = [],
         ["Platform"] = [],
-        ["Accounts"] = [],
+        ["Accounts"] = ["Egress"],
         ["Outbox"] = [],
         ["Compose"] = [],
         ["Report"] = ["Accounts", "Route", "Steer", "Egress"],
-        ["Inbox"] = ["Accounts"],
+        ["Inbox"] = ["Accounts", "Sign"],
         ["Sign"] = ["Accounts", "Compose"],
         ["Shaping"] = [],
         ["Egress"] = [],

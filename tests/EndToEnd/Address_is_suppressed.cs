@@ -88,6 +88,95 @@ public sealed class Address_is_suppressed(Scenario scenario) : IClassFixture<Sce
     }
 
     [Theory]
+    [InlineData("bypass_list_management", true)]
+    [InlineData("bypass_bounce_management", true)]
+    [InlineData("bypass_spam_management", false)]
+    [InlineData("bypass_unsubscribe_management", false)]
+    public async Task A_request_that_bypasses_the_list_is_sent_and_says_so(string setting, bool isSent)
+    {
+        var service = scenario.Service;
+        await using var hosts = scenario.AddDomain();
+        var gone = "gone@" + hosts.Domain;
+        hosts.First.Reply(SmtpStage.RcptTo, NoUser, times: 1);
+        await service.WaitForEventAsync(await service.AcceptAsync(gone), "bounced");
+
+        var id = await PostAsync(service, gone, setting);
+
+        Assert.Equal(isSent ? ["accepted", "processed", "delivered"] : ["accepted", "suppressed"], await service.WaitForEventAsync(id, isSent ? "delivered" : "suppressed"));
+        using var client = await service.NewClientAsync();
+        var report = await client.GetFromJsonAsync<JsonElement>($"/v1/messages/{id}?n=0");
+        var accepted = report.GetProperty("recipients")[0].GetProperty("events")[0].GetProperty("detail");
+        Assert.Equal(isSent ? "Bounced Address" : null, isSent ? accepted.GetProperty("bypassed").GetString() : accepted.GetString());
+        Assert.Equal(isSent ? 1 : 0, hosts.First.Messages.Count);
+
+        // For all other mail the address stays where it is.
+        Assert.Equal(["accepted", "suppressed"], await service.EventsAsync(await service.AcceptAsync(gone)));
+    }
+
+    [Fact]
+    public async Task A_request_that_bypasses_the_list_says_nothing_of_addresses_that_are_not_on_it()
+    {
+        var service = scenario.Service;
+        await using var hosts = scenario.AddDomain();
+
+        var id = await PostAsync(service, "here@" + hosts.Domain, "bypass_list_management");
+
+        await service.WaitForEventAsync(id, "delivered");
+        Assert.Equal(1, await service.ScalarAsync<long>($"SELECT count(*) FROM events WHERE message_id = '{id.Value}' AND kind = 'accepted' AND detail IS NULL"));
+    }
+
+    [Fact]
+    public async Task An_address_that_is_suppressed_while_a_bypassing_message_waits_gets_it_when_it_is_due()
+    {
+        await using var service = await TestService.StartAsync(manualTime: true);
+        await using var mx = service.AddMx("shop.test");
+        var at = service.Time!.GetUtcNow().AddHours(2);
+        var bypassing = await PostAsync(service, "gone@shop.test", "bypass_bounce_management", at);
+        var other = await PostAsync(service, "gone@shop.test", "bypass_spam_management", at);
+        mx.Reply(SmtpStage.RcptTo, NoUser, times: 1);
+        await service.WaitForEventAsync(await service.AcceptAsync("gone@shop.test"), "bounced");
+
+        await service.MoveToNextAttemptAsync(bypassing);
+
+        Assert.Equal(["accepted", "processed", "delivered"], await service.WaitForEventAsync(bypassing, "delivered"));
+        Assert.Equal(["accepted", "suppressed"], await service.WaitForEventAsync(other, "suppressed"));
+        Assert.Single(mx.Messages);
+    }
+
+    [Fact]
+    public async Task A_deferred_message_that_bypasses_the_list_is_tried_again()
+    {
+        await using var service = await TestService.StartAsync(manualTime: true);
+        await using var mx = service.AddMx("shop.test");
+        mx.Reply(SmtpStage.RcptTo, NoUser, times: 1);
+        await service.WaitForEventAsync(await service.AcceptAsync("gone@shop.test"), "bounced");
+        mx.Reply(SmtpStage.RcptTo, "451 4.2.0 Later", times: 1);
+        var id = await PostAsync(service, "gone@shop.test", "bypass_list_management");
+        await service.WaitForEventAsync(id, "deferred");
+
+        await service.MoveToNextAttemptAsync(id);
+
+        Assert.Equal("delivered", (await service.WaitForEventAsync(id, "delivered"))[^1]);
+    }
+
+    private static async Task<MessageId> PostAsync(TestService service, string to, string setting, DateTimeOffset? sendAt = null)
+    {
+        using var client = await service.NewClientAsync();
+        using var answer = await client.PostAsJsonAsync("/v1/send", new
+        {
+            from = "shop@sender.test",
+            to,
+            subject = "S",
+            text = "T",
+            send_at = sendAt?.ToUnixTimeSeconds(),
+            mail_settings = new Dictionary<string, object> { [setting] = new { enable = true } },
+        });
+        Assert.True(answer.StatusCode == HttpStatusCode.Accepted, await answer.Content.ReadAsStringAsync());
+        Assert.True(MessageId.TryParse(answer.Headers.GetValues("X-Message-Id").Single(), out var id));
+        return id;
+    }
+
+    [Theory]
     [InlineData(SmtpStage.RcptTo, "550 5.7.1 Blocked", "a full refusal of policy")]
     [InlineData(SmtpStage.RcptTo, "552 5.2.2 Mailbox full", "a full mailbox")]
     [InlineData(SmtpStage.RcptTo, "550 5.2.1 Mailbox disabled", "a disabled mailbox")]

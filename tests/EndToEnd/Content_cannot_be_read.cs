@@ -1,3 +1,4 @@
+using EmailService.Messages;
 using EmailService.ServiceKit;
 
 namespace EmailService.EndToEnd;
@@ -20,6 +21,25 @@ public sealed class Content_cannot_be_read
         await service.WaitForEventAsync(sound, "delivered");
         await service.WaitForEventAsync(broken, "deferred");
         Assert.Equal("true", await service.DetailAsync(broken, "deferred", "ours"));
+    }
+
+    [Fact]
+    public async Task Message_that_cannot_be_composed_waits_and_is_counted()
+    {
+        await using var service = await TestService.StartAsync(manualTime: true);
+        await using var mx = service.AddMx("shop.test");
+        var id = await service.AcceptAsync("anna@shop.test", sendAt: service.Time!.GetUtcNow() + TimeSpan.FromHours(1));
+
+        // No version of Accept takes this address, so it stands for whatever one may fail to find.
+        var stored = MessageCodec.Encode(new Personalization { To = [new MailAddress("not an address")] });
+        await service.ScalarAsync<Guid>($"UPDATE messages SET personalization = '\\x{Convert.ToHexString(stored)}' WHERE id = '{id.Value}' RETURNING id");
+        service.Time.Advance(TimeSpan.FromHours(1));
+
+        await service.WaitForEventAsync(id, "deferred");
+        Assert.Equal("true", await service.DetailAsync(id, "deferred", "ours"));
+        Assert.Contains("can't be composed", await service.DetailAsync(id, "deferred", "reply"), StringComparison.Ordinal);
+        using var client = await service.NewClientAsync();
+        Assert.Contains("emailservice_compose_failed_total 1", await client.GetStringAsync("/metrics"), StringComparison.Ordinal);
     }
 
     [Fact]

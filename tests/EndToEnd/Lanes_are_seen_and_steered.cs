@@ -99,6 +99,22 @@ public sealed class Lanes_are_seen_and_steered : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_ordinary_key_makes_its_mail_due_and_leaves_the_rest_of_the_lane()
+    {
+        await using var mx = api.AddMx("dead.test");
+        mx.RefuseConnections();
+        await api.AcceptAsync("a@dead.test, b@dead.test, c@dead.test");
+        var lane = await LaneAsync("dead.test", l => l.GetProperty("limited_by").GetProperty("by").GetString() == "rest" && Depth(l, "later") > 0);
+        using var ordinary = await api.NewClientAsync(isOperator: false);
+
+        using var retried = await ordinary.PostAsync("/v1/messages/retry?domain=dead.test", null);
+
+        Assert.True((await retried.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("changed").GetInt32() > 0);
+        Assert.Equal(0, await api.ScalarAsync<long>("SELECT count(*) FROM lane_wakes"));
+        Assert.Equal(lane.GetProperty("rests_until").GetDateTimeOffset(), (await LaneAsync("dead.test", _ => true)).GetProperty("rests_until").GetDateTimeOffset());
+    }
+
+    [Fact]
     public async Task Expire_ends_what_waits_and_tells_of_what_is_under_way()
     {
         await using var mx = api.AddMx("slow.test");
@@ -129,8 +145,11 @@ public sealed class Lanes_are_seen_and_steered : IAsyncLifetime
         using var stranger = await StrangerAsync();
         using var refused = await stranger.PostAsync($"/v1/messages/{id}/retry", null);
         Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
-        using var emptyHanded = await stranger.PostAsync("/v1/lanes/later.test/expire", null);
-        Assert.Equal(0, JsonSerializer.Deserialize<JsonElement>(await emptyHanded.Content.ReadAsStringAsync()).GetProperty("changed").GetInt32());
+        foreach (var path in new[] { "/v1/lanes/later.test/expire", "/v1/messages/expire?domain=later.test", "/v1/messages/expire?all=true" })
+        {
+            using var emptyHanded = await stranger.PostAsync(path, null);
+            Assert.Equal(0, JsonSerializer.Deserialize<JsonElement>(await emptyHanded.Content.ReadAsStringAsync()).GetProperty("changed").GetInt32());
+        }
 
         Assert.Equal(1, (await PostAsync($"/v1/messages/{id}/retry")).GetProperty("changed").GetInt32());
         await api.WaitForEventAsync(id, "delivered");
@@ -209,7 +228,7 @@ public sealed class Lanes_are_seen_and_steered : IAsyncLifetime
     private async Task<HttpClient> StrangerAsync()
     {
         var account = await api.ScalarAsync<int>("INSERT INTO accounts (name) VALUES ('stranger') RETURNING id");
-        var key = await api.Get<Accounts.ApiKeys>().CreateAsync(account, "test", CancellationToken.None);
+        var key = await api.Get<Accounts.ApiKeys>().CreateAsync(account, "test", isOperator: true, CancellationToken.None);
         var client = await api.NewClientAsync();
         client.DefaultRequestHeaders.Authorization = new("Bearer", key.Key);
         return client;

@@ -57,7 +57,9 @@ public sealed class Order_confirmation_reaches_a_real_postfix
         await world.PublishAsync(domain);
         var published = await world.VerifyAsync();
         Assert.Equal("verified", published.State);
-        Assert.All(published.Records, r => Assert.True(r.Ok, $"{r.Purpose}: expected {r.Expected}, found {string.Join(" | ", r.Found)}"));
+        // No setting says which public address mail leaves from, so SPF cannot be judged from here.
+        Assert.Null(published.The("spf").Ok);
+        Assert.All(published.Records.Where(r => r.Purpose != "spf"), r => Assert.True(r.Ok, $"{r.Purpose}: expected {r.Expected}, found {string.Join(" | ", r.Found)}"));
 
         var postfix = await world.AddPostfixAsync(["clientes.test", "outros.test"]);
         var before = TimeProvider.System.GetUtcNow().ToUnixTimeSeconds();

@@ -1,6 +1,9 @@
 using EmailService.Deliver;
+using EmailService.Route;
 using EmailService.ServiceKit;
 using EmailService.TestKit;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EmailService.EndToEnd;
 
@@ -17,9 +20,9 @@ public sealed class Relay_takes_an_accounts_mail : IDisposable
         await using var ofDomain = Relay("partner", "two");
         await using var service = await TestService.StartAsync(settings:
         [
-            $"Route:Relays:out:Host={ofAccount.EndPoint}", "Route:Relays:out:User=shop", "Route:Relays:out:Password=one", "Route:RelayByAccount:default=out",
+            $"Route:Relays:out:Host={ofAccount.EndPoint}", "Route:Relays:out:User=shop", "Route:Relays:out:Password=one", "Route:Relays:out:PasswordGoesTo=WhoeverAnswers", "Route:RelayByAccount:default=out",
             $"Route:Relays:partner:Host={ofDomain.EndPoint}", "Route:Relays:partner:User=partner", "Route:Relays:partner:Password=two",
-            "Route:Relays:partner:Tls=required", "Route:RelayByDomain:partner.test=partner",
+            "Route:Relays:partner:Tls=required", "Route:Relays:partner:PasswordGoesTo=whoeverAnswers", "Route:RelayByDomain:partner.test=partner",
         ]);
 
         var id = await service.AcceptAsync("anna@partner.test, bob@shop.test");
@@ -29,6 +32,26 @@ public sealed class Relay_takes_an_accounts_mail : IDisposable
         Assert.Equal("anna@partner.test", Assert.Single(ofDomain.Messages).ForwardPaths[0]);
         Assert.All([ofAccount, ofDomain], relay => Assert.True(relay.Messages[0].IsEncrypted));
         Assert.Equal(["relay:out", "relay:partner"], service.Get<LaneDirectory>().All().Select(l => l.Key).Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("shop", "delivered")]
+    [InlineData("somebody.else", "deferred")]
+    public async Task A_password_goes_only_to_a_relay_that_proves_who_it_is(string name, string outcome)
+    {
+        using var root = TestAuthority.CreateRoot();
+        await using var relay = Relay("shop", "one");
+        relay.Certificate = root.Issue([$"{name}.test"]);
+        await using var service = await TestService.StartAsync(
+            configure: b => b.Services.Replace(ServiceDescriptor.Singleton(new TlsTrust([root.Certificate]))),
+            settings: [$"Route:Relay=shop.test:{relay.EndPoint.Port}", "Route:RelayUser=shop", "Route:RelayPassword=one"]);
+        service.Dns.A("shop.test", relay.EndPoint.Address.ToString());
+
+        var id = await service.AcceptAsync("anna@partner.test");
+        await service.WaitForEventAsync(id, outcome);
+
+        Assert.Equal(outcome == "delivered", relay.Commands.Any(c => c.StartsWith("AUTH", StringComparison.Ordinal)));
+        Assert.Equal("relay", await service.ScalarAsync<string>("SELECT tls_verdict->>'policy' FROM attempts"));
     }
 
     [Fact]

@@ -50,6 +50,9 @@ public sealed class Replies_act_on_the_lane : IDisposable
         mx.Reply(SmtpStage.RcptTo, "550 5.7.1 T-SUSPEND", times: 1);
         await service.WaitForEventAsync(await service.AcceptAsync("anna@shop.test"), "bounced");
         var overlay = await ImposedAsync(service);
+
+        // The account whose mail was refused: it has a share of the table.
+        Assert.Equal(1, await service.ScalarAsync<int>($"SELECT by_account FROM overlays WHERE id = {overlay.Id}"));
         var second = await service.AcceptAsync("bert@shop.test");
         await HeldAsync(service, second, overlay);
 

@@ -19,11 +19,14 @@ internal sealed class DataFolder : IAsyncDisposable
     }
 
     /// <summary>The server that runs in the folder, by its pid file.</summary>
-    public Process? Postmaster()
+    public Process? Postmaster() => PostmasterOf(Path);
+
+    /// <summary>The server that runs in a data folder, by its pid file.</summary>
+    public static Process? PostmasterOf(string path)
     {
         try
         {
-            var text = File.ReadLines(System.IO.Path.Combine(Path, "postgres", "cluster", "postmaster.pid")).First();
+            var text = File.ReadLines(System.IO.Path.Combine(path, "postgres", "cluster", "postmaster.pid")).First();
             var process = Process.GetProcessById(int.Parse(text, CultureInfo.InvariantCulture));
             return process.HasExited ? null : process;
         }
@@ -33,8 +36,19 @@ internal sealed class DataFolder : IAsyncDisposable
         }
     }
 
+    /// <summary>The key of the first start.</summary>
+    public string ApiKey => ApiKeyOf(Path);
+
+    /// <summary>The same for any data folder.</summary>
+    public static string ApiKeyOf(string path) => File.ReadAllLines(System.IO.Path.Combine(path, "quickstart.env"))
+        .Single(line => line.StartsWith("EMAILSERVICE_API_KEY=", StringComparison.Ordinal))["EMAILSERVICE_API_KEY=".Length..];
+
     /// <summary>Where a test asks the private server for itself: its socket is in its folder.</summary>
-    public string ConnectionString => $"Host={System.IO.Path.Combine(Path, "postgres")};Username=emailservice;Database=emailservice;Pooling=false;Timeout=5";
+    public string ConnectionString => ConnectionStringOf(Path);
+
+    /// <summary>The same for any data folder.</summary>
+    public static string ConnectionStringOf(string path) =>
+        $"Host={System.IO.Path.Combine(path, "postgres")};Username=emailservice;Database=emailservice;Pooling=false;Timeout=5";
 
     /// <summary>Signal 9 to the server and to each of its processes, as in a power cut. False if none ran.</summary>
     public async Task<bool> KillPostgresAsync()

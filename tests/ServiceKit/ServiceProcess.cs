@@ -51,6 +51,18 @@ internal sealed class ServiceProcess : IDisposable
         return new ServiceProcess(Launch(["--urls", $"http://127.0.0.1:{port}", $"--EmailService:DataFolder={dataFolder}", .. arguments]), port);
     }
 
+    /// <summary>Starts the program with a hosts file of its own in place of the machine's, in a mount namespace: nobody else sees it.</summary>
+    public static ServiceProcess StartWithHosts(string hostsFile, string dataFolder, params string[] arguments)
+    {
+        var port = FreePort.Take();
+        string[] inNamespace =
+        [
+            Environment.IsPrivilegedProcess ? "-m" : "-rm", "sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\"", hostsFile, Program,
+            "--urls", $"http://127.0.0.1:{port}", $"--EmailService:DataFolder={dataFolder}", .. arguments,
+        ];
+        return new ServiceProcess(Launch(inNamespace, "unshare"), port);
+    }
+
     /// <summary>Starts the program with a limit of file descriptors; null for that of the test.</summary>
     public static ServiceProcess StartWith(int? descriptors, string dataFolder, params string[] arguments)
     {
@@ -72,13 +84,15 @@ internal sealed class ServiceProcess : IDisposable
             : throw new InvalidOperationException($"{string.Join(' ', arguments)} ended with {process.ExitCode}: {await output} {await error}");
     }
 
-    private static Process Launch(string[] arguments) => Launch(Path.Combine(AppContext.BaseDirectory, "emailservice"), arguments);
+    private static string Program => Path.Combine(AppContext.BaseDirectory, "emailservice");
+
+    private static Process Launch(string[] arguments) => Launch(arguments, Program);
 
     // The shell becomes the program, so that the process is the same.
     private static Process LaunchWith(int descriptors, string[] arguments) =>
-        Launch("/bin/sh", ["-c", $"ulimit -n {descriptors} && exec \"$0\" \"$@\"", Path.Combine(AppContext.BaseDirectory, "emailservice"), .. arguments]);
+        Launch(["-c", $"ulimit -n {descriptors} && exec \"$0\" \"$@\"", Program, .. arguments], "/bin/sh");
 
-    private static Process Launch(string program, string[] arguments)
+    private static Process Launch(string[] arguments, string program)
     {
         var start = new ProcessStartInfo(program)
         {

@@ -70,6 +70,8 @@ public sealed class TestService : IAsyncDisposable
             "--EmailService:Route:Live=true",
             $"--EmailService:Route:Port={port}",
             $"--EmailService:Route:DnsServers:0={dns.EndPoint}",
+            "--EmailService:Route:PrivateNetworks=127.0.0.0/8,::1/128",
+            "--EmailService:Notify:AllowPrivateAddresses=true",
             .. settings.Select(s => "--EmailService:" + s),
         ];
         var app = ServiceHost.Build(args, builder =>

@@ -6,13 +6,13 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 
 namespace EmailService.ServiceKit;
 
-/// <summary>The service's own HTTP, with a key of account 1.</summary>
+/// <summary>The service's own HTTP, with an operator's key of account 1, or an ordinary one.</summary>
 public static class TestServiceHttp
 {
-    public static async Task<HttpClient> NewClientAsync(this TestService service)
+    public static async Task<HttpClient> NewClientAsync(this TestService service, bool isOperator = true)
     {
         var address = service.Get<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        var key = await service.Get<ApiKeys>().CreateAsync(1, "test", CancellationToken.None);
+        var key = await service.Get<ApiKeys>().CreateAsync(1, "test", isOperator, CancellationToken.None);
         return new HttpClient
         {
             BaseAddress = new Uri(address),

@@ -89,6 +89,13 @@ public sealed class BindServer : IAsyncDisposable
         return this;
     }
 
+    /// <summary>Puts lines of a zone file into a zone as they stand.</summary>
+    public BindServer Include(string zone, string lines)
+    {
+        zones[zone].Lines.Add(lines);
+        return this;
+    }
+
     /// <summary>Takes all records of a type at a name away.</summary>
     public BindServer Remove(string name, string type)
     {

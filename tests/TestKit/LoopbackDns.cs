@@ -56,6 +56,30 @@ public enum DnsFault
 
     /// <summary>No such domain, for a name that has records.</summary>
     NxDomainWithRecords,
+
+    /// <summary>By UDP and by TCP an empty answer with TC set.</summary>
+    TruncateAlsoByTcp,
+
+    /// <summary>Says nothing to a query with EDNS, as behind a firewall that drops it; answers one without.</summary>
+    DropEdns,
+
+    /// <summary>SERVFAIL to a query with EDNS; answers one without.</summary>
+    ServFailEdns,
+
+    /// <summary>NOTIMP to a query with EDNS; answers one without.</summary>
+    NotImplementedEdns,
+
+    /// <summary>BADVERS to a query with EDNS; answers one without.</summary>
+    BadVersionEdns,
+
+    /// <summary>No such domain, to a name that was asked for with a capital in it; answers small letters.</summary>
+    NxDomainToCapitals,
+
+    /// <summary>No records, to a name that was asked for with a capital in it; answers small letters.</summary>
+    NoDataToCapitals,
+
+    /// <summary>No such domain, to a name that was asked for with a capital in it; SERVFAIL to small letters.</summary>
+    NxDomainToCapitalsOnly,
 }
 
 /// <summary>A query as it arrived.</summary>

@@ -32,7 +32,7 @@ internal static class LoopbackDnsScript
         {
             case DnsFault.None:
                 return [(Octets(full), false)];
-            case DnsFault.Truncate or DnsFault.TruncateAndCloseTcp:
+            case DnsFault.Truncate or DnsFault.TruncateAndCloseTcp or DnsFault.TruncateAlsoByTcp:
                 return [(Octets(empty with { ResponseCode = DnsResponseCode.NoError, IsTruncated = true }), false)];
             case DnsFault.WrongIdFirst:
                 return [(Octets(forged with { Id = (ushort)~query.Id }), false), (Octets(full), false)];
@@ -59,8 +59,10 @@ internal static class LoopbackDnsScript
         DnsFault.Drop or DnsFault.TruncateAndCloseTcp => null,
         DnsFault.None or DnsFault.Truncate or DnsFault.WrongIdFirst or DnsFault.WrongQuestionFirst or DnsFault.WrongSourceFirst
             or DnsFault.LowerCase or DnsFault.WrongIdsOnly or DnsFault.Garbage => Octets(proper),
+        DnsFault.TruncateAlsoByTcp => Octets(proper with { ResponseCode = DnsResponseCode.NoError, Answers = [], Authorities = [], IsTruncated = true }),
         DnsFault.ServFail or DnsFault.Refuse or DnsFault.NoEdns or DnsFault.Referral or DnsFault.LameNxDomain
-            or DnsFault.NxDomainWithRecords => Failure(query, proper, fault) is { } failure ? Octets(failure) : null,
+            or DnsFault.NxDomainWithRecords or DnsFault.DropEdns or DnsFault.ServFailEdns or DnsFault.NotImplementedEdns
+            or DnsFault.BadVersionEdns or DnsFault.NxDomainToCapitals or DnsFault.NoDataToCapitals or DnsFault.NxDomainToCapitalsOnly => Failure(query, proper, fault) is { } failure ? Octets(failure) : null,
     };
 
     private static DnsMessage? Failure(DnsMessage query, DnsMessage proper, DnsFault fault)
@@ -72,7 +74,17 @@ internal static class LoopbackDnsScript
             DnsFault.Refuse => empty with { ResponseCode = DnsResponseCode.Refused },
             DnsFault.NoEdns when query.EdnsPayloadSize is not null =>
                 empty with { ResponseCode = DnsResponseCode.FormatError, Question = null, EdnsPayloadSize = null },
-            DnsFault.NoEdns => proper,
+            DnsFault.DropEdns when query.EdnsPayloadSize is not null => null,
+            DnsFault.ServFailEdns when query.EdnsPayloadSize is not null => empty with { ResponseCode = DnsResponseCode.ServerFailure },
+            DnsFault.NotImplementedEdns when query.EdnsPayloadSize is not null =>
+                empty with { ResponseCode = DnsResponseCode.NotImplemented, EdnsPayloadSize = null },
+            DnsFault.BadVersionEdns when query.EdnsPayloadSize is not null => empty with { ResponseCode = DnsResponseCode.BadVersion },
+            DnsFault.NoEdns or DnsFault.DropEdns or DnsFault.ServFailEdns or DnsFault.NotImplementedEdns or DnsFault.BadVersionEdns => Cut(query, proper),
+            DnsFault.NxDomainToCapitals or DnsFault.NxDomainToCapitalsOnly when HasCapitals(query.Question!) =>
+                empty with { ResponseCode = DnsResponseCode.NameError },
+            DnsFault.NoDataToCapitals when HasCapitals(query.Question!) => empty with { ResponseCode = DnsResponseCode.NoError },
+            DnsFault.NxDomainToCapitalsOnly => empty with { ResponseCode = DnsResponseCode.ServerFailure },
+            DnsFault.NxDomainToCapitals or DnsFault.NoDataToCapitals => Cut(query, proper),
             DnsFault.Referral => empty with
             {
                 ResponseCode = DnsResponseCode.NoError,
@@ -94,6 +106,8 @@ internal static class LoopbackDnsScript
         new AddressRecord(query.Question!.Name, TimeSpan.FromDays(1), System.Net.IPAddress.Parse("192.0.2.66")),
         new MxRecord(query.Question.Name, TimeSpan.FromDays(1), 0, "forged.test"),
     ];
+
+    private static bool HasCapitals(DnsQuestion question) => question.WireName.Span.ContainsAnyInRange((byte)'A', (byte)'Z');
 
     private static DnsQuestion OtherQuestion(DnsMessage query) =>
         query.Question! with { WireName = Encoding.ASCII.GetBytes("\u0005other\u0004test\0") };

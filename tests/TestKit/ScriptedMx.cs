@@ -79,6 +79,19 @@ public sealed class ScriptedMx : MxScript, IAsyncDisposable
     /// <summary>Offers STARTTLS, answers 220, and then sends garbage in place of a handshake.</summary>
     public bool BreaksTls { get; set; }
 
+    /// <summary>Asks for a client's certificate, and ends the session of one that shows none once the handshake is over, as TLS 1.3 has it.</summary>
+    public bool WantsClientCertificate { get; set; }
+
+    /// <summary>What it says to BDAT, though it may offer CHUNKING: a reply, <c>hang</c>, or <c>close</c>.</summary>
+    public string? AtBdat { get; set; }
+
+    /// <summary>It takes the chunk before it does that. Else it takes what is in the chunk for commands.</summary>
+    public bool ReadsChunksItRefuses { get; set; }
+
+    /// <summary>What it says to commands that came together with another, though it may offer PIPELINING: a reply to each, <c>hang</c>, <c>close</c>,
+    /// or <c>lose</c> for no answer while it waits for the next ones.</summary>
+    public string? AtGroups { get; set; }
+
     public MxPacing Pacing { get; set; }
 
     /// <summary>Between the pieces of a reply, when <see cref="Pacing"/> makes pieces.</summary>

@@ -57,7 +57,7 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
             while (goesOn && await ReadLineAsync() is { } line)
             {
                 mx.Log(line);
-                goesOn = await ObeyAsync(line);
+                goesOn = await ObeyAsync(line) && (mx.AtGroups is not { } fault || _start == _end || await RefuseGroupAsync(fault));
             }
         }
         finally
@@ -98,6 +98,33 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
             default:
                 return WriteReplyAsync("500 5.5.2 What?");
         }
+    }
+
+    // Of a group on loopback all has come with the first command.
+    private async Task<bool> RefuseGroupAsync(string fault)
+    {
+        switch (fault)
+        {
+            case "close":
+                return false;
+            case "hang":
+                await HangAsync();
+                return false;
+            case "lose":
+                _start = _end;
+                return true;
+        }
+
+        while (_start < _end && await ReadLineAsync() is { } line)
+        {
+            mx.Log(line);
+            if (!await WriteReplyAsync(fault))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private async Task<bool> QuitAsync()
@@ -153,6 +180,8 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
             {
                 ServerCertificateContext = SslStreamCertificateContext.Create(mx.Certificate!, mx.Intermediates, offline: true),
                 EnabledSslProtocols = mx.TlsVersions,
+                ClientCertificateRequired = mx.WantsClientCertificate,
+                RemoteCertificateValidationCallback = mx.WantsClientCertificate ? (_, certificate, _, _) => certificate is not null : null,
             },
             mx.Stopping);
         _start = _end = 0;
@@ -300,6 +329,11 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
         var words = line.Split(' ');
         var size = int.Parse(words[1], CultureInfo.InvariantCulture);
         var isLast = words.Length > 2 && words[2].Equals("LAST", StringComparison.OrdinalIgnoreCase);
+        if (mx.AtBdat is { } fault)
+        {
+            return await RefuseChunkAsync(fault, size);
+        }
+
         if (_recipients.Count > 0 && await InsteadOfContentAsync())
         {
             return false;
@@ -320,6 +354,22 @@ internal sealed class ScriptedMxConnection(ScriptedMx mx, Socket socket, int num
         return isLast
             ? await EndOfDataAsync(_chunks.ToArray(), isChunked: true)
             : await WriteReplyAsync("250 2.0.0 Chunk ok");
+    }
+
+    private async Task<bool> RefuseChunkAsync(string fault, int size)
+    {
+        using var chunk = new MemoryStream();
+        if (mx.ReadsChunksItRefuses && !await ReadBytesAsync(size, chunk))
+        {
+            return false;
+        }
+
+        if (fault == "hang")
+        {
+            await HangAsync();
+        }
+
+        return fault is not ("hang" or "close") && await WriteReplyAsync(fault);
     }
 
     private async Task<bool> EndOfDataAsync(byte[] data, bool isChunked)

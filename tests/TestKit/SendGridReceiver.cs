@@ -25,6 +25,12 @@ public static class SendGridReceiver
         return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(bool.Parse)];
     }
 
+    /// <summary>What a script for Node prints when it is given a text.</summary>
+    public static Task<string> RunNodeAsync(string script, string input) => RunAsync(AppContext.BaseDirectory, "node", ["-e", script], input);
+
+    /// <summary>What a script of <c>tests/EndToEnd/node</c> prints, with the packages of its lock file at hand.</summary>
+    public static async Task<string> RunScriptAsync(string script, string input) => await RunAsync(await InstallAsync(), "node", [script], input);
+
     private static async Task<string> InstallAsync()
     {
         var root = new DirectoryInfo(AppContext.BaseDirectory);
@@ -37,7 +43,9 @@ public static class SendGridReceiver
         await gate.WaitAsync();
         try
         {
-            if (!File.Exists(Path.Combine(folder, "node_modules", ".package-lock.json")))
+            // Not there, or from before the lock file was changed.
+            var installed = Path.Combine(folder, "node_modules", ".package-lock.json");
+            if (!File.Exists(installed) || File.GetLastWriteTimeUtc(installed) < File.GetLastWriteTimeUtc(Path.Combine(folder, "package-lock.json")))
             {
                 await RunAsync(folder, "npm", ["ci", "--no-audit", "--no-fund"], "");
             }
@@ -59,6 +67,8 @@ public static class SendGridReceiver
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            StandardInputEncoding = new System.Text.UTF8Encoding(encoderShouldEmitUTF8Identifier: false),
+            StandardOutputEncoding = System.Text.Encoding.UTF8,
         })!;
         var output = process.StandardOutput.ReadToEndAsync(deadline.Token);
         var errors = process.StandardError.ReadToEndAsync(deadline.Token);

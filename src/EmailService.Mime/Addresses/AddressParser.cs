@@ -44,6 +44,15 @@ internal static class AddressParser
             return false;
         }
 
+        // Legal, but a reader that decodes encoded-words everywhere would see another address, in another domain if it is made for that.
+        // In quotes too: they go where the wire form needs none.
+        if (local.IndexOf("=?", StringComparison.Ordinal) is var mark and >= 0
+            && local.IndexOf("?=", mark, StringComparison.Ordinal) >= 0)
+        {
+            problem = "The part before the @ looks like an encoded word (=?...?=), which is not accepted.";
+            return false;
+        }
+
         string? domain;
         if (rest.Length > 0 && rest[0] == '[')
         {
@@ -154,14 +163,6 @@ internal static class AddressParser
             problem = candidate[0] == '.' || candidate[^1] == '.' || candidate.IndexOf("..", StringComparison.Ordinal) >= 0
                 ? "The part before the @ may not begin or end with a dot nor have two in a row."
                 : $"The part before the @ has a character that is not allowed there without quotes: {Describe(candidate)}.";
-            return false;
-        }
-
-        // Legal, but a reader that decodes encoded-words everywhere would see another address, in another domain if it is made for that.
-        if (candidate.IndexOf("=?", StringComparison.Ordinal) is var mark and >= 0
-            && candidate[mark..].IndexOf("?=", StringComparison.Ordinal) > 0)
-        {
-            problem = "The part before the @ looks like an encoded word (=?...?=), which is not accepted.";
             return false;
         }
 

@@ -41,6 +41,8 @@ internal static class BodyComposer
         Close(ref writer, boundary);
     }
 
+    public static bool IsHtml(MessagePart part) => part.ContentType.StartsWith("text/html", StringComparison.OrdinalIgnoreCase);
+
     public static string BareContentId(string id) => id is ['<', _, .., '>'] ? id[1..^1] : id;
 
     private static void Related(ref MimeWriter writer, Layout layout)
@@ -241,12 +243,15 @@ internal static class BodyComposer
         {
             Message = message;
             Bodies = bodies;
-            var hasHtml = message.Parts.Any(part => part.ContentType.StartsWith("text/html", StringComparison.OrdinalIgnoreCase));
+            var named = message.Attachments.Any(HasName) ? Named(message.Parts) : null;
             foreach (var file in message.Attachments)
             {
-                // Only HTML can point at a Content-ID (RFC 2392); without it, an inline file stands beside the text.
-                (hasHtml && file.Inline && !string.IsNullOrEmpty(file.ContentId) ? Images : Files).Add(file);
+                // Inside multipart/related, some mail programs show only what the HTML points at (RFC 2392); a file that nothing
+                // points at stands beside the text, where all show it.
+                (HasName(file) && named!.Contains(BareContentId(file.ContentId!)) ? Images : Files).Add(file);
             }
+
+            static bool HasName(Attachment file) => file.Inline && !string.IsNullOrEmpty(file.ContentId);
         }
 
         public OutgoingMessage Message { get; }
@@ -273,6 +278,18 @@ internal static class BodyComposer
 
             // Sixteen hashes of 96 bits in one text are no chance.
             throw new MimeFieldException("parts", "hold every boundary this message could have.");
+        }
+
+        // Without regard to case, as many mail programs look it up.
+        private static HashSet<string> Named(IReadOnlyList<MessagePart> parts)
+        {
+            var names = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+            foreach (var part in parts.Where(IsHtml))
+            {
+                CidUrls.AddNames(part.Text, names);
+            }
+
+            return names;
         }
 
         private bool Occurs(string boundary)

@@ -9,6 +9,7 @@ internal static class HeaderComposer
 {
     private const int LongWord = 400; // with quotes and escapes, and a name, still under the 998 octets of RFC 5322 §2.1.1
     private const int LongGap = 20;
+    private const int MaxLine = 998; // RFC 5322 §2.1.1
 
     // RFC 5322 §3.2.3 atext and the space between atoms.
     private static readonly SearchValues<char> Atoms =
@@ -65,6 +66,56 @@ internal static class HeaderComposer
         if (end < value.Length)
         {
             Words(ref writer, value[end..], firstOfField: false);
+        }
+    }
+
+    /// <summary>A custom field by its grammar, without its last line end. The value has passed <see cref="StructuredFields.WhatIsWrong"/>.</summary>
+    public static void Custom(ref MimeWriter writer, string name, string value)
+    {
+        var grammar = StructuredFields.GrammarOf(name);
+        if (grammar == FieldGrammar.Unstructured)
+        {
+            Unstructured(ref writer, value);
+            return;
+        }
+
+        var trimmed = value.AsSpan().Trim(" \t");
+        if (grammar != FieldGrammar.Sender && Ascii.IsValid(trimmed))
+        {
+            Pieces(ref writer, trimmed);
+        }
+        else if (grammar == FieldGrammar.ListId && StructuredFields.TryReadListId(trimmed, out var phrase, out var id))
+        {
+            Phrase(ref writer, phrase);
+            writer.Token(id);
+        }
+        else if (StructuredFields.TryReadMailbox(trimmed, out var mailbox))
+        {
+            Mailboxes(ref writer, [mailbox!]);
+        }
+    }
+
+    /// <summary>A structured value as it is given, folded between its pieces: at white space from column 76 on, at a comma without any only
+    /// where the line would be too long otherwise. A run of blanks too long to be kept together becomes one.</summary>
+    private static void Pieces(ref MimeWriter writer, ReadOnlySpan<char> value)
+    {
+        var pieces = new FieldPieces(value);
+        for (var first = true; pieces.MoveNext(); first = false)
+        {
+            var length = pieces.Token.Length;
+            var gap = first || pieces.Gap.Length > LongGap || pieces.Gap.Length + length > MaxLine ? " " : pieces.Gap;
+            gap = !first && pieces.Gap.IsEmpty ? pieces.Gap : gap;
+            var width = writer.Column + gap.Length + length;
+
+            // The first stays beside the name if it can: a first line without a value reads badly and some readers trip on it.
+            if (width > MaxLine || (!first && !gap.IsEmpty && width > MimeWriter.FoldAt))
+            {
+                writer.EndLine();
+                gap = gap.IsEmpty ? " " : gap;
+            }
+
+            writer.Write(gap);
+            writer.Write(pieces.Token);
         }
     }
 

@@ -29,6 +29,11 @@ internal static class MessageCheck
             {
                 throw new MimeFieldException($"headers[{i}].name", $"'{name}' cannot be set as a custom header.");
             }
+
+            if (StructuredFields.WhatIsWrong(name, value) is { } problem)
+            {
+                throw new MimeFieldException($"headers[{i}].value", problem);
+            }
         }
 
         for (var i = 0; i < message.Parts.Count; i++)
@@ -59,10 +64,10 @@ internal static class MessageCheck
             throw new MimeFieldException($"attachments[{index}].contentType", "must be a media type such as application/pdf.");
         }
 
-        if (attachment.ContentId is { Length: > 0 } id && !MimeHeader.IsValidContentId(BodyComposer.BareContentId(id)))
+        if (attachment.ContentId is { Length: > 0 } id && !MimeHeader.CanBeContentId(BodyComposer.BareContentId(id)))
         {
             throw new MimeFieldException(
-                $"attachments[{index}].contentId", "must be printable ASCII without spaces, at most 250 characters.");
+                $"attachments[{index}].contentId", "must have at most 250 characters, no angle brackets and no control characters.");
         }
     }
 

@@ -54,6 +54,7 @@ public static class MimeComposer
         ArgumentNullException.ThrowIfNull(message);
         ArgumentNullException.ThrowIfNull(output);
         MessageCheck.Check(message);
+        message = ContentIds.MakeValid(message);
         var writer = new MimeWriter(output);
         WriteHeader(ref writer, message);
         var bodies = new TextBody[message.Parts.Count];
@@ -130,7 +131,7 @@ public static class MimeComposer
         for (var i = 0; i < message.Headers.Count; i++)
         {
             HeaderComposer.Name(ref writer, message.Headers[i].Key);
-            HeaderComposer.Unstructured(ref writer, message.Headers[i].Value);
+            HeaderComposer.Custom(ref writer, message.Headers[i].Key, message.Headers[i].Value);
             writer.EndLine();
         }
 

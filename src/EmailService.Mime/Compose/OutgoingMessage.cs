@@ -12,7 +12,8 @@ public sealed record MessagePart(string ContentType, string Text);
 /// <c>application/octet-stream</c>, as does a <c>message/*</c> that only base64 could carry (RFC 2046 §5.2.1).</param>
 /// <param name="Content">Its bytes.</param>
 /// <param name="Inline">Whether it is to be shown in the text rather than listed below it (RFC 2183 §2.1).</param>
-/// <param name="ContentId">What <c>cid:</c> URLs of the HTML call it (RFC 2392), with or without angle brackets.</param>
+/// <param name="ContentId">What <c>cid:</c> URLs of the HTML call it (RFC 2392), with or without angle brackets. One with blanks or
+/// beyond ASCII is replaced, there and here.</param>
 public sealed record Attachment(string FileName, string ContentType, ReadOnlyMemory<byte> Content, bool Inline, string? ContentId);
 
 /// <summary>All that a message is made of. The same values always give the same bytes: time and identity come from the caller.</summary>

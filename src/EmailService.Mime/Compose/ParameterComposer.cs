@@ -7,6 +7,9 @@ namespace EmailService.Mime;
 /// <summary>Writes the parameters of Content-Type and Content-Disposition: RFC 2045 §5.1, RFC 2231.</summary>
 internal static class ParameterComposer
 {
+    /// <summary>The longest name of a parameter, so that a numbered piece of it always has room for a character.</summary>
+    public const int MaxName = 40;
+
     private const int MaxPlain = 60;
 
     // RFC 2231 §7 attribute-char.

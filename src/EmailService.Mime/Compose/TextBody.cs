@@ -16,15 +16,21 @@ internal readonly struct TextBody : IDisposable
 {
     private const int MaxLine = 998; // RFC 5322 §2.1.1
 
+    /// <summary>Characters from which a buffer is measured out and left to the collector: the pool would keep one of three octets a character.</summary>
+    private const int LargeFrom = 256 * 1024;
+
     // What 7bit may carry. NUL and bare CR, LF are out (RFC 2045 §2.7); other controls are kept from gateways too.
     private static readonly SearchValues<byte> Clean = SearchValues.Create(CleanOctets());
 
     private readonly byte[] _buffer;
     private readonly int _length;
 
-    private TextBody(byte[] buffer, int length)
+    private readonly bool _isPooled;
+
+    private TextBody(byte[] buffer, int length, bool isPooled)
     {
         _buffer = buffer;
+        _isPooled = isPooled;
         _length = length;
         Encoding = Choose(buffer.AsSpan(0, length));
     }
@@ -37,7 +43,10 @@ internal readonly struct TextBody : IDisposable
     {
         var source = text.AsSpan();
         var lineEnds = source.IndexOfAny('\r', '\n') < 0 ? 0 : source.Count('\n') + source.Count('\r');
-        var buffer = ArrayPool<byte>.Shared.Rent(System.Text.Encoding.UTF8.GetMaxByteCount(text.Length) + (2 * lineEnds));
+        var isPooled = text.Length < LargeFrom;
+        var buffer = isPooled
+            ? ArrayPool<byte>.Shared.Rent(System.Text.Encoding.UTF8.GetMaxByteCount(text.Length) + (2 * lineEnds))
+            : GC.AllocateUninitializedArray<byte>(System.Text.Encoding.UTF8.GetByteCount(text) + (2 * lineEnds));
         var length = 0;
         while (lineEnds > 0)
         {
@@ -55,12 +64,12 @@ internal readonly struct TextBody : IDisposable
         }
 
         length += System.Text.Encoding.UTF8.GetBytes(source, buffer.AsSpan(length));
-        return new TextBody(buffer, length);
+        return new TextBody(buffer, length, isPooled);
     }
 
     public void Dispose()
     {
-        if (_buffer is not null)
+        if (_isPooled)
         {
             ArrayPool<byte>.Shared.Return(_buffer);
         }
@@ -95,10 +104,11 @@ internal readonly struct TextBody : IDisposable
         while (octets.Length > MaxLine)
         {
             // The last line end within the limit: a jump of most of a kilobyte each time.
-            var end = octets[..(MaxLine + 2)].LastIndexOf((byte)'\n');
+            // Of 999 octets that remain there are not so many to look at; they may hold the last line and its end.
+            var end = octets[..Math.Min(octets.Length, MaxLine + 2)].LastIndexOf((byte)'\n');
             if (end < 0)
             {
-                return octets.Length <= MaxLine;
+                return false;
             }
 
             octets = octets[(end + 1)..];

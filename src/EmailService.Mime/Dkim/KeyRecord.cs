@@ -153,7 +153,7 @@ internal sealed class KeyRecord
     }
 
     /// <summary>SubjectPublicKeyInfo is what everybody publishes; the RSAPublicKey of the RFC's text is read too (erratum 3017).</summary>
-    private static bool TryImport(RSA rsa, byte[] key)
+    internal static bool TryImport(RSA rsa, byte[] key)
     {
         try
         {

@@ -48,7 +48,7 @@ public sealed class MimeContentType
         var parameters = scanner.ReadParameters(out var wellFormed);
         foreach (var name in parameters.Keys)
         {
-            wellFormed &= ParameterComposer.IsToken(name) && name.IndexOf('*', StringComparison.Ordinal) < 0;
+            wellFormed &= name.Length <= ParameterComposer.MaxName && ParameterComposer.IsToken(name) && name.IndexOf('*', StringComparison.Ordinal) < 0;
         }
 
         type = wellFormed ? new MimeContentType(mediaType, parameters) : null;

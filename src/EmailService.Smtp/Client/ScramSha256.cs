@@ -21,6 +21,9 @@ internal sealed class ScramSha256(SmtpCredentials credentials, string nonce)
 
     public static string NewNonce() => Convert.ToBase64String(RandomNumberGenerator.GetBytes(18));
 
+    /// <summary>What the server sent was no message of SCRAM: it knows the name alone.</summary>
+    public bool IsUnknownToServer { get; private set; }
+
     /// <summary>Answers the server's first message; false with the reason if that makes no sense or asks too much.</summary>
     public bool TryFinal(string serverFirst, out string final, out string? problem)
     {
@@ -31,6 +34,7 @@ internal sealed class ScramSha256(SmtpCredentials credentials, string nonce)
             || !parts[2].StartsWith("i=", StringComparison.Ordinal) || !Convert.TryFromBase64String(parts[1][2..], salt, out var saltLength)
             || !int.TryParse(parts[2].AsSpan(2), NumberStyles.None, CultureInfo.InvariantCulture, out var iterations))
         {
+            IsUnknownToServer = true;
             problem = "a challenge that is not of SCRAM";
             return false;
         }

@@ -50,6 +50,31 @@ public sealed record SmtpCapabilities
     /// <summary>RCPTDOMAINMAX: the most different recipient domains in a session, or 0 if none was named. RFC 9422 §4.3.</summary>
     public int RcptDomainMax { get; init; }
 
+    /// <summary>What was offered and is not to be used. The properties above say that it is not there.</summary>
+    public SmtpExtensions LeftUnused { get; init; }
+
+    /// <summary>The same as if the host had not offered these.</summary>
+    /// <param name="unused">What is not to be used.</param>
+    /// <returns>What is left.</returns>
+    public SmtpCapabilities Without(SmtpExtensions unused)
+    {
+        if (unused == SmtpExtensions.None)
+        {
+            return this;
+        }
+
+        var offered = (Chunking ? SmtpExtensions.Chunking : 0) | (Pipelining ? SmtpExtensions.Pipelining : 0)
+            | (SmtpUtf8 ? SmtpExtensions.SmtpUtf8 : 0) | (StartTls ? SmtpExtensions.StartTls : 0);
+        return this with
+        {
+            LeftUnused = offered & unused,
+            Chunking = Chunking && !unused.HasFlag(SmtpExtensions.Chunking),
+            Pipelining = Pipelining && !unused.HasFlag(SmtpExtensions.Pipelining),
+            SmtpUtf8 = SmtpUtf8 && !unused.HasFlag(SmtpExtensions.SmtpUtf8),
+            StartTls = StartTls && !unused.HasFlag(SmtpExtensions.StartTls),
+        };
+    }
+
     /// <summary>Reads the text of a reply to EHLO: its first line is the host's name, each other line a keyword with parameters.
     /// Unknown keywords are passed over. Never throws.</summary>
     /// <param name="ehloText">Lines joined by <c>\n</c>, as in <see cref="SmtpReply.Text"/>.</param>
@@ -96,14 +121,22 @@ public sealed record SmtpCapabilities
             "REQUIRETLS" => this with { RequireTls = true },
             "AUTH" => this with { Auth = Auth | ParseMechanisms(space < 0 ? default : line[(space + 1)..]) },
             "LIMITS" => WithLimits(space < 0 ? default : line[(space + 1)..]),
-            "SIZE" => this with { Size = true, MaxSize = ParseSize(space < 0 ? default : line[(space + 1)..].Trim()) },
+            "SIZE" => WithSize(space < 0 ? default : line[(space + 1)..].Trim()),
             _ => this,
         };
     }
 
-    // RFC 1870 §3: at most 20 digits; what does not fit in a long is no limit that matters.
-    private static long ParseSize(ReadOnlySpan<char> text) =>
-        long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var size) ? size : 0;
+    // RFC 1870 §3: nothing, or one to 20 digits. What does not fit in a long is no limit that matters; what is no number says nothing, and a host
+    // that writes it may not understand SIZE= either.
+    private SmtpCapabilities WithSize(ReadOnlySpan<char> text)
+    {
+        if (text.Length > 20 || text.ContainsAnyExceptInRange('0', '9'))
+        {
+            return this;
+        }
+
+        return this with { Size = true, MaxSize = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var size) ? size : 0 };
+    }
 
     private static SmtpAuthMechanisms ParseMechanisms(ReadOnlySpan<char> text)
     {

@@ -46,11 +46,9 @@ public sealed record SmtpClientOptions
     /// <summary>Bounds on a reply. A larger one is a <see cref="SmtpFailureKind.ProtocolError"/>.</summary>
     public SmtpReplyLimits ReplyLimits { get; init; } = SmtpReplyLimits.Default;
 
-    /// <summary>Send content by BDAT where the host offers CHUNKING (RFC 3030). Default true.</summary>
-    public bool UseChunking { get; init; } = true;
-
-    /// <summary>Group commands where the host offers PIPELINING (RFC 2920). Default true.</summary>
-    public bool UsePipelining { get; init; } = true;
+    /// <summary>What is not used though the host offers it. Default none. Encryption is used all the same where a policy demands it
+    /// (<see cref="SmtpTlsPolicy.IsMandatory"/>).</summary>
+    public SmtpExtensions Without { get; init; }
 
     /// <summary>The roots that vouch for certificates where a policy asks for PKIX; null for those of the system.</summary>
     public X509Certificate2Collection? TrustedRoots { get; init; }

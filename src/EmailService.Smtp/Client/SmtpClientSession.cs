@@ -164,13 +164,13 @@ public sealed class SmtpClientSession : ISmtpSession
 
         // A certificate with a name that anybody may have put into DNS proves nothing: only a policy that vouches for the name counts.
         var isVerified = Tls is { IsVerified: true } && Policy.Mode is (SmtpTlsMode.Verified or SmtpTlsMode.Dane);
-        using var transaction = new SmtpTransaction(_connection, Capabilities, _options, envelope, content, _needsReset);
+        using var transaction = new SmtpTransaction(_connection, Capabilities, _options, envelope, content, _needsReset, isProven: MessagesSent > 0);
         await transaction.RunAsync(isVerified, _domains, cancellationToken).ConfigureAwait(false);
 
         // Bytes that no command of ours asked for: we would read them as replies to the next ones.
         _mustClose = transaction.MustClose || !_connection.IsOpen || _connection.HasUnreadInput;
         _needsReset = transaction.LeavesTransactionOpen;
-        var stale = transaction.FoundSessionDead && MessagesSent > 0;
+        var stale = transaction.FoundSessionSpent;
         if (!_mustClose)
         {
             MessagesSent++;
@@ -185,6 +185,7 @@ public sealed class SmtpClientSession : ISmtpSession
             SessionUsable = IsUsable,
             Duration = transcript.Elapsed,
             SessionWasStale = stale,
+            Suspect = transaction.Suspect,
         };
     }
 

@@ -26,6 +26,7 @@ internal sealed class SmtpConnection : IAsyncDisposable
     private byte[]? _input;
     private int _start;
     private int _end;
+    private int _shown;
     private volatile bool _aborted;
 
     public SmtpConnection(Socket socket, SmtpReplyLimits limits, TimeProvider time, SmtpTranscript transcript)
@@ -138,12 +139,13 @@ internal sealed class SmtpConnection : IAsyncDisposable
         var armed = false;
         while (Failure is null)
         {
+            var goesOn = _parser.IsInsideReply;
             var status = _parser.Read(_input.AsSpan(_start, _end - _start), out var consumed, out var reply);
             _start += consumed;
+            Show(_start, goesOn);
             switch (status)
             {
                 case SmtpReplyStatus.Complete:
-                    Transcript.Received(reply!);
                     return reply;
                 case SmtpReplyStatus.Malformed:
                     Fail(SmtpFailureKind.ProtocolError, "a line that is no SMTP reply");
@@ -271,12 +273,24 @@ internal sealed class SmtpConnection : IAsyncDisposable
     {
         if (Failure is null)
         {
+            // What came and was not read, or is no reply, says best what went wrong.
+            Show(_end, goesOn: _parser.IsInsideReply);
             Failure = kind;
             FailureDetail = detail;
             Transcript.Note($"{kind}: {detail}");
         }
 
         return false;
+    }
+
+    // Each octet once, as it came.
+    private void Show(int end, bool goesOn)
+    {
+        if (_input is not null && end > _shown)
+        {
+            Transcript.Received(_input.AsSpan(_shown, end - _shown), goesOn);
+            _shown = end;
+        }
     }
 
     /// <summary>A reply, but none to what was asked: the two sides are out of step.</summary>
@@ -307,6 +321,7 @@ internal sealed class SmtpConnection : IAsyncDisposable
         {
             _input.AsSpan(_start, _end - _start).CopyTo(_input);
             _end -= _start;
+            _shown -= _start;
             _start = 0;
         }
 

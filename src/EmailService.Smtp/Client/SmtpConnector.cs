@@ -86,7 +86,8 @@ internal sealed class SmtpConnector(
         var reply = await AskAsync($"EHLO {options.HelloName}\r\n", options.HelloTimeout).ConfigureAwait(false);
         if (reply is { IsPositive: true })
         {
-            _capabilities = SmtpCapabilities.Parse(reply.Text);
+            _capabilities = SmtpCapabilities.Parse(reply.Text).Without(
+                tls.IsMandatory ? options.Without & ~SmtpExtensions.StartTls : options.Without);
             return true;
         }
 
@@ -140,8 +141,37 @@ internal sealed class SmtpConnector(
 
         // RFC 3207 §4.2: what was learned in clear is forgotten.
         _capabilities = SmtpCapabilities.None;
-        return await HelloAsync().ConfigureAwait(false);
+        if (await HelloAsync().ConfigureAwait(false))
+        {
+            return true;
+        }
+
+        if (IsOfTls(_failure!))
+        {
+            _failure = _failure! with
+            {
+                Stage = SmtpStage.StartTls,
+                TlsFault = SmtpTlsFault.HandshakeFailed,
+                Detail = $"at EHLO under TLS: {_failure.Reply?.ToString() ?? _failure.Detail}",
+            };
+        }
+
+        return false;
     }
+
+    /// <summary>Whether a failure at the EHLO under TLS is one of TLS. A client of TLS 1.3 has finished its handshake before the host has looked at it, and is told
+    /// later that, say, its certificate is missing (RFC 8446 §4.4.2.4). A host that took our EHLO in clear and refuses it under TLS for good fails at TLS too;
+    /// one that says 4yz is busy, and would be so in clear, unless it names TLS.</summary>
+    private static bool IsOfTls(SmtpConnectFailure failure) => failure.Kind switch
+    {
+        SmtpFailureKind.Refused => failure.Reply is not { IsTransient: true } reply || reply.Code == 454 || NamesTls(reply.Text),
+        SmtpFailureKind.Closed or SmtpFailureKind.TimedOut or SmtpFailureKind.ProtocolError or SmtpFailureKind.TlsFailed => true,
+        SmtpFailureKind.ConnectFailed or SmtpFailureKind.NoLocalAddress or SmtpFailureKind.Aborted => false,
+    };
+
+    private static bool NamesTls(string text) =>
+        text.Contains("TLS", StringComparison.OrdinalIgnoreCase) || text.Contains("SSL", StringComparison.OrdinalIgnoreCase)
+        || text.Contains("certificate", StringComparison.OrdinalIgnoreCase);
 
     private async Task<bool> HandshakeAsync()
     {

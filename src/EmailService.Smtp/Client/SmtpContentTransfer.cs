@@ -16,9 +16,16 @@ internal sealed class SmtpContentTransfer(
     /// <summary>The host is closing.</summary>
     public bool MustClose { get; private set; }
 
+    /// <summary>Content was announced.</summary>
+    public bool HasBegun { get; private set; }
+
+    /// <summary>The reply with which the host would not have it, or null.</summary>
+    public SmtpReply? LastRefusal { get; private set; }
+
     /// <summary>After the 354: dot-stuffed, up to the final dot.</summary>
     public async ValueTask SendStuffedAsync()
     {
+        HasBegun = true;
         var stuffer = new DotStuffer();
         for (var i = 0; i < content.Segments.Count; i++)
         {
@@ -48,6 +55,7 @@ internal sealed class SmtpContentTransfer(
     /// <summary>By BDAT, in one chunk that is the last. RFC 3030 §2.</summary>
     public async ValueTask SendChunkAsync()
     {
+        HasBegun = true;
         output.ChunkHeader(content.Length);
         connection.Transcript.Sent(output.Waiting.Span);
         for (var i = 0; i < content.Segments.Count; i++)
@@ -114,6 +122,7 @@ internal sealed class SmtpContentTransfer(
         }
         else if (reply is { Code: >= 400 })
         {
+            LastRefusal = reply;
             recipients.RefuseOpen(SmtpStage.EndOfData, reply);
             MustClose = reply.Code == 421;
         }
@@ -144,6 +153,7 @@ internal sealed class SmtpContentTransfer(
     {
         if (reply is { Code: >= 400 })
         {
+            LastRefusal = reply;
             recipients.RefuseOpen(SmtpStage.Content, reply);
             connection.Fail(SmtpFailureKind.Closed, "refused while the content was being sent");
             return;

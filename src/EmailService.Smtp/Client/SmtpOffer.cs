@@ -18,7 +18,9 @@ internal static class SmtpOffer
 
         if (!offered.SmtpUtf8)
         {
-            RefuseNonAscii(envelope, recipients);
+            RefuseNonAscii(envelope, recipients, offered.LeftUnused.HasFlag(SmtpExtensions.SmtpUtf8)
+                ? "SMTPUTF8 is switched off for the host"
+                : "the host does not offer SMTPUTF8");
         }
 
         if (envelope.Is8Bit && !offered.EightBitMime)
@@ -67,7 +69,7 @@ internal static class SmtpOffer
         }
     }
 
-    private static void RefuseNonAscii(SmtpEnvelope envelope, SmtpRecipients recipients)
+    private static void RefuseNonAscii(SmtpEnvelope envelope, SmtpRecipients recipients, string why)
     {
         // The codes that the host itself would use. RFC 6531 §3.5: 553 for a forward-path, 550 for the reverse-path; §4.2: X.6.7 for a path, X.6.9 for a header.
         for (var i = 0; i < recipients.Count; i++)
@@ -75,20 +77,20 @@ internal static class SmtpOffer
             if (!SmtpPath.IsAscii(envelope.ForwardPaths[i]))
             {
                 recipients.Refuse(i, SmtpStage.RcptTo, SmtpReply.Local(
-                    553, new EnhancedStatusCode(5, 6, 7), "The recipient's address is not ASCII, the host does not offer SMTPUTF8"));
+                    553, new EnhancedStatusCode(5, 6, 7), $"The recipient's address is not ASCII, {why}"));
             }
         }
 
         if (!SmtpPath.IsAscii(envelope.ReversePath))
         {
             recipients.RefuseOpen(SmtpStage.MailFrom, SmtpReply.Local(
-                550, new EnhancedStatusCode(5, 6, 7), "The reverse-path is not ASCII, the host does not offer SMTPUTF8"));
+                550, new EnhancedStatusCode(5, 6, 7), $"The reverse-path is not ASCII, {why}"));
         }
 
         if (envelope.NeedsSmtpUtf8)
         {
             recipients.RefuseOpen(SmtpStage.MailFrom, SmtpReply.Local(
-                550, new EnhancedStatusCode(5, 6, 9), "An address in the header is not ASCII, the host does not offer SMTPUTF8"));
+                550, new EnhancedStatusCode(5, 6, 9), $"An address in the header is not ASCII, {why}"));
         }
     }
 }

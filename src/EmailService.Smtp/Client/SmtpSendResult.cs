@@ -47,7 +47,11 @@ public sealed record SmtpSendResult
     /// <summary>From the first command to the last reply.</summary>
     public required TimeSpan Duration { get; init; }
 
-    /// <summary>True if the session had been used before and turned out to be dead, closed or closing (421) before it answered anything
-    /// of this transaction. Nothing was delivered, and a new connection may well work: hosts end idle sessions.</summary>
+    /// <summary>True if the session had carried a message before and turned out to be spent: dead, closed or closing, out of order, or full by the host's
+    /// own word. Nothing was delivered, and a new connection may well work: hosts end idle sessions, and bound what one carries.</summary>
     public required bool SessionWasStale { get; init; }
+
+    /// <summary>What the host offers and, by the way this transaction failed, may not be able to do. Nobody got the message, unless an outcome is
+    /// <see cref="SmtpRecipientOutcome.Unknown"/>: then it may go without these at once, over a new connection. None is usual.</summary>
+    public SmtpExtensions Suspect { get; init; }
 }

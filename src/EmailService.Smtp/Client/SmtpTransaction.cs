@@ -16,9 +16,10 @@ internal sealed class SmtpTransaction : IDisposable
     private readonly SmtpOutput _output = new();
     private readonly bool _pipelines;
     private readonly bool _chunks;
+    private readonly bool _isProven;
     private readonly List<(SmtpStage Stage, int Recipient)> _expected = new(4);
-    private bool _answered;
     private SmtpReply? _dataReply;
+    private int _named;
 
     public SmtpTransaction(
         SmtpConnection connection,
@@ -26,7 +27,8 @@ internal sealed class SmtpTransaction : IDisposable
         SmtpClientOptions options,
         SmtpEnvelope envelope,
         IReadOnlyList<ReadOnlyMemory<byte>> content,
-        bool needsReset)
+        bool needsReset,
+        bool isProven)
     {
         _connection = connection;
         _offered = offered;
@@ -34,8 +36,9 @@ internal sealed class SmtpTransaction : IDisposable
         _envelope = envelope;
         _content = SmtpContent.Of(content);
         _recipients = new SmtpRecipients(envelope.ForwardPaths, connection);
-        _pipelines = options.UsePipelining && offered.Pipelining;
-        _chunks = options.UseChunking && offered.Chunking;
+        _pipelines = offered.Pipelining;
+        _chunks = offered.Chunking;
+        _isProven = isProven;
         LeavesTransactionOpen = needsReset;
     }
 
@@ -48,8 +51,11 @@ internal sealed class SmtpTransaction : IDisposable
     /// <summary>True if the host may still hold an envelope of ours, so that RSET has to come first next time.</summary>
     public bool LeavesTransactionOpen { get; private set; }
 
-    /// <summary>True if the host closed, or said that it will, before it answered anything.</summary>
-    public bool FoundSessionDead { get; private set; }
+    /// <summary>True if what ended it says no more than that the session is spent (<see cref="SpentSession"/>).</summary>
+    public bool FoundSessionSpent { get; private set; }
+
+    /// <summary>What the host offers and may not be able to do.</summary>
+    public SmtpExtensions Suspect { get; private set; }
 
     /// <summary>Refuses what the host's EHLO rules out, and carries the rest.</summary>
     public async Task RunAsync(bool isVerified, HashSet<string> domains, CancellationToken cancellationToken)
@@ -75,7 +81,11 @@ internal sealed class SmtpTransaction : IDisposable
             }
         }
 
-        MustClose |= transfer.MustClose;
+        FoundSessionSpent |= _isProven && transfer.LastRefusal is { } said && SpentSession.IsToldBy(SmtpStage.EndOfData, said, isFirstRecipient: false);
+        SuspectOf(transfer);
+
+        // Content that a host takes for commands has answers still to come, and may do what it says.
+        MustClose |= transfer.MustClose || Suspect != SmtpExtensions.None || FoundSessionSpent;
         LeavesTransactionOpen &= !transfer.IsAccepted;
     }
 
@@ -158,8 +168,9 @@ internal sealed class SmtpTransaction : IDisposable
 
     private async ValueTask<bool> ReadExpectedAsync(bool sent)
     {
-        foreach (var (stage, recipient) in _expected)
+        for (var i = 0; i < _expected.Count; i++)
         {
+            var (stage, recipient) = _expected[i];
             var timeout = stage switch
             {
                 SmtpStage.RcptTo => _options.RcptTimeout,
@@ -169,7 +180,7 @@ internal sealed class SmtpTransaction : IDisposable
             var reply = sent
                 ? await _connection.ReadReplyAsync(timeout).ConfigureAwait(false)
                 : await _connection.ReadLastWordsAsync(_options.QuitTimeout).ConfigureAwait(false);
-            if (!Take(stage, recipient, reply))
+            if (!Take(stage, recipient, reply, isAnswered: i > 0))
             {
                 return false;
             }
@@ -179,25 +190,28 @@ internal sealed class SmtpTransaction : IDisposable
         return true;
     }
 
-    private bool Take(SmtpStage stage, int recipient, SmtpReply? reply)
+    private bool Take(SmtpStage stage, int recipient, SmtpReply? reply, bool isAnswered)
     {
         if (reply is null)
         {
-            FoundSessionDead = !_answered && _connection.Failure == SmtpFailureKind.Closed;
-            _recipients.FailOpen(stage);
-            return false;
+            return Lost(stage, isAnswered);
         }
 
+        _named += stage == SmtpStage.RcptTo ? 1 : 0;
+        FoundSessionSpent |= _isProven && IsWaitedFor(stage, recipient) && SpentSession.IsToldBy(stage, reply, isFirstRecipient: _named == 1);
         if (reply.Code == 421)
         {
             // RFC 5321 §3.8: the host closes whatever was asked, so this is its answer to all that is open.
-            FoundSessionDead = !_answered;
             _recipients.RefuseOpen(stage, reply);
             MustClose = true;
             return false;
         }
 
-        _answered = true;
+        if (_pipelines && IsWaitedFor(stage, recipient) && _expected.Count > 1 && UnkeptOffer.IsRefusalOfPipelining(stage, reply))
+        {
+            Suspect |= SmtpExtensions.Pipelining;
+        }
+
         switch (stage)
         {
             case SmtpStage.Reset when !reply.IsPositive:
@@ -221,8 +235,7 @@ internal sealed class SmtpTransaction : IDisposable
         {
             // 354 where no content was announced: we are out of step.
             _connection.FailMisfit(reply);
-            _recipients.FailOpen(stage);
-            return false;
+            return Lost(stage, isAnswered);
         }
 
         if (stage == SmtpStage.MailFrom)
@@ -235,6 +248,46 @@ internal sealed class SmtpTransaction : IDisposable
         }
 
         return true;
+    }
+
+    private bool Lost(SmtpStage stage, bool isAnswered)
+    {
+        FoundSessionSpent |= _isProven && SpentSession.IsToldBy(stage, _connection.Failure);
+
+        // Some of the group was answered and the rest was not: it may have been lost. A host that pipelined before is not suspect.
+        if (_pipelines && isAnswered && !_isProven && _connection.Failure is not SmtpFailureKind.Aborted)
+        {
+            Suspect |= SmtpExtensions.Pipelining;
+        }
+
+        _recipients.FailOpen(stage);
+        return false;
+    }
+
+    // An answer that decides nothing tells nothing: hosts answer RCPT and DATA with 503 where they refused MAIL.
+    private bool IsWaitedFor(SmtpStage stage, int recipient) =>
+        stage == SmtpStage.RcptTo ? _recipients.IsOpen(recipient) : _recipients.Open > 0;
+
+    private void SuspectOf(SmtpContentTransfer transfer)
+    {
+        if (transfer.IsAccepted || !transfer.HasBegun)
+        {
+            return;
+        }
+
+        if (transfer.LastRefusal is { } refusal)
+        {
+            Suspect |= _chunks && UnkeptOffer.IsRefusalOfChunking(refusal) ? SmtpExtensions.Chunking : SmtpExtensions.None;
+        }
+        else if (!_isProven && _pipelines && !_recipients.ContentMayHaveArrived && _connection.Failure is SmtpFailureKind.ProtocolError)
+        {
+            // A reply too many, before the content was at its end.
+            Suspect |= SmtpExtensions.Pipelining;
+        }
+        else if (!_isProven && _chunks && _connection.Failure is SmtpFailureKind.Closed or SmtpFailureKind.TimedOut or SmtpFailureKind.ProtocolError)
+        {
+            Suspect |= SmtpExtensions.Chunking;
+        }
     }
 
     // The content by DATA, once the host wants it.
@@ -269,7 +322,7 @@ internal sealed class SmtpTransaction : IDisposable
         else if (_recipients.Open > 0)
         {
             _connection.FailMisfit(reply);
-            _recipients.FailOpen(SmtpStage.Data);
+            Lost(SmtpStage.Data, isAnswered: _pipelines);
         }
         else
         {

@@ -19,11 +19,12 @@ public enum SmtpDirection
 /// <summary>One line of a transcript.</summary>
 /// <param name="OffsetMs">Milliseconds since the start.</param>
 /// <param name="Direction">Who said it.</param>
-/// <param name="Text">What, at most 512 characters; content is shown by its size alone.</param>
+/// <param name="Text">What, octet for octet, at most 512 characters: what is printable, in UTF-8, stands as it is; all else as <c>\t</c>, <c>\r</c>, <c>\n</c> or
+/// <c>\xHH</c>, and a backslash twice. A line end of CRLF is left out. Content is shown by its size alone.</param>
 public readonly record struct SmtpTranscriptLine(int OffsetMs, SmtpDirection Direction, string Text);
 
-/// <summary>What was said in a session or a transaction, with times; never any content. Bounded in lines and characters.
-/// Entries are kept raw, and made into lines only when somebody reads them.</summary>
+/// <summary>What was said in a session or a transaction, with times; never any content. Bounded in lines and octets.
+/// Octets are kept as they were on the wire, and made into lines only when somebody reads them.</summary>
 public sealed class SmtpTranscript
 {
     /// <summary>Most lines kept; what came after is counted.</summary>
@@ -33,11 +34,14 @@ public sealed class SmtpTranscript
     public const int MaxLineLength = 512;
 
     private const int MaxSentBytes = 8 * 1024;
+    private const int MaxOctets = 64 * 1024;
 
     private readonly TimeProvider _time;
     private readonly long _start;
     private Entry[] _entries = new Entry[8];
+    private byte[] _octets = new byte[512];
     private int _count;
+    private int _used;
 
     /// <summary>Nothing said yet; starts now.</summary>
     /// <param name="time">The clock of the entries.</param>
@@ -50,6 +54,9 @@ public sealed class SmtpTranscript
     /// <summary>Time since the start.</summary>
     internal TimeSpan Elapsed => _time.GetElapsedTime(_start);
 
+    /// <summary>While set, challenges of AUTH (334) are shown as <c>334 ***</c>.</summary>
+    internal bool HidesChallenges { get; set; }
+
     /// <summary>The lines, made anew at each call.</summary>
     /// <returns>At most <see cref="MaxLines"/> and one that says how many were left out.</returns>
     public IReadOnlyList<SmtpTranscriptLine> GetLines()
@@ -59,21 +66,19 @@ public sealed class SmtpTranscript
         for (var i = 0; i < _count; i++)
         {
             ref readonly var entry = ref _entries[i];
-            foreach (var range in entry.Text.AsSpan().Split('\n'))
+            if (entry.Words is { } words)
             {
-                var text = entry.Text.AsSpan()[range].TrimEnd('\r');
-                if (text.IsEmpty && entry.Direction == SmtpDirection.Sent)
-                {
-                    continue;
-                }
+                left += Add(lines, new SmtpTranscriptLine(entry.OffsetMs, entry.Direction, TranscriptText.Of(Encoding.UTF8.GetBytes(words))));
+                continue;
+            }
 
-                if (lines.Count >= MaxLines)
-                {
-                    left++;
-                    continue;
-                }
-
-                lines.Add(new SmtpTranscriptLine(entry.OffsetMs, entry.Direction, Cut(text)));
+            var rest = _octets.AsSpan(entry.Start, entry.Length);
+            while (!rest.IsEmpty)
+            {
+                var end = rest.IndexOf((byte)'\n') + 1;
+                var line = end == 0 ? rest : rest[..end];
+                rest = rest[line.Length..];
+                left += Add(lines, new SmtpTranscriptLine(entry.OffsetMs, entry.Direction, TranscriptText.Of(line.EndsWith("\r\n"u8) ? line[..^2] : line)));
             }
         }
 
@@ -104,19 +109,50 @@ public sealed class SmtpTranscript
         return text.ToString().TrimEnd('\n');
     }
 
-    internal void Sent(ReadOnlySpan<byte> commands) =>
-        Add(new Entry(OffsetMs(), SmtpDirection.Sent, commands[..Math.Min(commands.Length, MaxSentBytes)].ToArray(), 0));
+    internal void Sent(ReadOnlySpan<byte> commands) => Add(SmtpDirection.Sent, commands[..Math.Min(commands.Length, MaxSentBytes)], goesOn: false);
 
-    internal void SentContent(long bytes) => Add(new Entry(OffsetMs(), SmtpDirection.Sent, null, bytes));
+    internal void SentContent(long bytes) => Add(new Entry(OffsetMs(), SmtpDirection.Sent, string.Create(CultureInfo.InvariantCulture, $"[{bytes} bytes]")));
 
-    internal void Received(SmtpReply reply) => Add(new Entry(OffsetMs(), SmtpDirection.Received, reply, 0));
+    /// <summary>Octets as they came; <paramref name="goesOn"/> if they are of the same reply as those before.</summary>
+    internal void Received(ReadOnlySpan<byte> octets, bool goesOn) =>
+        Add(SmtpDirection.Received, HidesChallenges && octets.StartsWith("334"u8) ? "334 ***\r\n"u8 : octets, goesOn);
 
-    internal void Note(string what) => Add(new Entry(OffsetMs(), SmtpDirection.Note, what, 0));
+    internal void Note(string what) => Add(new Entry(OffsetMs(), SmtpDirection.Note, what));
 
-    private static string Cut(ReadOnlySpan<char> text) =>
-        text.Length <= MaxLineLength ? text.ToString() : string.Concat(text[..(MaxLineLength - 1)], "…");
+    private static int Add(List<SmtpTranscriptLine> lines, SmtpTranscriptLine line)
+    {
+        if (lines.Count >= MaxLines)
+        {
+            return 1;
+        }
+
+        lines.Add(line);
+        return 0;
+    }
 
     private int OffsetMs() => (int)Elapsed.TotalMilliseconds;
+
+    private void Add(SmtpDirection direction, ReadOnlySpan<byte> octets, bool goesOn)
+    {
+        octets = octets[..Math.Min(octets.Length, MaxOctets - _used)];
+        if (octets.Length > _octets.Length - _used)
+        {
+            Array.Resize(ref _octets, Math.Min(MaxOctets, Math.Max(_octets.Length * 2, _used + octets.Length)));
+        }
+
+        octets.CopyTo(_octets.AsSpan(_used));
+        if (goesOn && _count > 0 && _entries[_count - 1] is { Words: null } last && last.Direction == direction)
+        {
+            // Lines of one reply that come one by one take one entry.
+            _entries[_count - 1] = new Entry(last.OffsetMs, direction, null, last.Start, last.Length + octets.Length);
+        }
+        else
+        {
+            Add(new Entry(OffsetMs(), direction, null, _used, octets.Length));
+        }
+
+        _used += octets.Length;
+    }
 
     private void Add(Entry entry)
     {
@@ -134,37 +170,6 @@ public sealed class SmtpTranscript
         _entries[_count++] = entry;
     }
 
-    private readonly struct Entry(int offsetMs, SmtpDirection direction, object? what, long contentBytes)
-    {
-        public int OffsetMs { get; } = offsetMs;
-
-        public SmtpDirection Direction { get; } = direction;
-
-        public string Text => what switch
-        {
-            byte[] commands => Encoding.UTF8.GetString(commands),
-            SmtpReply reply => Show(reply),
-            string note => note,
-            _ => string.Create(CultureInfo.InvariantCulture, $"[{contentBytes} bytes]"),
-        };
-
-        // "250-first\n250-second\n250 last", as it was on the wire.
-        private static string Show(SmtpReply reply)
-        {
-            var text = new StringBuilder();
-            var lines = reply.Text.Split('\n');
-            for (var i = 0; i < lines.Length; i++)
-            {
-                text.Append(i == 0 ? "" : "\n").Append(reply.Code).Append(i == lines.Length - 1 ? ' ' : '-');
-                if (reply.Enhanced is { } enhanced)
-                {
-                    text.Append(enhanced).Append(' ');
-                }
-
-                text.Append(lines[i]);
-            }
-
-            return text.ToString();
-        }
-    }
+    /// <summary>Words of ours, or a part of the octets.</summary>
+    private readonly record struct Entry(int OffsetMs, SmtpDirection Direction, string? Words, int Start = 0, int Length = 0);
 }

@@ -20,6 +20,7 @@ internal static class SmtpServerReplies
     public static readonly SmtpReply TooLarge = Make(552, 5, 3, 4, "The message is larger than SIZE says");
     public static readonly SmtpReply TooManyRecipients = Make(452, 4, 5, 3, "Too many recipients");
     public static readonly SmtpReply LocalError = Make(451, 4, 3, 0, "Local error, try again later");
+    public static readonly SmtpReply NotHttp = Make(421, 4, 7, 0, "This is a mail host and does not speak HTTP");
     public static readonly SmtpReply TooManyErrors = Make(421, 4, 7, 0, "Too many errors");
     public static readonly SmtpReply LineTooLong = Make(421, 4, 5, 2, "Line too long");
     public static readonly SmtpReply TooManyConnections = Make(421, 4, 3, 2, "Too many connections, try again later");

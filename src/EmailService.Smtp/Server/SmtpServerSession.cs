@@ -80,6 +80,12 @@ internal sealed class SmtpServerSession(
 
     private async ValueTask<bool> ObeyAsync(string line)
     {
+        if (HttpLine.Is(line))
+        {
+            Write(SmtpServerReplies.NotHttp);
+            return false;
+        }
+
         var space = line.IndexOf(' ', StringComparison.Ordinal);
         var verb = (space < 0 ? line : line[..space]).ToUpperInvariant();
         var argument = space < 0 ? "" : line[(space + 1)..].Trim(' ');

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using EmailService.Messages;
 using EmailService.Outbox;
 
@@ -39,13 +40,20 @@ public sealed class AcceptEntry(int accountId, MessageId requestId, string answe
                 .ToList();
             messages.Add(new AcceptedMessage(
                 message, i == 0 ? request.Size : 0, MessageCodec.Encode(requested.Personalization),
-                i == 0 ? content : null, dueAt, recipients));
+                i == 0 ? content : null, dueAt, recipients)
+            {
+                Bypassed = request.BypassedLists,
+            });
         }
 
         return new AcceptEntry(accountId, requestId, AcceptAnswer.Write(requestId, request), key, messages);
     }
 
+    private readonly long arrived = Stopwatch.GetTimestamp();
     private readonly TaskCompletionSource<AcceptResult> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>For how long it has waited for its answer, by the machine's own time: the database that keeps it waiting lives by no test's clock.</summary>
+    public TimeSpan Age => Stopwatch.GetElapsedTime(arrived);
 
     public int AccountId => accountId;
     public MessageId RequestId => requestId;
@@ -75,6 +83,9 @@ public sealed record AcceptedMessage(
     DateTimeOffset DueAt,
     IReadOnlyList<ClaimedRecipient> Recipients)
 {
+    /// <summary>Lists of suppressed addresses that do not hold it back.</summary>
+    public SuppressionLists Bypassed { get; init; }
+
     /// <summary>Room in the hand is reserved: the rows are written as leased to this node.</summary>
     public bool Handed { get; set; }
 

@@ -1,11 +1,12 @@
 using EmailService.Platform;
+using EmailService.Platform.Http;
 
 namespace EmailService.Accept;
 
 /// <summary>Settings under <c>EmailService:Accept</c>.</summary>
 public sealed record AcceptOptions : ICheckedOptions
 {
-    /// <summary>Two requests of the largest size, in buffers of a power of two.</summary>
+    /// <summary>A request of the largest size in the five sixths that large ones have.</summary>
     private const long LeastWaitingOctets = 64 * 1024 * 1024;
 
     /// <summary>Requests that share one transaction at most.</summary>
@@ -20,8 +21,12 @@ public sealed record AcceptOptions : ICheckedOptions
     /// <summary>Requests that wait for a transaction at most; past that the answer is 503.</summary>
     public int WaitingRequests { get; init; } = 10_000;
 
-    /// <summary>Octets of requests that are being read or wait for a transaction at most; past that the answer is 503.</summary>
+    /// <summary>Octets of requests that are being read or wait for a transaction at most, and never more than three eighths of
+    /// <c>Memory:ContentOctets</c>; past that the answer is 503.</summary>
     public long WaitingOctets { get; init; } = 512 * 1024 * 1024;
+
+    /// <summary>How long the whole body of a request may take to come. It also ends when its content comes at less than 16 kB a second.</summary>
+    public TimeSpan BodyTimeout { get; init; } = BodyPace.DefaultLongest;
 
     /// <summary>How long an idempotency key is kept.</summary>
     public TimeSpan IdempotencyPeriod { get; init; } = TimeSpan.FromHours(24);
@@ -51,6 +56,11 @@ public sealed record AcceptOptions : ICheckedOptions
         if (WaitingOctets < LeastWaitingOctets)
         {
             yield return (nameof(WaitingOctets), $"found {WaitingOctets}; it must be at least {LeastWaitingOctets}, or a request of the largest size would find no room");
+        }
+
+        if (BodyTimeout < TimeSpan.FromSeconds(1))
+        {
+            yield return (nameof(BodyTimeout), $"found {BodyTimeout}; it must be at least 1s");
         }
 
         if (IdempotencyPeriod <= TimeSpan.Zero)

@@ -10,6 +10,7 @@ public static class AcceptServices
     {
         builder.AddOptions<AcceptOptions>("Accept");
         builder.Services.AddSingleton<AcceptMetrics>();
+        builder.Services.AddSingleton<AcceptRoom>();
         builder.Services.AddSingleton<IAcceptStore, AcceptStore>();
         builder.Services.AddSingleton<AcceptWorker>();
         builder.Services.AddSingleton<OwnMail>();

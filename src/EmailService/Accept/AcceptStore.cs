@@ -43,34 +43,39 @@ public sealed class AcceptStore(NpgsqlDataSource db) : IAcceptStore
         """;
 
     // The outbox's rows and the log's first word on each, from the same arrays. An address that is suppressed never gets into the
-    // outbox: it has come to its end. Primary key of suppressions; the sort puts the end behind the first word.
+    // outbox: it has come to its end, unless the request bypasses the list of bounces ($13, bit 1); then the first word says so.
+    // Primary key of suppressions; the sort puts the end behind the first word.
     private const string EnqueueSql = """
         WITH r AS MATERIALIZED (
-            SELECT t.*, s.reason, s.reply, s.since FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::text[], $5::text[],
-                                 $6::timestamptz[], $7::boolean[], $8::timestamptz[], $9::timestamptz[], $12::smallint[])
-                AS t(message_id, n, account_id, address, lane, due_at, leased, expires_at, at, priority)
+            SELECT t.*, s.reason, s.reply, s.since, s.since IS NOT NULL AND t.bypassed & 1 = 0 AS suppressed FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::text[], $5::text[],
+                                 $6::timestamptz[], $7::boolean[], $8::timestamptz[], $9::timestamptz[], $12::smallint[], $13::smallint[])
+                AS t(message_id, n, account_id, address, lane, due_at, leased, expires_at, at, priority, bypassed)
               LEFT JOIN suppressions AS s ON s.account_id = t.account_id AND s.address = lower(t.address) AND s.since IS NOT NULL),
         enqueued AS (
-            INSERT INTO outbox (message_id, n, account_id, address, lane, priority, state, due_at, expires_at, attempts, node_id, leased_until)
+            INSERT INTO outbox (message_id, n, account_id, address, lane, priority, state, due_at, expires_at, attempts, node_id, leased_until, bypassed_lists)
             SELECT message_id, n, account_id, address, lane, priority,
                    CASE WHEN leased THEN 'leased' ELSE 'queued' END, due_at, expires_at,
                    CASE WHEN leased THEN 1 ELSE 0 END,
                    CASE WHEN leased THEN $10::bigint END,
-                   CASE WHEN leased THEN $11::timestamptz END
-              FROM r WHERE since IS NULL),
+                   CASE WHEN leased THEN $11::timestamptz END,
+                   nullif(bypassed, 0)
+              FROM r WHERE NOT suppressed),
         ended AS (
             INSERT INTO settled (message_id, n, account_id, address, state, settled_at, attempts, reply)
-            SELECT message_id, n, account_id, address, 'suppressed', at, 0, reply FROM r WHERE since IS NOT NULL),
+            SELECT message_id, n, account_id, address, 'suppressed', at, 0, reply FROM r WHERE suppressed),
         told AS (
             INSERT INTO events (message_id, n, account_id, kind, at, address, detail)
             SELECT message_id, n, account_id, kind, at, address, detail
-              FROM (SELECT message_id, n, account_id, 'accepted' AS kind, at, address, NULL::jsonb AS detail, 0 AS place FROM r
+              FROM (SELECT message_id, n, account_id, 'accepted' AS kind, at, address,
+                           CASE WHEN since IS NOT NULL AND NOT suppressed
+                                THEN jsonb_build_object('bypassed', 'Bounced Address', 'why', reason, 'reply', reply, 'since', since) END AS detail, 0 AS place
+                      FROM r
                     UNION ALL
                     SELECT message_id, n, account_id, 'suppressed', at, address,
                            jsonb_build_object('reason', 'Bounced Address', 'why', reason, 'reply', reply, 'since', since), 1
-                      FROM r WHERE since IS NOT NULL) AS e
+                      FROM r WHERE suppressed) AS e
              ORDER BY place)
-        SELECT message_id, n FROM r WHERE since IS NOT NULL
+        SELECT message_id, n FROM r WHERE suppressed
         """;
 
     /// <summary>Commits what can be. On return each entry has its result; entries that are
@@ -226,6 +231,7 @@ public sealed class AcceptStore(NpgsqlDataSource db) : IAcceptStore
         enqueue.Parameters.Add(new NpgsqlParameter<long> { TypedValue = nodeId });
         enqueue.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = leasedUntil.UtcDateTime });
         enqueue.Parameters.Add(rows.Column(r => (short)r.Recipient.Stream));
+        enqueue.Parameters.Add(rows.Column(r => (short)r.Message.Bypassed));
         batch.BatchCommands.Add(enqueue);
     }
 

@@ -11,13 +11,16 @@ namespace EmailService.Accept;
 /// <para>A request's task ends after the commit that stores all of it, or with the reason why nothing of it is
 /// known to be stored. 202 follows the commit; design, contract 1.</para></summary>
 public sealed partial class AcceptWorker(
-    IAcceptStore store, Hand hand, INode node, EventSignal events, AcceptOptions options, OutboxOptions outbox,
+    IAcceptStore store, Hand hand, INode node, StoreHealth health, EventSignal events, AcceptOptions options, OutboxOptions outbox,
     AcceptMetrics metrics, TimeProvider time, ILogger<AcceptWorker> logger) : BackgroundService
 {
-    private readonly Channel<AcceptEntry> waiting = Channel.CreateBounded<AcceptEntry>(options.WaitingRequests);
+    /// <summary>So long after it came a request is answered, also by a database that hangs.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
-    /// <summary>Room for requests: taken while they are read and until they are answered.</summary>
-    internal OctetRoom Room { get; } = new(options.WaitingOctets);
+    /// <summary>With less left than this, nothing is begun that would have to be broken off.</summary>
+    private static readonly TimeSpan ShortestCommit = TimeSpan.FromSeconds(1);
+
+    private readonly Channel<AcceptEntry> waiting = Channel.CreateBounded<AcceptEntry>(options.WaitingRequests);
 
     /// <summary>Stores a request. Not cancelled by the caller's going away once it waits: its rows may be under way.</summary>
     public Task<AcceptResult> AcceptAsync(int accountId, SendRequest request, IdempotencyKey? key, CancellationToken cancellationToken)
@@ -58,6 +61,13 @@ public sealed partial class AcceptWorker(
             var octets = 0;
             while (batch.Count < options.BatchRequests && octets < options.BatchOctets && waiting.Reader.TryRead(out var entry))
             {
+                if (entry.Age > Patience - ShortestCommit)
+                {
+                    metrics.Refused.Add(1);
+                    entry.Complete(new AcceptResult.Unavailable("the database does not answer; nothing was stored. Try again in a few seconds"));
+                    continue;
+                }
+
                 batch.Add(entry);
                 octets += entry.StoredOctets;
             }
@@ -80,10 +90,14 @@ public sealed partial class AcceptWorker(
             message.Handed = message.DueAt <= now && node.IsAlive && hand.TryReserve(message.Recipients, message.Message.Weight);
         }
 
-        // 2. One transaction. No token: the answer depends on it.
+        // 2. One transaction. No token: the answer depends on it. A database that hangs is left alone after a while, as a connection that was
+        // lost is: the driver, asked to break off, would first wait for the server to say that it did.
+        var left = Patience - batch.Max(e => e.Age);
         try
         {
-            await store.CommitAsync(batch, node.NodeId, now, now + outbox.LeaseDuration, options.IdempotencyPeriod, CancellationToken.None);
+            await store.CommitAsync(batch, node.NodeId, now, now + outbox.LeaseDuration, options.IdempotencyPeriod, CancellationToken.None)
+                .WaitAsync(left > ShortestCommit ? left : ShortestCommit);
+            health.ReportSuccess();
         }
         catch (Exception refused) when (batch.Count > 1 && IsRefusal(refused))
         {
@@ -101,6 +115,11 @@ public sealed partial class AcceptWorker(
         {
             // Whatever it was: a batcher that ended here would leave every later request without an answer.
             LogNotStored(exception, batch.Count);
+            if (StoreHealth.IsStoreAtFault(exception))
+            {
+                health.ReportFailure(exception);
+            }
+
             Unreserve(batch);
             Fail(batch, exception);
             return;

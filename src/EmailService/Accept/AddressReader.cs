@@ -10,6 +10,8 @@ internal static class AddressReader
 {
     private const int MostCharactersOfName = 998;
 
+    private static readonly FieldTable Fields = new("email", "name");
+
     /// <summary>SendGrid's form: an array of objects. The place is the array's.</summary>
     public static List<MailAddress> ReadObjects(JsonElement value, Problems problems, string kind)
     {
@@ -66,7 +68,7 @@ internal static class AddressReader
 
         if (!Mailbox.TryParse(text, out var mailbox, out var problem))
         {
-            problems.Add(Invalid(kind), null, $"Found {Problems.Show(text)}. {problem}");
+            problems.Add(Invalid(kind), null, $"Found {Problems.Show(text)}. {SeveralAddresses.Explain(text, kind) ?? problem}");
             return null;
         }
 
@@ -84,6 +86,7 @@ internal static class AddressReader
         }
 
         JsonElement email = default, name = default;
+        var unknown = false;
         foreach (var property in value.EnumerateObject())
         {
             var key = Json.Name(property);
@@ -95,6 +98,16 @@ internal static class AddressReader
             {
                 Once(ref name, property, "name", problems);
             }
+            else
+            {
+                unknown = true;
+            }
+        }
+
+        // Apart from the loop, which a thousand recipients go through: a table would make an array for each.
+        if (unknown && problems.Api == SendApi.V1)
+        {
+            Fields.RefuseUnknown(value, problems);
         }
 
         var address = ReadEmail(email, problems, kind);
@@ -125,12 +138,19 @@ internal static class AddressReader
 
         if (!EmailAddress.TryParse(text.AsSpan().Trim(), out var address, out var problem))
         {
-            problems.Add(Invalid(kind), "email", $"Found {Problems.Show(text)}. {problem}");
+            problems.Add(Invalid(kind), "email", $"Found {Problems.Show(text)}. {SeveralAddresses.Explain(text, kind) ?? problem}");
             return null;
         }
 
         return Text(address, text);
     }
+
+    /// <summary>Null when a header can hold the address and its name: for one that substitutions made.</summary>
+    public static string? WhatIsWrong(MailAddress made) =>
+        !EmailAddress.TryParse(made.Email, out _, out var problem) ? $"Found {Problems.Show(made.Email)}. {problem}"
+        : made.Name is { Length: > MostCharactersOfName } name ? $"The name has {name.Length} characters; {MostCharactersOfName} is the most."
+        : HeaderRules.HasControl(made.Name) ? Texts.LineBreak
+        : null;
 
     private static string Invalid(string kind) => kind == "from" ? Texts.FromInvalid : Texts.AddressInvalid;
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using EmailService.Messages;
 using EmailService.Mime;
@@ -13,8 +14,11 @@ internal static class AttachmentReader
 
     private static readonly FieldTable Fields = new("content", "filename", "type", "disposition", "content_id", "name");
 
+    private const int MostCharactersOfType = 255;
+
+    // With the blanks that encoders put in to make lines (RFC 2045 §6.8), which the decoder passes over.
     private static readonly SearchValues<char> Base64Characters =
-        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=");
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/= \t\r\n");
 
     /// <summary>The place is the array's field, entered here.</summary>
     public static IReadOnlyList<MessageAttachment> Read(JsonElement value, Problems problems)
@@ -86,8 +90,7 @@ internal static class AttachmentReader
             return null;
         }
 
-        // Strict: the decoder alone would pass over white space, and a decoder downstream might not.
-        if (IsBase64Text(value) && value.TryGetBytesFromBase64(out var bytes) && bytes.Length > 0)
+        if (TryDecode(value, out var bytes))
         {
             return bytes;
         }
@@ -96,14 +99,18 @@ internal static class AttachmentReader
         return null;
     }
 
-    private static bool IsBase64Text(JsonElement value)
+    private static bool TryDecode(JsonElement value, [NotNullWhen(true)] out byte[]? bytes)
     {
-        var raw = System.Runtime.InteropServices.JsonMarshal.GetRawUtf8Value(value);
-
-        // Some encoders write / as \/ and + as \u002B; then it is worth looking at the text itself.
-        return raw.IndexOf((byte)'\\') < 0
-            ? raw.IndexOfAny(" \t\r\n"u8) < 0
-            : TryGetText(value) is { } text && !text.AsSpan().ContainsAnyExcept(Base64Characters);
+        try
+        {
+            return Base64Text.TryDecode(value, out bytes) && bytes.Length > 0;
+        }
+        catch (InvalidOperationException)
+        {
+            // Half of a surrogate pair.
+            bytes = null;
+            return false;
+        }
     }
 
     private static string WhatIsWrong(JsonElement value)
@@ -127,7 +134,6 @@ internal static class AttachmentReader
         var wrong = text.AsSpan().IndexOfAnyExcept(Base64Characters);
         return wrong switch
         {
-            >= 0 when text[wrong] is '\r' or '\n' or ' ' or '\t' => $"Found white space at character {wrong + 1}. Encode without line breaks.",
             >= 0 when text[wrong] is '-' or '_' => $"Found {Problems.Show(text[wrong].ToString())} at character {wrong + 1}: that is the URL-safe alphabet. Encode with + and / instead.",
             >= 0 => $"Found {Problems.Show(text[wrong].ToString())} at character {wrong + 1}.",
             _ => $"Found {text.Length} characters that do not end in a whole group of four; padding with = is missing or misplaced.",
@@ -160,11 +166,8 @@ internal static class AttachmentReader
             return null;
         }
 
-        if (name.Length == 0)
-        {
-            problems.Add(Texts.AttachmentNameMissing, "filename");
-        }
-        else if (name.Length > MostCharactersOfName)
+        // An empty one is a file without a name, as many inline images are.
+        if (name.Length > MostCharactersOfName)
         {
             problems.Add($"The filename has {name.Length} characters; {MostCharactersOfName} is the most.", "filename");
         }
@@ -184,13 +187,10 @@ internal static class AttachmentReader
             return Unknown;
         }
 
-        if (type.AsSpan().IndexOfAny(";\r\n") >= 0)
+        if (type.Length > MostCharactersOfType || HeaderRules.HasControl(type) || !MimeHeader.IsValidContentType(type))
         {
-            problems.Add(Texts.AttachmentType, "type", $"Found {Problems.Show(type)}.");
-        }
-        else if (!MimeHeader.IsValidContentType(type))
-        {
-            problems.Add("The type must be a media type, such as application/pdf.", "type", $"Found {Problems.Show(type)}.");
+            problems.Add($"The type must be a media type of at most {MostCharactersOfType} characters, such as application/pdf or text/calendar; method=REQUEST.",
+                "type", $"Found {Problems.Show(type)}.");
         }
 
         return type;
@@ -220,9 +220,9 @@ internal static class AttachmentReader
 
         // Often given as it stands in the header, with its brackets.
         var bare = id is ['<', .., '>'] ? id[1..^1] : id;
-        if (!MimeHeader.IsValidContentId(bare) || bare.AsSpan().ContainsAny(";,"))
+        if (!MimeHeader.CanBeContentId(bare) || bare.AsSpan().ContainsAny(";,"))
         {
-            problems.Add("The content_id must have 1 to 250 ASCII characters and no space, angle bracket, comma or semicolon.",
+            problems.Add("The content_id must have 1 to 250 characters and no angle bracket, comma, semicolon or control character.",
                 "content_id", $"Found {Problems.Show(id)}.");
         }
 

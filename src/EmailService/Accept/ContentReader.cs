@@ -8,6 +8,10 @@ namespace EmailService.Accept;
 internal static class ContentReader
 {
     private const int MostBodies = 10;
+    private const int MostCharactersOfType = 255;
+    private const string Plain = "text/plain";
+    private const string Html = "text/html";
+    private const string Amp = "text/x-amp-html";
 
     private static readonly FieldTable Fields = new("type", "value");
 
@@ -33,7 +37,7 @@ internal static class ContentReader
 
     private static IReadOnlyList<MessageBody> Missing(Problems problems)
     {
-        problems.Add(Texts.ContentMissing, "content");
+        problems.Add(Texts.ContentMissing, "content", Texts.ContentMissingHelp);
         return [];
     }
 
@@ -138,30 +142,45 @@ internal static class ContentReader
             return null;
         }
 
-        if (type.StartsWith("text/", StringComparison.OrdinalIgnoreCase) && !type.Contains(';') && MimeHeader.IsValidContentType(type))
+        if (type is Plain or Html)
         {
-            // One spelling, so that nobody downstream has to compare without case.
-            return Is(type, "text/plain") ? "text/plain" : Is(type, "text/html") ? "text/html" : type;
+            return type;
         }
 
-        problems.Add("The content type must be a text media type without parameters, such as text/html.", "type",
-            $"Found {Problems.Show(type)}. The charset is always utf-8 and is added by the service; what is not text goes into attachments.");
-        return null;
+        if (type.Length > MostCharactersOfType || HeaderRules.HasControl(type)
+            || !MimeContentType.TryParse(type, out var parsed) || parsed.Type != "text")
+        {
+            problems.Add("The content type must be a text media type, such as text/html or text/calendar; method=REQUEST.", "type",
+                $"Found {Problems.Show(type)}. What is not text goes into attachments.");
+            return null;
+        }
+
+        // One spelling, so that nobody downstream has to compare without case. The charset is ours: all text goes out as UTF-8.
+        var known = parsed.MediaType is Plain or Html or Amp;
+        if (known && parsed.Parameters.Keys.Any(name => name != "charset"))
+        {
+            problems.Add($"{parsed.MediaType} takes no parameter other than charset.", "type", $"Found {Problems.Show(type)}.");
+        }
+
+        return known ? parsed.MediaType : type;
     }
 
     private static void CheckOrder(List<MessageBody> bodies, Problems problems)
     {
-        int plain = 0, html = 0, others = 0;
+        int plain = 0, amp = 0, html = 0, others = 0;
         var ordered = true;
         foreach (var body in bodies)
         {
             switch (body.Type)
             {
-                case "text/plain":
+                case Plain:
                     ordered &= html == 0 && others == 0;
                     plain++;
                     break;
-                case "text/html":
+                case Amp:
+                    amp++;
+                    break;
+                case Html:
                     ordered &= others == 0;
                     html++;
                     break;
@@ -175,11 +194,27 @@ internal static class ContentReader
         {
             problems.Add(Texts.ContentTwice);
         }
+        else if (amp > 1)
+        {
+            problems.Add($"{Amp} may only be provided once.");
+        }
         else if (!ordered)
         {
             problems.Add(Texts.ContentOrder);
         }
+        else if (amp > 0)
+        {
+            PutAmpAfterPlain(bodies);
+        }
     }
 
-    private static bool Is(string a, string b) => a.Equals(b, StringComparison.OrdinalIgnoreCase);
+    /// <summary>SendGrid takes AMP before HTML and after. In the mail it stands before: of several the last that a program can show is
+    /// shown (RFC 2046 §5.1.4), and that must be the HTML; a program that knows AMP takes it wherever it stands.</summary>
+    private static void PutAmpAfterPlain(List<MessageBody> bodies)
+    {
+        var at = bodies.FindIndex(body => body.Type == Amp);
+        var amp = bodies[at];
+        bodies.RemoveAt(at);
+        bodies.Insert(bodies.FindIndex(body => body.Type == Plain) + 1, amp);
+    }
 }

@@ -3,11 +3,13 @@ using System.Text.Json;
 
 namespace EmailService.Accept;
 
-/// <summary>The fields that an object may have. Unknown ones are passed over, since SendGrid's SDKs send retired
-/// ones; but a name that is nearly one of ours is a typo, and what it says would silently not be sent.</summary>
+/// <summary>The fields that an object may have. <see cref="SendApi.V1"/> refuses all others. <see cref="SendApi.SendGrid"/> passes over unknown ones,
+/// since SendGrid's SDKs send retired ones; but a name that is nearly one of ours is a typo, and what it says would silently not be sent.</summary>
 internal sealed class FieldTable(params string[] names)
 {
-    private const int MostTyposShown = 10;
+    private const int MostUnknownShown = 10;
+
+    public IReadOnlyList<string> Names => names;
 
     private readonly byte[][] utf8 = [.. names.Select(Encoding.UTF8.GetBytes)];
 
@@ -15,7 +17,7 @@ internal sealed class FieldTable(params string[] names)
     public JsonElement[] Read(JsonElement value, Problems problems, bool refuseTypos = false)
     {
         var slots = new JsonElement[utf8.Length];
-        var typos = 0;
+        var unknown = 0;
         foreach (var property in value.EnumerateObject())
         {
             var place = Find(Json.Name(property));
@@ -28,14 +30,44 @@ internal sealed class FieldTable(params string[] names)
 
                 slots[place] = property.Value;
             }
-            else if (refuseTypos && typos < MostTyposShown && Json.TryUnescapeName(property, out var name) && Near(name) is { } meant)
+            else if (unknown < MostUnknownShown && (refuseTypos || problems.Api == SendApi.V1))
             {
-                typos++;
-                problems.Add($"Unknown field {Problems.Show(name)}. Did you mean \"{meant}\"?", name);
+                unknown += Refuse(property, problems) ? 1 : 0;
             }
         }
 
         return slots;
+    }
+
+    /// <summary>Reports what is not in the table, for a reader that goes through the object by itself.</summary>
+    public void RefuseUnknown(JsonElement value, Problems problems)
+    {
+        var unknown = 0;
+        foreach (var property in value.EnumerateObject())
+        {
+            if (unknown < MostUnknownShown && Find(Json.Name(property)) < 0)
+            {
+                unknown += Refuse(property, problems) ? 1 : 0;
+            }
+        }
+    }
+
+    private bool Refuse(JsonProperty property, Problems problems)
+    {
+        var isText = Json.TryUnescapeName(property, out var name);
+        if (problems.Api == SendApi.V1)
+        {
+            UnknownField.Report(isText ? name : "\uFFFD", this, SendRequestReader.Fields, problems);
+            return true;
+        }
+
+        if (!isText || Near(name) is not { } meant)
+        {
+            return false;
+        }
+
+        problems.Add($"Unknown field {Problems.Show(name)}. Did you mean \"{meant}\"?", name);
+        return true;
     }
 
     private int Find(ReadOnlySpan<byte> name)
@@ -51,7 +83,8 @@ internal sealed class FieldTable(params string[] names)
         return -1;
     }
 
-    private string? Near(string name)
+    /// <summary>The field of which the name may be a misspelling.</summary>
+    public string? Near(string name)
     {
         string? nearest = null;
         var least = int.MaxValue;

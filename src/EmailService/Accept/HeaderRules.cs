@@ -1,23 +1,16 @@
 using System.Buffers;
 using System.Text.Json;
-using EmailService.Messages;
 using EmailService.Mime;
 
 namespace EmailService.Accept;
 
 /// <summary>Header fields that a caller adds. A name or value that could end a line would let whoever controls it
-/// write header fields of their own (header injection).</summary>
+/// write header fields of their own (header injection). Some the service writes, some it takes into its own
+/// (<see cref="GivenHeaders"/>), and some would forge another's identity or break the message.</summary>
 internal static class HeaderRules
 {
     private const int MostHeaders = 100;
     private const int MostCharactersOfValue = 8000;
-
-    /// <summary>Reserved besides what the composer writes (<see cref="MimeHeader.IsReserved"/>): SendGrid's own, and what
-    /// mail hosts on the way write and believe.</summary>
-    private static readonly HashSet<string> Reserved = new(StringComparer.OrdinalIgnoreCase)
-    {
-        "x-sg-id", "x-sg-eid", "ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results", "Authentication-Results",
-    };
 
     private static readonly SearchValues<char> Controls = SearchValues.Create(
         [.. Enumerable.Range(0, 0x20).Where(c => c != '\t').Select(c => (char)c), '\u007F', '\u0085', '\u2028', '\u2029']);
@@ -26,13 +19,14 @@ internal static class HeaderRules
     public static bool HasControl(ReadOnlySpan<char> text) => text.IndexOfAny(Controls) >= 0;
 
     /// <summary>The object <c>headers</c>. The place is that object's.</summary>
-    public static IReadOnlyDictionary<string, string> Read(JsonElement value, Problems problems)
+    public static GivenHeaders Read(JsonElement value, Problems problems)
     {
         if (Json.IsAbsent(value) || !Json.IsObject(value, problems))
         {
-            return NoHeaders;
+            return GivenHeaders.None;
         }
 
+        var given = GivenHeaders.None;
         Dictionary<string, string>? headers = null;
         foreach (var property in value.EnumerateObject())
         {
@@ -53,7 +47,7 @@ internal static class HeaderRules
             }
         }
 
-        return headers ?? NoHeaders;
+        return headers is null ? given : given.Take(headers, problems);
     }
 
     private static (string Name, string Value)? ReadOne(JsonProperty property, Problems problems)
@@ -65,9 +59,9 @@ internal static class HeaderRules
             return null;
         }
 
-        if (Reserved.Contains(name) || MimeHeader.IsReserved(name))
+        if (ReservedHeaders.WhyReserved(name) is { } why)
         {
-            problems.Add(Texts.HeaderReserved, name, "This header is written by the service, from the request's own fields where there is one. Leave it out.");
+            problems.Add(Texts.HeaderReserved, name, why);
             return null;
         }
 
@@ -94,8 +88,12 @@ internal static class HeaderRules
             return null;
         }
 
+        if (MimeHeader.WhatIsWrong(name, text) is { } problem)
+        {
+            problems.Add(problem, name);
+            return null;
+        }
+
         return (name, text);
     }
-
-    private static readonly IReadOnlyDictionary<string, string> NoHeaders = MessageContent.EmptyHeaders;
 }

@@ -108,6 +108,7 @@ internal static class PersonalizationReader
                 "Leave it out, and give the finished subject and content.");
         }
 
+        var headers = ReadHeaders(slots[Headers], problems);
         return new PersonalizationDraft(
             new Personalization
             {
@@ -116,7 +117,9 @@ internal static class PersonalizationReader
                 Bcc = bcc,
                 From = ReadFrom(slots[From], problems),
                 Subject = SubjectReader.Read(slots[Subject], problems),
-                Headers = ReadHeaders(slots[Headers], problems),
+                Headers = headers.Fields,
+                MessageIdHeader = headers.MessageId,
+                DateHeader = headers.Date,
                 Substitutions = ReadSubstitutions(slots[Substitutions], problems),
             },
             SendTime.Read(slots[SendAt], now, problems),
@@ -173,7 +176,7 @@ internal static class PersonalizationReader
         return from;
     }
 
-    private static IReadOnlyDictionary<string, string> ReadHeaders(JsonElement value, Problems problems)
+    private static GivenHeaders ReadHeaders(JsonElement value, Problems problems)
     {
         problems.Enter("headers");
         var headers = HeaderRules.Read(value, problems);

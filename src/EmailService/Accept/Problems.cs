@@ -13,6 +13,9 @@ internal sealed class Problems
 
     private const int LongestShown = 100;
 
+    /// <summary>How the request came, and so how strict its reader is.</summary>
+    public SendApi Api { get; init; }
+
     private readonly (string? Name, int Index)[] place = new (string?, int)[8];
     private int depth;
     private List<FieldError>? found;

@@ -6,7 +6,7 @@ using EmailService.Platform.Http;
 
 namespace EmailService.Accept;
 
-/// <summary><c>POST /v1/send</c>, and SendGrid's <c>POST /v3/mail/send</c>, which differs only in that its 202 has no body.</summary>
+/// <summary><c>POST /v1/send</c>, and SendGrid's <c>POST /v3/mail/send</c>, whose 202 has no body and which passes over unknown fields.</summary>
 /// <remarks>Routing has answered 404 and 405 before, and <see cref="ApiKeyAuthentication"/> 401. Then, in this order: 415, 413, 400,
 /// 403, 409 or 503, 202.</remarks>
 internal static class SendEndpoints
@@ -19,11 +19,11 @@ internal static class SendEndpoints
 
     public static void MapSend(this IEndpointRouteBuilder app)
     {
-        app.MapPost("/v1/send", context => SendAsync(context, answerHasBody: true)).RequireApiKey();
-        app.MapPost("/v3/mail/send", context => SendAsync(context, answerHasBody: false)).RequireApiKey();
+        app.MapPost("/v1/send", context => SendAsync(context, SendApi.V1)).RequireApiKey();
+        app.MapPost("/v3/mail/send", context => SendAsync(context, SendApi.SendGrid)).RequireApiKey();
     }
 
-    private static async Task SendAsync(HttpContext context, bool answerHasBody)
+    private static async Task SendAsync(HttpContext context, SendApi api)
     {
         // 1. What it says it is.
         if (!IsJson(context.Request.ContentType))
@@ -33,19 +33,35 @@ internal static class SendEndpoints
             return;
         }
 
-        // 2. The whole body, within its limit. Its buffer goes back to the pool as soon as it is read, its room when it is answered.
-        var worker = context.RequestServices.GetRequiredService<AcceptWorker>();
-        using var body = await RequestBody.ReadAsync(context.Request, MostOctets, context.RequestAborted, worker.Room);
+        // 2. The whole body, within its limit. Its buffer is given back as soon as it is read, its room when it is answered.
+        var accountId = context.GetAccountId();
+        var room = context.RequestServices.GetRequiredService<AcceptRoom>();
+        using var body = await RequestBody.ReadAsync(context.Request, MostOctets, context.RequestAborted, room.Reading, accountId);
         if (body.Problem != BodyProblem.None)
         {
             await RefuseBodyAsync(context, body.Problem);
             return;
         }
 
+        // A large one waits for memory for what is made of it, holding nothing but its octets.
+        using var place = body.IsLarge ? await room.WaitToStoreAsync(accountId, body.Memory.Length, context.RequestAborted) : null;
+        if (body.IsLarge && place is null)
+        {
+            await RefuseBodyAsync(context, BodyProblem.NoRoom);
+            return;
+        }
+
+        if (body.IsLarge && RequestShape.HasTooManyValues(body.Memory.Span))
+        {
+            await ApiErrors.WriteAsync(context, StatusCodes.Status400BadRequest, $"The request has more than {RequestShape.MostValues} values.",
+                help: "Split it into several requests.");
+            return;
+        }
+
         // 3. All that is wrong with it, at once.
         var now = context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
         var pools = context.RequestServices.GetRequiredService<EgressTable>().PoolNames;
-        if (!SendRequestReader.TryRead(body.Memory, now, pools, out var request, out var errors))
+        if (!SendRequestReader.TryRead(body.Memory, now, pools, api, out var request, out var errors))
         {
             await ApiErrors.WriteAsync(context, StatusCodes.Status400BadRequest, errors);
             return;
@@ -61,7 +77,6 @@ internal static class SendEndpoints
         body.ReturnBuffer();
 
         // 4. Whether the account may send as that domain.
-        var accountId = context.GetAccountId();
         if (await FindRefusedSenderAsync(context, accountId, request) is { } refused)
         {
             await ApiErrors.WriteAsync(context, StatusCodes.Status403Forbidden, NotVerified, "from", refused);
@@ -76,7 +91,12 @@ internal static class SendEndpoints
         }
 
         // 5. Responsibility. No token of the caller's: what is committed is sent, whether or not somebody waits for the answer.
-        await AnswerAsync(context, await worker.AcceptAsync(accountId, request, key, CancellationToken.None), answerHasBody);
+        var worker = context.RequestServices.GetRequiredService<AcceptWorker>();
+        var result = await worker.AcceptAsync(accountId, request, key, CancellationToken.None);
+
+        // Whoever reads the answer slowly holds up nobody.
+        place?.Dispose();
+        await AnswerAsync(context, result, answerHasBody: api == SendApi.V1);
     }
 
     private static Task AnswerAsync(HttpContext context, AcceptResult result, bool answerHasBody) => result switch
@@ -135,9 +155,13 @@ internal static class SendEndpoints
                 return ApiErrors.WriteAsync(context, StatusCodes.Status413PayloadTooLarge, "content too large",
                     help: $"A request may have {MostOctets} octets, attachments in base64 included.");
             case BodyProblem.NoRoom:
+                // The connection stays open, so that what still comes is read and dropped: a caller that sends first and reads then would see a
+                // broken connection instead of this answer.
                 context.RequestServices.GetRequiredService<AcceptMetrics>().Refused.Add(1);
-                context.Response.Headers.Connection = "close";
                 return ApiErrors.WriteUnavailableAsync(context, "too many large requests are being taken; try again in a few seconds");
+            case BodyProblem.TooSlow:
+                context.Response.Headers.Connection = "close";
+                return ApiErrors.WriteAsync(context, StatusCodes.Status408RequestTimeout, "The body came too slowly.", help: BodyPace.Rule);
             case BodyProblem.UnknownEncoding:
                 return ApiErrors.WriteAsync(context, StatusCodes.Status415UnsupportedMediaType,
                     "The Content-Encoding must be gzip, or left out.");
@@ -194,6 +218,7 @@ internal static class SendEndpoints
         SendingDomains domains, int accountId, string domain, CancellationToken cancellation) =>
         await domains.FindAsync(accountId, domain, cancellation) switch
         {
+            null when OthersDomains.WhyNot(domain) is { } others => others,
             null => $"The account has no domain {domain}. Add it with POST /v1/domains, publish its DNS records, and verify it.",
             { Verified: false, Name: SendingDomains.DemoName } => "The demo domain works only while live delivery is off. Add a domain of yours with POST /v1/domains.",
             { Verified: false } found => $"The domain {found.Name} is not verified yet. GET /v1/domains/{found.Name} shows the records to publish, POST /v1/domains/{found.Name}/verify checks them.",

@@ -23,6 +23,9 @@ public sealed record SendRequest
     /// <summary>The pool of egress sources that is to carry it; null for the one that account and stream come to.</summary>
     public string? IpPool { get; init; }
 
+    /// <summary>Lists of suppressed addresses that do not hold its mail back.</summary>
+    public SuppressionLists BypassedLists { get; init; }
+
     /// <summary>The request is only checked: answered 200, nothing stored, nothing sent.</summary>
     public bool Sandbox { get; init; }
 

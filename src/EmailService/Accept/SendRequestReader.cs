@@ -21,7 +21,7 @@ public static class SendRequestReader
         OnUnknownOutcome = 16, TemplateId = 17, Asm = 18, BatchId = 19, IpPoolName = 20, Sections = 21, MailSettings = 22,
         TrackingSettings = 23, Substitutions = 24, TemplateData = 25, RequireTls = 26, StreamName = 27;
 
-    private static readonly FieldTable Fields = new(
+    internal static readonly FieldTable Fields = new(
         "personalizations", "from", "reply_to", "reply_to_list", "subject", "content", "attachments",
         "headers", "categories", "custom_args", "send_at", "to", "cc", "bcc", "html", "text",
         "on_unknown_outcome", "template_id", "asm", "batch_id", "ip_pool_name", "sections", "mail_settings",
@@ -32,17 +32,19 @@ public static class SendRequestReader
     /// <param name="body">The body, inflated. Nothing of it is kept.</param>
     /// <param name="now">What <c>send_at</c> is compared with.</param>
     /// <param name="pools">The pools of egress sources that there are.</param>
+    /// <param name="api">How it came: what is done with unknown fields.</param>
     /// <param name="request">The request, when the answer is true.</param>
     /// <param name="errors">What is wrong, at most 100 problems, when the answer is false.</param>
     public static bool TryRead(
         ReadOnlyMemory<byte> body,
         DateTimeOffset now,
         IReadOnlyCollection<string> pools,
+        SendApi api,
         [NotNullWhen(true)] out SendRequest? request,
         out IReadOnlyList<FieldError> errors)
     {
         request = null;
-        var problems = new Problems();
+        var problems = new Problems { Api = api };
         if (TryParse(body, problems, out var document))
         {
             using (document)
@@ -77,11 +79,7 @@ public static class SendRequestReader
         }
         catch (JsonException exception)
         {
-            // The message ends in the place, counted from 0.
-            var end = exception.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
-            problems.AddAt(null, "Bad Request", body.IsEmpty
-                ? "The body is empty; it should be a JSON object."
-                : $"The body is not JSON. Line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}: {(end < 0 ? exception.Message : exception.Message[..end])}");
+            problems.AddAt(null, "Bad Request", JsonFault.Explain(body.Span, exception));
             return false;
         }
     }
@@ -109,11 +107,12 @@ public static class SendRequestReader
         var sendAt = SendTime.Read(slots[SendAt], now, problems);
         var customArgs = ArgumentReader.Read(slots[CustomArgs], "custom_args", problems);
         var messages = Merge(drafts, sendAt, customArgs, problems);
-        CheckSubstitutions(messages, subject, bodies, problems);
+        CheckSubstitutions(messages, subject, bodies, replyTo, problems);
+        CheckSenders(headers, messages, from, problems);
         var onUnknown = ReadOnUnknown(slots[OnUnknownOutcome], problems);
         var stream = ReadStream(slots[StreamName], problems);
         var pool = ReadPool(slots[IpPoolName], pools, problems);
-        var sandbox = SettingsReader.ReadMailSettings(slots[MailSettings], problems);
+        var (sandbox, bypassed) = SettingsReader.ReadMailSettings(slots[MailSettings], problems);
         SettingsReader.ReadTrackingSettings(slots[TrackingSettings], problems);
 
         var requireTls = ReadRequireTls(slots[RequireTls], problems);
@@ -126,7 +125,9 @@ public static class SendRequestReader
                 Subject = subject,
                 Bodies = bodies,
                 Attachments = attachments,
-                Headers = headers,
+                Headers = headers.Fields,
+                MessageIdHeader = headers.MessageId,
+                DateHeader = headers.Date,
                 RequireTls = requireTls,
             },
             Messages = messages,
@@ -134,6 +135,7 @@ public static class SendRequestReader
             OnUnknown = onUnknown,
             Stream = stream,
             IpPool = pool,
+            BypassedLists = bypassed,
             Sandbox = sandbox,
             Size = size,
         };
@@ -235,12 +237,43 @@ public static class SendRequestReader
         return subject;
     }
 
-    private static IReadOnlyDictionary<string, string> ReadHeaders(JsonElement value, Problems problems)
+    private static GivenHeaders ReadHeaders(JsonElement value, Problems problems)
     {
         problems.Enter("headers");
         var headers = HeaderRules.Read(value, problems);
         problems.Leave();
         return headers;
+    }
+
+    private static void CheckSenders(GivenHeaders headers, List<RequestedMessage> messages, MailAddress? from, Problems problems)
+    {
+        if (from is null)
+        {
+            return;
+        }
+
+        problems.Enter("headers");
+        GivenHeaders.CheckSender(headers.Fields, from, problems);
+        problems.Leave();
+        problems.Enter("personalizations");
+        for (var i = 0; i < messages.Count; i++)
+        {
+            var own = messages[i].Personalization;
+            problems.Enter(i);
+            problems.Enter("headers");
+
+            // Another from has another domain, perhaps, and the request's Sender goes with it too.
+            GivenHeaders.CheckSender(own.Headers, own.From ?? from, problems);
+            if (own.From is not null && own.From.Domain != from.Domain && !own.Headers.ContainsKey("Sender"))
+            {
+                GivenHeaders.CheckSender(headers.Fields, own.From, problems);
+            }
+
+            problems.Leave();
+            problems.Leave();
+        }
+
+        problems.Leave();
     }
 
     private static List<string> ReadCategories(JsonElement value, Problems problems)
@@ -334,14 +367,14 @@ public static class SendRequestReader
 
     /// <summary>What cannot be composed is refused here: after the 202 it could only bounce.</summary>
     private static void CheckSubstitutions(
-        List<RequestedMessage> messages, string? subject, IReadOnlyList<MessageBody> bodies, Problems problems)
+        List<RequestedMessage> messages, string? subject, IReadOnlyList<MessageBody> bodies, List<MailAddress> replyTo, Problems problems)
     {
         var work = Substitution.MostWork;
         problems.Enter("personalizations");
         for (var i = 0; i < messages.Count && work >= 0; i++)
         {
             var own = messages[i].Personalization;
-            if (own.Substitutions.Count > 0 && WhatIsWrong(own.Substitutions, own.Subject ?? subject ?? "", bodies, ref work) is { } problem)
+            if (own.Substitutions.Count > 0 && WhatIsWrong(own.Substitutions, own.Subject ?? subject ?? "", bodies, replyTo, ref work) is { } problem)
             {
                 problems.Enter(i);
                 problems.Add(problem, "substitutions");
@@ -353,7 +386,7 @@ public static class SendRequestReader
     }
 
     private static string? WhatIsWrong(
-        IReadOnlyDictionary<string, string> substitutions, string subject, IReadOnlyList<MessageBody> bodies, ref long work)
+        IReadOnlyDictionary<string, string> substitutions, string subject, IReadOnlyList<MessageBody> bodies, List<MailAddress> replyTo, ref long work)
     {
         var room = Substitution.MostGrowth;
         var made = Substitution.Apply(subject, substitutions, ref room, ref work);
@@ -363,6 +396,14 @@ public static class SendRequestReader
             fits = fits && Substitution.Apply(body.Value, substitutions, ref room, ref work) is not null;
         }
 
+        string? replyProblem = null;
+        foreach (var address in replyTo)
+        {
+            var reply = fits ? Substitution.Apply(address, substitutions, ref room, ref work) : null;
+            fits = fits && reply is not null;
+            replyProblem ??= reply is null ? null : AddressReader.WhatIsWrong(reply);
+        }
+
         if (!fits)
         {
             return work < 0
@@ -370,7 +411,13 @@ public static class SendRequestReader
                 : $"With these values the message grows by more than {Substitution.MostGrowth} characters.";
         }
 
-        return SubjectReader.WhatIsWrong(made!) is { } problem ? $"With these values in the subject: {problem}" : null;
+        if (replyProblem is not null)
+        {
+            return $"With these values in reply_to: {replyProblem}";
+        }
+
+        var problem = made!.Length == 0 && subject.Length > 0 ? Texts.SubjectEmpty : SubjectReader.WhatIsWrong(made);
+        return problem is null ? null : $"With these values in the subject: {problem}";
     }
 
     private static OnUnknown ReadOnUnknown(JsonElement value, Problems problems)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using EmailService.Messages;
 
 namespace EmailService.Accept;
 
@@ -6,46 +7,78 @@ namespace EmailService.Accept;
 /// asked for, and passed over when it is switched off: a request never means more than what happens.</summary>
 internal static class SettingsReader
 {
-    private static readonly FieldTable MailSettings = new("sandbox_mode", "footer", "bcc", "spam_check",
-        "bypass_list_management", "bypass_spam_management", "bypass_bounce_management", "bypass_unsubscribe_management");
+    private const string BypassAll = "bypass_list_management";
 
-    private static readonly string[] MailSettingNames = ["sandbox_mode", "footer", "bcc", "spam_check",
-        "bypass_list_management", "bypass_spam_management", "bypass_bounce_management", "bypass_unsubscribe_management"];
+    /// <summary>A setting: the fields that it may have, its switch first, and for one that lets mail pass lists, which.</summary>
+    private sealed record Setting(string Name, FieldTable Fields, SuppressionLists Bypasses = SuppressionLists.None);
 
-    private static readonly string[] TrackingSettingNames =
-        ["click_tracking", "open_tracking", "subscription_tracking", "ganalytics"];
+    private static readonly Setting[] MailSettings =
+    [
+        new("sandbox_mode", new FieldTable("enable")),
+        new(BypassAll, new FieldTable("enable"), SuppressionLists.All),
+        new("bypass_bounce_management", new FieldTable("enable"), SuppressionLists.Bounces),
+        new("bypass_spam_management", new FieldTable("enable"), SuppressionLists.SpamReports),
+        // Of all mail: groups have settings of their own, which only bypass_list_management overrides.
+        new("bypass_unsubscribe_management", new FieldTable("enable"), SuppressionLists.Unsubscribes),
+        new("footer", new FieldTable("enable", "text", "html")),
+        new("bcc", new FieldTable("enable", "email")),
+        new("spam_check", new FieldTable("enable", "threshold", "post_to_url")),
+    ];
 
-    private static readonly FieldTable TrackingSettings = new(TrackingSettingNames);
+    private static readonly Setting[] TrackingSettings =
+    [
+        new("click_tracking", new FieldTable("enable", "enable_text")),
+        new("open_tracking", new FieldTable("enable", "substitution_tag")),
+        new("subscription_tracking", new FieldTable("enable", "text", "html", "substitution_tag")),
+        new("ganalytics", new FieldTable("enable", "utm_source", "utm_medium", "utm_term", "utm_content", "utm_campaign")),
+    ];
 
-    private static readonly FieldTable Switch = new("enable", "enable_text");
+    private static readonly FieldTable MailSettingNames = new([.. MailSettings.Select(setting => setting.Name)]);
 
-    /// <summary>Returns whether sandbox mode is on.</summary>
-    public static bool ReadMailSettings(JsonElement value, Problems problems)
+    private static readonly FieldTable TrackingSettingNames = new([.. TrackingSettings.Select(setting => setting.Name)]);
+
+    /// <summary>Whether sandbox mode is on, and which lists of suppressed addresses do not hold the mail back.</summary>
+    public static (bool Sandbox, SuppressionLists Bypassed) ReadMailSettings(JsonElement value, Problems problems)
     {
-        var sandbox = false;
         if (Json.IsAbsent(value) || !Json.IsObject(value, problems, "mail_settings"))
         {
-            return false;
+            return default;
         }
 
+        var sandbox = false;
+        var bypassed = SuppressionLists.None;
+        var bypasses = 0;
         problems.Enter("mail_settings");
-        var slots = MailSettings.Read(value, problems);
+        var slots = MailSettingNames.Read(value, problems);
         for (var i = 0; i < slots.Length; i++)
         {
-            var enabled = IsEnabled(slots[i], MailSettingNames[i], problems);
+            var setting = MailSettings[i];
+            if (!IsEnabled(slots[i], setting, problems))
+            {
+                continue;
+            }
+
             if (i == 0)
             {
-                sandbox = enabled;
+                sandbox = true;
             }
-            else if (enabled && !MailSettingNames[i].StartsWith("bypass_", StringComparison.Ordinal))
+            else if (setting.Bypasses == SuppressionLists.None)
             {
-                // To bypass a list is granted: there is none yet.
-                AddNotYet(MailSettingNames[i], problems);
+                AddNotYet(setting.Name, problems);
             }
+
+            bypassed |= setting.Bypasses;
+            bypasses += setting.Bypasses == SuppressionLists.None ? 0 : 1;
+        }
+
+        if (bypassed == SuppressionLists.All && bypasses > 1)
+        {
+            problems.Add($"{BypassAll} bypasses every list and cannot be combined with the other bypass settings.", BypassAll,
+                "Enable it alone, or leave it out and enable those that are meant.");
         }
 
         problems.Leave();
-        return sandbox;
+        return (sandbox, bypassed);
     }
 
     public static void ReadTrackingSettings(JsonElement value, Problems problems)
@@ -56,12 +89,12 @@ internal static class SettingsReader
         }
 
         problems.Enter("tracking_settings");
-        var slots = TrackingSettings.Read(value, problems);
+        var slots = TrackingSettingNames.Read(value, problems);
         for (var i = 0; i < slots.Length; i++)
         {
-            if (IsEnabled(slots[i], TrackingSettingNames[i], problems))
+            if (IsEnabled(slots[i], TrackingSettings[i], problems))
             {
-                AddNotYet(TrackingSettingNames[i], problems);
+                AddNotYet(TrackingSettings[i].Name, problems);
             }
         }
 
@@ -85,23 +118,22 @@ internal static class SettingsReader
         }
     }
 
-    private static bool IsEnabled(JsonElement setting, string name, Problems problems)
+    private static bool IsEnabled(JsonElement value, Setting setting, Problems problems)
     {
-        if (Json.IsAbsent(setting) || !Json.IsObject(setting, problems, name))
+        if (Json.IsAbsent(value) || !Json.IsObject(value, problems, setting.Name))
         {
             return false;
         }
 
-        var enable = Switch.Read(setting, problems)[0];
-        if (enable.ValueKind is JsonValueKind.True or JsonValueKind.False || Json.IsAbsent(enable))
+        problems.Enter(setting.Name);
+        var enable = setting.Fields.Read(value, problems)[0];
+        if (enable.ValueKind is not (JsonValueKind.True or JsonValueKind.False) && !Json.IsAbsent(enable))
         {
-            return enable.ValueKind == JsonValueKind.True;
+            problems.Add($"The {setting.Name.Replace('_', ' ')} enable param should be a boolean value.", "enable", $"Found {Json.TypeName(enable)}.");
         }
 
-        problems.Enter(name);
-        problems.Add($"The {name.Replace('_', ' ')} enable param should be a boolean value.", "enable", $"Found {Json.TypeName(enable)}.");
         problems.Leave();
-        return false;
+        return enable.ValueKind == JsonValueKind.True;
     }
 
     private static void AddNotYet(string name, Problems problems)

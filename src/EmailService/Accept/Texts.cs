@@ -13,12 +13,12 @@ internal static class Texts
     public const string SubjectMissing = "The subject is required. You can get around this requirement if you use a template with a subject defined or if every personalization has a subject defined.";
     public const string SubjectEmpty = "The subject must be a string at least one character in length.";
     public const string ContentMissing = "Unless a valid template_id is provided, the content parameter is required. There must be at least one defined content block. We typically suggest both text/plain and text/html blocks are included, but only one block is required.";
+    public const string ContentMissingHelp = "Give content, or the short form: text, html or both.";
     public const string ContentValueEmpty = "The content value must be a string at least one character in length.";
     public const string ContentOrder = "Following RFC 1341, section 7.2, if either text/html or text/plain are to be sent in your email: text/plain needs to be first, followed by text/html, followed by any other content.";
     public const string ContentTwice = "If present, text/plain and text/html may only be provided once.";
     public const string AttachmentNotBase64 = "The attachment content must be base64 encoded.";
     public const string AttachmentNameMissing = "filename is required.";
-    public const string AttachmentType = "The type cannot contain ';', or CRLF characters.";
     public const string HeaderValueType = "The header values must be strings.";
     public const string HeaderReserved = "Header can not be one of the reserved keys.";
     public const string HeaderName = "Header keys cannot contain non-ASCII characters and empty spaces.";

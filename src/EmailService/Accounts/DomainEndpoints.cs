@@ -8,9 +8,9 @@ internal static class DomainEndpoints
     public static void MapDomains(this IEndpointRouteBuilder app)
     {
         app.MapGet("/v1/domains", ListAsync).RequireApiKey();
-        app.MapPost("/v1/domains", AddAsync).RequireApiKey();
+        app.MapPost("/v1/domains", AddAsync).Limit(CostlyCall.AddDomain).RequireApiKey();
         app.MapGet("/v1/domains/{name}", GetAsync).RequireApiKey();
-        app.MapPost("/v1/domains/{name}/verify", VerifyAsync).RequireApiKey();
+        app.MapPost("/v1/domains/{name}/verify", VerifyAsync).Limit(CostlyCall.VerifyDomain).RequireApiKey();
         app.MapDelete("/v1/domains/{name}", RemoveAsync).RequireApiKey();
     }
 
@@ -31,9 +31,18 @@ internal static class DomainEndpoints
             return ApiErrors.BadRequest("The name is not a domain that can send mail.", "name", problem);
         }
 
-        return await domains.AddAsync(context.GetAccountId(), name, verified: false, cancellation) is { } added
-            ? ApiJson.Result(View(added, verifier.LastCheck(added)), StatusCodes.Status201Created)
-            : ApiErrors.Conflict($"The account has {name} already.", "name", $"GET /v1/domains/{name} shows it.");
+        if (OthersDomains.WhyNot(name) is { } others)
+        {
+            return ApiErrors.BadRequest($"Nobody but its owner can send as {name}.", "name", others);
+        }
+
+        if (await domains.AddAsync(context.GetAccountId(), name, verified: false, cancellation) is { } added)
+        {
+            context.LogChange("domain", name, "added");
+            return ApiJson.Result(View(added, verifier.LastCheck(added)), StatusCodes.Status201Created);
+        }
+
+        return ApiErrors.Conflict($"The account has {name} already.", "name", $"GET /v1/domains/{name} shows it.");
     }
 
     private static async Task<IResult> GetAsync(
@@ -56,15 +65,26 @@ internal static class DomainEndpoints
                 "Add a domain of yours with POST /v1/domains.");
         }
 
+        // It may give the right to send, and never takes it: one wrong answer of DNS must not stop a sender's mail.
         var check = await verifier.VerifyAsync(domain, cancellation);
+        if (check.Verified != domain.Verified)
+        {
+            context.LogChange("domain", domain.Name, check.Verified ? "verified" : "found unverified");
+        }
+
         return ApiJson.Result(View(domain with { Verified = check.Verified, CheckedAt = check.CheckedAt }, check.Records));
     }
 
-    private static async Task<IResult> RemoveAsync(string name, HttpContext context, SendingDomains domains, CancellationToken cancellation) =>
-        SendingDomains.TryNormalize(name, out var normal, out _)
-        && await domains.RemoveAsync(context.GetAccountId(), normal, cancellation)
-            ? Results.NoContent()
-            : NotFound(name);
+    private static async Task<IResult> RemoveAsync(string name, HttpContext context, SendingDomains domains, CancellationToken cancellation)
+    {
+        if (!SendingDomains.TryNormalize(name, out var normal, out _) || !await domains.RemoveAsync(context.GetAccountId(), normal, cancellation))
+        {
+            return NotFound(name);
+        }
+
+        context.LogChange("domain", normal, "removed");
+        return Results.NoContent();
+    }
 
     private static async Task<SendingDomain?> FindAsync(string name, HttpContext context, SendingDomains domains, CancellationToken cancellation) =>
         SendingDomains.TryNormalize(name, out var normal, out _)

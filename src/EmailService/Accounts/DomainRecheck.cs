@@ -1,6 +1,7 @@
 using EmailService.Messages;
 using EmailService.Platform;
 using EmailService.Platform.Jobs;
+using Npgsql;
 
 namespace EmailService.Accounts;
 
@@ -24,42 +25,69 @@ public sealed partial class DomainRecheck(
             return "live delivery is off: nothing checked";
         }
 
-        var (good, failing, unknown, ended) = (0, 0, 0, 0);
+        var tally = new Tally();
         var all = await domains.ListVerifiedAsync(cancellation);
         await Parallel.ForEachAsync(all, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellation }, async (domain, stop) =>
         {
-            var (answered, broken, result) = await verifier.LookAsync(domain, stop);
-            if (!answered)
+            try
             {
-                Interlocked.Increment(ref unknown);
-                return;
+                await CheckAsync(domain, tally, stop);
             }
-
-            if (broken.Count == 0)
+            // What one domain publishes must not end the check of the others; a database that is away ends it for all.
+            catch (Exception e) when (e is not OperationCanceledException and not NpgsqlException { IsTransient: true })
             {
-                await domains.SetRecheckedAsync(domain, new Recheck(0, null, Verified: true, result), stop);
-                Interlocked.Increment(ref good);
-                return;
-            }
-
-            Interlocked.Increment(ref failing);
-            var (checks, since) = (domain.FailedChecks + 1, domain.FailingSince ?? time.GetUtcNow());
-            var isOver = checks >= ChecksBeforeEnd && time.GetUtcNow() - since >= FailingBeforeEnd;
-            EventKind? told = isOver ? EventKind.DomainUnverified : checks == 1 ? EventKind.DomainFailing : null;
-            await domains.SetRecheckedAsync(domain, new Recheck(checks, since, Verified: !isOver, result, told, string.Join("; ", broken)), stop);
-            if (isOver)
-            {
-                Interlocked.Increment(ref ended);
-                LogEnded(domain.Name, domain.AccountId, since, string.Join("; ", broken));
-            }
-            else
-            {
-                LogBroken(domain.Name, domain.AccountId, checks, string.Join("; ", broken));
+                Interlocked.Increment(ref tally.NotChecked);
+                LogNotChecked(e, domain.Name, domain.AccountId);
             }
         });
 
-        var line = $"{good} good, {failing} with missing or wrong records, of which {ended} lost their verification, {unknown} without an answer from DNS";
-        return failing == 0 ? line : throw new JobFailedException(line);
+        var line = $"{tally.Good} good, {tally.Failing} with missing or wrong records, of which {tally.Ended} lost their verification, {tally.Unknown} without an answer from DNS"
+            + (tally.NotChecked > 0 ? $", {tally.NotChecked} not checked for a fault of ours (8012)" : "");
+        return tally is { Failing: 0, NotChecked: 0 } ? line : throw new JobFailedException(line);
+    }
+
+    private async Task CheckAsync(SendingDomain domain, Tally tally, CancellationToken cancellation)
+    {
+        var check = await verifier.LookAsync(domain, cancellation);
+        var result = DomainVerifier.Serialize(check.Records);
+        var required = check.Records.Where(record => record.Required).ToList();
+        if (required.Exists(record => record.Ok is null))
+        {
+            Interlocked.Increment(ref tally.Unknown);
+            return;
+        }
+
+        if (check.IsGood)
+        {
+            await domains.SetRecheckedAsync(domain, new Recheck(0, null, Verified: true, result), cancellation);
+            Interlocked.Increment(ref tally.Good);
+            return;
+        }
+
+        Interlocked.Increment(ref tally.Failing);
+        var problem = string.Join("; ", required.Where(record => record.Ok == false).Select(record => $"{record.Name}: {record.WhatToDo}"));
+        var (checks, since) = (domain.FailedChecks + 1, domain.FailingSince ?? time.GetUtcNow());
+        var isOver = checks >= ChecksBeforeEnd && time.GetUtcNow() - since >= FailingBeforeEnd;
+        EventKind? told = isOver ? EventKind.DomainUnverified : checks == 1 ? EventKind.DomainFailing : null;
+        await domains.SetRecheckedAsync(domain, new Recheck(checks, since, Verified: !isOver, result, told, problem), cancellation);
+        if (isOver)
+        {
+            Interlocked.Increment(ref tally.Ended);
+            LogEnded(domain.Name, domain.AccountId, since, problem);
+        }
+        else
+        {
+            LogBroken(domain.Name, domain.AccountId, checks, problem);
+        }
+    }
+
+    private sealed class Tally
+    {
+        public int Good;
+        public int Failing;
+        public int Unknown;
+        public int Ended;
+        public int NotChecked;
     }
 
     [LoggerMessage(8010, LogLevel.Warning,
@@ -69,4 +97,7 @@ public sealed partial class DomainRecheck(
     [LoggerMessage(8011, LogLevel.Warning,
         "{Domain} (account {Account}) is no longer verified, its mail is refused: its DNS records have been missing or wrong since {Since:O}: {Problem}")]
     private partial void LogEnded(string domain, int account, DateTimeOffset since, string problem);
+
+    [LoggerMessage(8012, LogLevel.Error, "The DNS records of {Domain} (account {Account}) could not be checked; the other domains were")]
+    private partial void LogNotChecked(Exception exception, string domain, int account);
 }

@@ -72,28 +72,24 @@ internal sealed class DomainStore(NpgsqlDataSource database, DeliveryMode mode)
     private const string CheckedSql = $"""
         UPDATE domains
            SET checked_at = $3, check_result = $4,
-               state = coalesce($5, state),
-               failed_checks = CASE WHEN $5 = 'verified' THEN 0 ELSE failed_checks END,
-               failing_since = CASE WHEN $5 = 'verified' THEN NULL ELSE failing_since END,
-               verified_at = CASE WHEN $5 = 'verified' THEN coalesce(verified_at, $3) ELSE verified_at END
+               state = CASE WHEN $5 THEN 'verified' ELSE state END,
+               failed_checks = CASE WHEN $5 THEN 0 ELSE failed_checks END,
+               failing_since = CASE WHEN $5 THEN NULL ELSE failing_since END,
+               verified_at = CASE WHEN $5 THEN coalesce(verified_at, $3) ELSE verified_at END
          WHERE account_id = $1 AND id = $2
         RETURNING {Columns}
         """;
 
-    /// <summary>Writes down what a check found; a null for <paramref name="verified"/> leaves the state as it is.</summary>
+    /// <summary>Writes down what a check found, and verifies the domain if it was good; otherwise the state stays as it is.</summary>
     public async Task<SendingDomain?> SetCheckedAsync(
-        SendingDomain domain, bool? verified, string result, DateTimeOffset now, CancellationToken cancellation)
+        SendingDomain domain, bool isGood, string result, DateTimeOffset now, CancellationToken cancellation)
     {
         await using var command = database.CreateCommand(CheckedSql);
         command.Parameters.Add(new() { Value = domain.AccountId });
         command.Parameters.Add(new() { Value = domain.Id });
         command.Parameters.Add(new() { Value = now.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz });
         command.Parameters.Add(new() { Value = result, NpgsqlDbType = NpgsqlDbType.Jsonb });
-        command.Parameters.Add(new()
-        {
-            Value = verified switch { true => "verified", false => "pending", null => DBNull.Value },
-            NpgsqlDbType = NpgsqlDbType.Text,
-        });
+        command.Parameters.Add(new() { Value = isGood });
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         return await reader.ReadAsync(cancellation) ? Read(reader) : null;
     }

@@ -6,12 +6,27 @@ using EmailService.Platform.Http;
 namespace EmailService.Accounts;
 
 /// <summary>What a check of a domain came to.</summary>
-public sealed record DomainCheck(bool Verified, DateTimeOffset? CheckedAt, IReadOnlyList<DomainRecord> Records);
-
-/// <summary>Compares DNS with the records that a domain needs. A DKIM record that is there verifies the domain; one that is
-/// gone or wrong takes that back; a DNS that does not answer changes nothing.</summary>
-public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, PlatformOptions platform)
+/// <param name="Verified">Whether the account may send as the domain now.</param>
+/// <param name="CheckedAt">When.</param>
+/// <param name="Records">What was found.</param>
+public sealed record DomainCheck(bool Verified, DateTimeOffset? CheckedAt, IReadOnlyList<DomainRecord> Records)
 {
+    /// <summary>Every required record is there and good. A domain may be verified without: only the daily check takes that away.</summary>
+    public bool IsGood => Records.Where(record => record.Required).All(record => record.Ok == true);
+}
+
+/// <summary>Compares DNS with the records that a domain needs. A DKIM record that a verifier accepts verifies the domain. Nothing here takes that away again:
+/// a single answer of DNS may be wrong, so only <see cref="DomainRecheck"/> does, after days.</summary>
+public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, SenderIdentity sender, TimeProvider time)
+{
+    /// <summary>Of a record, and of what is said about it, in UTF-16 code units.</summary>
+    private const int LongestFound = 2000;
+
+    private const int MostParents = 7;
+
+    private readonly DomainSpfCheck spf = new(dns, sender, time);
+
+    /// <summary>Looks, writes down what was found, and verifies the domain if all that is required is there.</summary>
     public async Task<DomainCheck> VerifyAsync(SendingDomain domain, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(domain);
@@ -19,38 +34,38 @@ public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, Pla
         // Somebody just published a record and asks: the "no" that is still remembered would be a wrong answer.
         (dns as DnsResolver)?.Clear();
 
-        var records = await Task.WhenAll(DomainRecords.For(domain, platform.HostName)
-            .Select(record => CheckAsync(domain, record, cancellation)));
-        bool? verified = records.Any(record => record is { Required: true, Ok: null }) ? null
-            : records.Where(record => record.Required).All(record => record.Ok == true);
-        var now = await domains.SetCheckedAsync(domain, verified, JsonSerializer.Serialize(records, ApiJson.Options), cancellation);
-        return new DomainCheck(now?.Verified ?? false, now?.CheckedAt, records);
+        var found = await LookAsync(domain, cancellation);
+        var now = await domains.SetCheckedAsync(domain, found.IsGood, Serialize(found.Records), cancellation);
+        return found with { Verified = now?.Verified ?? false, CheckedAt = now?.CheckedAt };
     }
 
-    /// <summary>Only looks: whether DNS answered for every required record, what is wrong with those that are, and all of it as stored.</summary>
-    internal async Task<(bool Answered, IReadOnlyList<string> Broken, string Result)> LookAsync(SendingDomain domain, CancellationToken cancellation)
+    /// <summary>Only looks: nothing is written.</summary>
+    public async Task<DomainCheck> LookAsync(SendingDomain domain, CancellationToken cancellation)
     {
-        var records = await Task.WhenAll(DomainRecords.For(domain, platform.HostName).Select(record => CheckAsync(domain, record, cancellation)));
-        var required = records.Where(record => record.Required).ToArray();
-        return (required.All(record => record.Ok is not null),
-            [.. required.Where(record => record.Ok == false).Select(record => $"{record.Name}: {record.WhatToDo}")],
-            JsonSerializer.Serialize(records, ApiJson.Options));
+        ArgumentNullException.ThrowIfNull(domain);
+        var records = await Task.WhenAll(DomainRecords.For(domain, sender).Select(record => CheckAsync(domain, record, cancellation)));
+        return new DomainCheck(domain.Verified, null, records);
     }
 
-    /// <summary>The records with what the last check found.</summary>
+    internal static string Serialize(IReadOnlyList<DomainRecord> records) => JsonSerializer.Serialize(records, ApiJson.Options);
+
+    /// <summary>The records as they ought to be now, with what the last check found of those that are still the same.</summary>
     public IReadOnlyList<DomainRecord> LastCheck(SendingDomain domain)
     {
         ArgumentNullException.ThrowIfNull(domain);
+        var records = DomainRecords.For(domain, sender);
         try
         {
             return domain.CheckResult is { } json && JsonSerializer.Deserialize<DomainRecord[]>(json, ApiJson.Options) is { } last
-                ? last
-                : DomainRecords.For(domain, platform.HostName);
+                ? [.. records.Select(record => Array.Find(last, l => (l.Purpose, l.Name, l.Expected) == (record.Purpose, record.Name, record.Expected)) is { } found
+                    ? record with { Found = found.Found, Ok = found.Ok, WhatToDo = found.WhatToDo }
+                    : record)]
+                : records;
         }
         catch (JsonException)
         {
             // Written by another version.
-            return DomainRecords.For(domain, platform.HostName);
+            return records;
         }
     }
 
@@ -59,18 +74,32 @@ public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, Pla
         var answer = await dns.QueryAsync(record.Name, record.Type == "MX" ? DnsType.Mx : DnsType.Txt, cancellation);
         if (answer.Status is DnsStatus.ServerFailed or DnsStatus.NoAnswer)
         {
-            return record with { Ok = null, WhatToDo = $"DNS could not be asked ({answer.Detail}). Try again later; check the name servers of {domain.Name} if it stays so." };
+            return record with { Ok = null, WhatToDo = $"DNS could not be asked ({OneLine.Of(answer.Detail, 300)}). Try again later; check the name servers of {domain.Name} if it stays so." };
         }
 
-        var found = answer.Records.Select(Text).ToArray();
-        var problem = record.Purpose switch
+        var found = answer.Records.Select(Text).Take(DomainRecordRules.MostRead).ToArray();
+        var (ok, toDo) = await JudgeAsync(domain, record, found, cancellation);
+
+        // Judged as it is; kept and shown only in a form that PostgreSQL, a log and a terminal can take.
+        return record with { Found = [.. found.Select(text => OneLine.OfOctets(text, LongestFound))], Ok = ok, WhatToDo = toDo is null ? (ok == true ? null : record.WhatToDo) : OneLine.Of(toDo, LongestFound) };
+    }
+
+    private async Task<(bool? Ok, string? WhatToDo)> JudgeAsync(SendingDomain domain, DomainRecord record, string[] found, CancellationToken cancellation)
+    {
+        switch (record.Purpose)
         {
-            "dkim" => DomainRecordRules.Dkim(record, found),
-            "spf" => DomainRecordRules.Spf(record, found, platform.HostName),
-            "mx" => DomainRecordRules.Mx(record, found, platform.HostName),
-            _ => await DmarcAsync(domain, record, found, cancellation),
-        };
-        return record with { Found = found, Ok = problem is null, WhatToDo = problem };
+            case "dkim":
+                var verdict = DomainRecordRules.Dkim(record, found);
+                return (verdict.IsAccepted, verdict.Problem);
+            case "spf":
+                return record.Expected is null && found.Length == 0 ? (null, null) : await spf.RunAsync(domain, record, found, cancellation);
+            case "mx":
+                return record.Expected is null && found.Length == 0 ? (null, null) : Plain(DomainRecordRules.Mx(record, found));
+            default:
+                return Plain(await DmarcAsync(domain, record, found, cancellation));
+        }
+
+        static (bool? Ok, string? WhatToDo) Plain(string? problem) => (problem is null, problem);
     }
 
     /// <summary>A policy of a parent domain counts as well: RFC 7489 §6.6.3.</summary>
@@ -81,10 +110,11 @@ public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, Pla
             return null;
         }
 
-        foreach (var parent in SendingDomains.WithParents(domain.Name).Skip(1))
+        // A name may have a hundred labels; no policy is published that deep.
+        foreach (var parent in SendingDomains.WithParents(domain.Name).Skip(1).TakeLast(MostParents))
         {
             var answer = await dns.QueryAsync($"_dmarc.{parent}", DnsType.Txt, cancellation);
-            if (DomainRecordRules.IsDmarc([.. answer.Records.Select(Text)]))
+            if (DomainRecordRules.IsDmarc(answer.Records.Select(Text)))
             {
                 return null;
             }

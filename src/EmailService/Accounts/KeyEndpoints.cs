@@ -5,32 +5,86 @@ namespace EmailService.Accounts;
 /// <summary><c>/v1/keys</c>: the account's API keys.</summary>
 internal static class KeyEndpoints
 {
+    private const int MostOfPage = 1000;
+
     public static void MapKeys(this IEndpointRouteBuilder app)
     {
         app.MapGet("/v1/keys", ListAsync).RequireApiKey();
         app.MapPost("/v1/keys", CreateAsync).RequireApiKey();
+        app.MapPost("/v1/keys/revoke-others", RevokeOthersAsync).RequireApiKey();
         app.MapDelete("/v1/keys/{id}", RevokeAsync).RequireApiKey();
     }
 
-    private static async Task<IResult> ListAsync(HttpContext context, ApiKeys keys, CancellationToken cancellation) =>
-        ApiJson.Result(new { Keys = await keys.ListAsync(context.GetAccountId(), cancellation) });
+    private static async Task<IResult> ListAsync(HttpContext context, ApiKeys keys, CancellationToken cancellation)
+    {
+        var query = new QueryReader(context.Request.Query);
+        var (after, limit) = (query.Text("after"), query.Number("limit", 100, 1, MostOfPage));
+        if (query.Problems.Count > 0)
+        {
+            return ApiErrors.BadRequest(query.Problems);
+        }
+
+        var found = await keys.ListAsync(context.GetAccountId(), after, limit + 1, cancellation);
+        return ApiJson.Result(new { Keys = found.Take(limit), Next = found.Count > limit ? found[limit - 1].Id : null });
+    }
 
     private static async Task<IResult> CreateAsync(HttpContext context, ApiKeys keys, CancellationToken cancellation)
     {
-        var (name, refusal) = await ApiJson.ReadTextAsync(context, "name");
+        var (name, isOperator, refusal) = await ApiJson.ReadTextAndFlagAsync(context, "name", "operator");
         if (refusal is not null)
         {
             return refusal;
         }
 
-        return ApiKeys.IsGoodName(name!)
-            ? ApiJson.Result(await keys.CreateAsync(context.GetAccountId(), name!, cancellation), StatusCodes.Status201Created)
-            : ApiErrors.BadRequest($"The name must have 1 to {ApiKeys.MostCharactersOfName} characters, and no line break or other control character.", "name",
+        if (!ApiKeys.IsGoodName(name!))
+        {
+            return ApiErrors.BadRequest($"The name must have 1 to {ApiKeys.MostCharactersOfName} characters, and no line break or other control character.", "name",
                 $"Found {name!.Length} characters.");
+        }
+
+        if (isOperator && !context.IsOperator())
+        {
+            return OperatorsOnly(context, "Only an operator's key makes operators' keys.", "operator");
+        }
+
+        var made = await keys.CreateAsync(context.GetAccountId(), name!, isOperator, cancellation);
+        context.LogChange("key", made.Id, isOperator ? "made for an operator" : "made");
+        return ApiJson.Result(made, StatusCodes.Status201Created);
     }
 
-    private static async Task<IResult> RevokeAsync(string id, HttpContext context, ApiKeys keys, CancellationToken cancellation) =>
-        !id.Contains('\0') && await keys.RevokeAsync(context.GetAccountId(), id, cancellation)
-            ? Results.NoContent()
+    private static async Task<IResult> RevokeAsync(string id, HttpContext context, ApiKeys keys, CancellationToken cancellation)
+    {
+        var account = context.GetAccountId();
+        if (!id.Contains('\0') && await keys.RevokeAsync(account, id, context.IsOperator(), cancellation))
+        {
+            context.LogChange("key", id, "revoked");
+            return Results.NoContent();
+        }
+
+        // Still good: an operator's, which an ordinary key must not take from the operator.
+        return !id.Contains('\0') && await keys.IsGoodAsync(account, id, cancellation)
+            ? OperatorsOnly(context, "Only an operator's key revokes an operator's key.", "id")
             : ApiErrors.NotFound("This account has no such key, or it is revoked already.", "id", "GET /v1/keys lists the keys.");
+    }
+
+    private static async Task<IResult> RevokeOthersAsync(HttpContext context, ApiKeys keys, CancellationToken cancellation)
+    {
+        var (account, own, isOperator) = (context.GetAccountId(), context.GetKeyId(), context.IsOperator());
+        var revoked = await keys.RevokeOthersAsync(account, own, isOperator, cancellation);
+        foreach (var id in revoked.Take(AccessLog.MostOfOneCall))
+        {
+            context.LogChange("key", id, "revoked");
+        }
+
+        if (revoked.Count > AccessLog.MostOfOneCall)
+        {
+            context.LogChange("key", $"and {revoked.Count - AccessLog.MostOfOneCall} more", "revoked");
+        }
+
+        var left = isOperator ? 0 : await keys.CountOperatorsAsync(account, own, cancellation);
+        return ApiJson.Result(new { Revoked = revoked.Count, OperatorKeysLeft = left });
+    }
+
+    private static IResult OperatorsOnly(HttpContext context, string message, string field) =>
+        ApiErrors.Result(StatusCodes.Status403Forbidden, message, field, ApiKeyAuthentication.HowToBeOperator(context.GetKeyId()));
 }

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 namespace EmailService.Accounts;
 
 /// <summary>On the first start, when there is no account: makes one, with a key and a domain to send from, writes both
-/// where a script finds them, and prints a line that sends a mail when pasted. Register after what migrates the database.</summary>
+/// where a script finds them, and prints a line that sends a mail when pasted. The key is an operator's, and is printed on a terminal only. Register after what migrates the database.</summary>
 public sealed partial class Quickstart(
     AccountStore accounts, ApiKeys keys, SendingDomains domains, DeliveryMode mode, PlatformOptions platform,
     IServer server, IHostApplicationLifetime lifetime, IConfiguration configuration, ILogger<Quickstart> log) : IHostedService
@@ -19,6 +19,10 @@ public sealed partial class Quickstart(
 
     /// <summary>Where the greeting goes.</summary>
     public TextWriter Output { get; set; } = Console.Out;
+
+    /// <summary>Whether somebody looks at it. What goes elsewhere is kept: in a journal or a container's log the key would be read
+    /// by everybody who may read those.</summary>
+    public bool IsTerminal { get; set; } = !Console.IsOutputRedirected;
 
     private string Path => System.IO.Path.Combine(platform.DataPath, FileName);
 
@@ -42,7 +46,7 @@ public sealed partial class Quickstart(
     private async Task MakeAsync(CancellationToken cancellation)
     {
         var accountId = await accounts.GetOrAddAsync(AccountStore.DefaultName, cancellation);
-        newKey = (await keys.CreateAsync(accountId, "quickstart", cancellation)).Key;
+        newKey = (await keys.CreateAsync(accountId, "quickstart", isOperator: true, cancellation)).Key;
         if (!mode.Live)
         {
             await domains.AddAsync(accountId, SendingDomains.DemoName, verified: true, cancellation);
@@ -60,7 +64,7 @@ public sealed partial class Quickstart(
             if (newKey is { } key)
             {
                 Write(url, key);
-                Output.WriteLine(FirstGreeting(url, key, Path, mode.Live));
+                Output.WriteLine(FirstGreeting(url, IsTerminal ? key : null, Path, mode.Live));
             }
             else if (ReadKey() is { } old)
             {
@@ -79,15 +83,23 @@ public sealed partial class Quickstart(
         }
     }
 
-    internal static string FirstGreeting(string url, string key, string path, bool live)
+    /// <param name="key">Null where it must not be shown.</param>
+    internal static string FirstGreeting(string url, string? key, string path, bool live)
     {
-        var where = $"""
+        var where = key is null
+            ? $"""
 
-            EmailService listens on  {url}
-            API key                  {key}
-            Both are also in         {path}
+                EmailService listens on  {url}
+                The API key is in        {path} ({KeyVariable}), which its owner alone may read
 
-            """;
+                """
+            : $"""
+
+                EmailService listens on  {url}
+                API key                  {key}
+                Both are also in         {path}
+
+                """;
         return live
             ? $"""
                 {where}
@@ -98,11 +110,14 @@ public sealed partial class Quickstart(
             : $$"""
                 {{where}}
                 Nothing leaves this machine until live delivery is switched on. Paste this to send a first mail:
-                  curl -s {{url}}/v1/send -H 'Authorization: Bearer {{key}}' -H 'Content-Type: application/json' -d '{"from":"Demo <hello@{{SendingDomains.DemoName}}>","to":"you@example.com","subject":"Hello","text":"It works."}'
-                Then look at             {{url}}/inbox
+                  {{(key is null ? $". '{path}'; " : "")}}curl -s {{url}}/v1/send -H {{Authorization(key)}} -H 'Content-Type: application/json' -d '{"from":"Demo <hello@{{SendingDomains.DemoName}}>","to":"you@example.com","subject":"Hello","text":"It works."}'
+                Then look at             {{url}}/inbox (it asks for the API key)
 
                 """;
     }
+
+    private static string Authorization(string? key) =>
+        key is null ? $"\"Authorization: Bearer ${KeyVariable}\"" : $"'Authorization: Bearer {key}'";
 
     private void Write(string url, string key)
     {

@@ -1,6 +1,7 @@
 using EmailService.Platform;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Security.Cryptography;
 using EmailService.Mime;
 using EmailService.Mime.Dkim;
 using Npgsql;
@@ -14,7 +15,9 @@ public sealed class SendingDomains
     public const string DemoName = "demo.example";
 
     private const int MostCached = 10_000;
+    private const int SelectorChance = 5;
 
+    private static readonly SemaphoreSlim makingKey = new(1);
     private readonly DomainStore store;
     private readonly TimeProvider time;
     private readonly ShortCache<(int AccountId, string Name), SendingDomain> known;
@@ -48,13 +51,36 @@ public sealed class SendingDomains
     /// <param name="cancellation">Stops waiting.</param>
     public async Task<SendingDomain?> AddAsync(int accountId, string name, bool verified, CancellationToken cancellation)
     {
+        if (await store.FindAsync(accountId, [name], cancellation) is not null)
+        {
+            return null;
+        }
+
         var now = time.GetUtcNow();
-        using var key = await Task.Run(() => DkimKey.Generate(DkimAlgorithm.RsaSha256), cancellation);
-        var selector = string.Create(CultureInfo.InvariantCulture, $"es{now:yyyyMM}");
+        using var key = await MakeKeyAsync(cancellation);
         var added = await store.AddAsync(
-            new NewDomain(accountId, name, verified, selector, key.ExportPkcs8(), $"bounces.{name}", now), cancellation);
+            new NewDomain(accountId, name, verified, NewSelector(now), key.ExportPkcs8(), $"bounces.{name}", now), cancellation);
         known.Clear();
         return added;
+    }
+
+    /// <summary>The month, and 25 bits of chance: two accounts that send as one domain publish at two names, and a domain that is added again does not find its old key
+    /// at the new one's name. Existing domains keep theirs.</summary>
+    private static string NewSelector(DateTimeOffset now) =>
+        string.Create(CultureInfo.InvariantCulture, $"es{now:yyyyMM}-{RandomNumberGenerator.GetString("abcdefghijklmnopqrstuvwxyz234567", SelectorChance)}");
+
+    /// <summary>One at a time in this process, whoever asks: it costs a tenth to half a second of a processor, and cannot be broken off once it has begun.</summary>
+    private static async Task<DkimKey> MakeKeyAsync(CancellationToken cancellation)
+    {
+        await makingKey.WaitAsync(cancellation);
+        try
+        {
+            return await Task.Run(() => DkimKey.Generate(DkimAlgorithm.RsaSha256), cancellation);
+        }
+        finally
+        {
+            makingKey.Release();
+        }
     }
 
     public async Task<bool> RemoveAsync(int accountId, string name, CancellationToken cancellation)
@@ -65,9 +91,9 @@ public sealed class SendingDomains
         return removed;
     }
 
-    internal async Task<SendingDomain?> SetCheckedAsync(SendingDomain domain, bool? verified, string result, CancellationToken cancellation)
+    internal async Task<SendingDomain?> SetCheckedAsync(SendingDomain domain, bool isGood, string result, CancellationToken cancellation)
     {
-        var now = await store.SetCheckedAsync(domain, verified, result, time.GetUtcNow(), cancellation);
+        var now = await store.SetCheckedAsync(domain, isGood, result, time.GetUtcNow(), cancellation);
         known.Clear();
         return now;
     }
@@ -91,9 +117,11 @@ public sealed class SendingDomains
         name = null;
         // Room for the return-path's label before it and the selector's.
         const int Longest = 200;
-        if (text.Length is 0 or > Longest || text.Contains('@', StringComparison.Ordinal))
+        if (text.Length is 0 or > Longest || text.AsSpan().ContainsAny("@/:"))
         {
-            problem = $"Expected a domain such as example.com, of at most {Longest} characters.";
+            problem = Meant(text) is { } meant
+                ? $"Found {(text.Contains('/', StringComparison.Ordinal) ? "a URL" : text.Contains('@', StringComparison.Ordinal) ? "an address" : "a host and port")}; expected its domain alone. Did you mean \"{meant}\"?"
+                : $"Expected a domain such as example.com, of at most {Longest} characters.";
             return false;
         }
 
@@ -110,6 +138,15 @@ public sealed class SendingDomains
 
         name = address.Domain;
         return true;
+    }
+
+    /// <summary>The domain in a URL or an address; null when there is none.</summary>
+    private static string? Meant(string text)
+    {
+        var scheme = text.IndexOf("://", StringComparison.Ordinal);
+        var host = (scheme < 0 ? text : text[(scheme + 3)..]).Split('/', '?', '#')[0];
+        host = host[(host.LastIndexOf('@') + 1)..].Split(':')[0];
+        return host.Length > 0 && host != text && TryNormalize(host, out var name, out _) ? name : null;
     }
 
     /// <summary>The name and those above it that have at least two labels.</summary>

@@ -17,6 +17,9 @@ internal sealed class ShortCache<TKey, TValue>(
 
     private static readonly TimeSpan LifeOfMissing = TimeSpan.FromSeconds(2);
 
+    /// <summary>How long a caller waits for a database that hangs. The machine's own time: no clock of a test moves a database.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
     private readonly ConcurrentDictionary<TKey, Entry> found = new();
     private readonly ConcurrentDictionary<TKey, long> missing = new();
 
@@ -55,7 +58,7 @@ internal sealed class ShortCache<TKey, TValue>(
     {
         // Counted from before the question: the answer may be older than its arrival.
         var asked = time.GetTimestamp();
-        var value = await load(key, cancellation);
+        var value = await load(key, cancellation).WaitAsync(Patience, cancellation);
         if (value is null)
         {
             Bound(missing);

@@ -7,7 +7,7 @@ namespace EmailService.Deliver;
 /// <summary>What the pager may look at; docs/operating.md says what to alert on.</summary>
 public sealed class DeliverMetrics : IHostedService
 {
-    public DeliverMetrics(ServiceMeter service, LaneDirectory lanes, Hand hand, ConnectionLimit connections)
+    public DeliverMetrics(ServiceMeter service, LaneDirectory lanes, LaneContext context, Hand hand, ConnectionLimit connections)
     {
         service.Meter.CreateObservableGauge(
             "emailservice.deliver.connections_unproven", () => connections.Unproven, "{connection}", "Connections in the hands of sites that are new or silent.");
@@ -22,12 +22,12 @@ public sealed class DeliverMetrics : IHostedService
             "emailservice.deliver.lanes_resting", () => lanes.All().Count(l => l.RestsUntil is not null), "{lane}",
             "Lanes whose hosts gave no session several times running.");
         service.Meter.CreateObservableGauge(
-            "emailservice.deliver.connections", () => lanes.All().Sum(l => l.Workers), "{connection}", "Workers, each with at most one connection.");
+            "emailservice.deliver.connections", () => context.ConnectionsInUse, "{connection}", "Connections to mail hosts that are open or are being opened.");
         service.Meter.CreateObservableGauge(
             "emailservice.deliver.lane_window", () => lanes.All().Where(l => LaneMetrics.IsNamed(l.Key)).Select(l => new Measurement<int>(l.Window, LaneMetrics.Tag(l.Key))),
             "{connection}", "Connections that the lane dares in this process.");
         service.Meter.CreateObservableGauge(
-            "emailservice.deliver.lane_connections", () => ByLane(lanes, l => l.Workers), "{connection}", "Workers of the lane.");
+            "emailservice.deliver.lane_connections", () => ByLane(lanes, l => l.Sessions), "{connection}", "Connections of the lane that are open or are being opened.");
         service.Meter.CreateObservableGauge(
             "emailservice.deliver.lane_waiting", () => ByLane(lanes, l => l.Waiting), "{recipient}", "Recipients that wait in memory for the lane.");
     }

@@ -28,6 +28,9 @@ public sealed record DeliverOptions : ICheckedOptions
     /// <summary>Time for a TCP connection to come about.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Time for STARTTLS and the TLS handshake together. Past it TLS counts as failed.</summary>
+    public TimeSpan TlsTimeout { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Time for each reply before the content. RFC 5321 §4.5.3.2 asks for 5 minutes.</summary>
     public TimeSpan CommandTimeout { get; init; } = TimeSpan.FromMinutes(5);
 
@@ -89,7 +92,7 @@ public sealed record DeliverOptions : ICheckedOptions
 
         foreach (var (key, value) in new[]
         {
-            (nameof(ConnectTimeout), ConnectTimeout), (nameof(CommandTimeout), CommandTimeout),
+            (nameof(ConnectTimeout), ConnectTimeout), (nameof(TlsTimeout), TlsTimeout), (nameof(CommandTimeout), CommandTimeout),
             (nameof(FinalReplyTimeout), FinalReplyTimeout), (nameof(IdleTimeout), IdleTimeout ?? TimeSpan.MaxValue),
             (nameof(StopPatience), StopPatience), (nameof(FirstRest), FirstRest), (nameof(LongestRest), LongestRest),
         })

@@ -11,6 +11,8 @@ public static class DeliverServices
         var options = builder.AddOptions<DeliverOptions>("Deliver");
         builder.Services.AddSingleton(ShapingTable.Load(options.ShapingFile, options.InPlaceOfDefault()));
         builder.Services.AddSingleton<HostMemory>();
+        builder.Services.AddSingleton<ExtensionMemory>();
+        builder.Services.AddSingleton<ExtensionStore>();
         builder.Services.AddSingleton<ISmtpDialer, SmtpDialer>();
         builder.Services.AddSingleton<Reactions>();
         builder.Services.AddSingleton<Deliverer>();
@@ -30,6 +32,7 @@ public static class DeliverServices
         builder.Services.AddSingleton<DeliverMetrics>();
         if (builder.Has(Role.Deliver))
         {
+            builder.Services.AddHostedService<ExtensionKeeper>();
             builder.Services.AddHostedService<SiteKeeper>();
             builder.Services.AddHostedService<Dispatcher>();
             builder.Services.AddHostedService<PaceExchange>();

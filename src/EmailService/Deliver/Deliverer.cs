@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json;
-using EmailService.Mime;
+using EmailService.Compose;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Record;
@@ -13,7 +13,8 @@ namespace EmailService.Deliver;
 
 /// <summary>Carries one recipient's message to the hosts of its lane, in order of preference, until one has answered.</summary>
 public sealed partial class Deliverer(
-    Router router, TlsPolicyFinder tls, Ledger ledger, VerpKeys verp, HostMemory memory, DeliverOptions options, OutboxOptions outbox,
+    HostAddresses addresses, TlsPolicyFinder tls, Ledger ledger, VerpKeys verp, HostMemory memory, ExtensionMemory extensions, DeliverOptions options,
+    OutboxOptions outbox,
     ReplyRules rules, Reactions reactions, TimeProvider time, Random random, ILogger<Deliverer> logger)
 {
     /// <summary>One attempt. On return its outcome is committed. The outcome is also returned, for the lane's pace.</summary>
@@ -27,9 +28,8 @@ public sealed partial class Deliverer(
         var (content, problem) = await ComposeAsync(work);
         if (content is null)
         {
-            var refused = new Outcome(Disposition.Bounced, FailureScope.Message, SmtpStage.Connect, problem!);
-            await SettleAsync(work, refused, [], null);
-            return refused;
+            await SettleAsync(work, problem!, [], null);
+            return problem;
         }
 
         var envelope = new SmtpEnvelope(
@@ -45,8 +45,19 @@ public sealed partial class Deliverer(
         var domain = work.Claim.Domain;
         Outcome? outcome = null;
         Outcome? putOff = null;
+        Outcome? passedOver = null;
+        var countPassedOver = 0;
         await foreach (var (host, endPoint, unresolved) in InOrderAsync(work, connection.EndPoint, stopping))
         {
+            if (unresolved is { IsPermanent: true })
+            {
+                // It leads to us or into our network. That says nothing about the others, and with none of them it ends the mail.
+                // Before the steps of the others: the last step is the one that the outcome is about.
+                passedOver = new Outcome(Disposition.Bounced, FailureScope.Recipient, SmtpStage.Connect, unresolved);
+                steps.Insert(countPassedOver++, NotTried(host, passedOver));
+                continue;
+            }
+
             if (endPoint is null)
             {
                 outcome = new Outcome(Disposition.Deferred, FailureScope.Host, SmtpStage.Connect, unresolved!);
@@ -60,7 +71,8 @@ public sealed partial class Deliverer(
                 if (decision is TlsDecision.Use use)
                 {
                     connections++;
-                    if (await connection.TryAsync(host, endPoint, use, domain, envelope, content, mayBegin, stopping) is not var (tried, step))
+                    use = use.Without(work.Plan.Limits.Without);
+                    if (await connection.TryAsync(host, endPoint, use, domain, envelope, content, extensions, mayBegin, stopping) is not var (tried, step))
                     {
                         return null;
                     }
@@ -93,7 +105,8 @@ public sealed partial class Deliverer(
             // And a host that could not be asked today may give it.
             { Scope: FailureScope.Host, Disposition: Disposition.Bounced } => (putOff ?? outcome) with { Scope = FailureScope.Message },
             { Scope: FailureScope.Host } => outcome with { Scope = FailureScope.Lane },
-            _ => outcome!,
+            null => passedOver!,
+            _ => outcome,
         };
 
         // No token from here: the host has answered, and an answer that we forget is a second copy
@@ -103,7 +116,8 @@ public sealed partial class Deliverer(
         var rule = reactions.RuleOf(outcome);
         outcome = outcome with { Reason = rule?.Reason };
         var reaction = reactions.To(outcome, rule, work.Plan.Lane, startedAt);
-        await SettleAsync(work, outcome, steps, content.At, reaction);
+        var names = outcome.Disposition == Disposition.Delivered ? null : NamesOf(work, envelope.ReversePath, content.ReturnPath);
+        await SettleAsync(work, outcome, steps, content.At, reaction, names);
         if (reaction is not null)
         {
             await reactions.CarryOutAsync(reaction, work, outcome, startedAt);
@@ -117,7 +131,7 @@ public sealed partial class Deliverer(
     {
         foreach (var host in work.Plan.InOrder.Take(1))
         {
-            var (endPoints, _) = await router.ResolveAsync(host, stopping);
+            var (endPoints, _) = await addresses.ResolveAsync(host, work.Plan.Origin, stopping);
             return endPoints.FirstOrDefault(e => work.Source.Reaches(e.AddressFamily))?.Address;
         }
 
@@ -132,20 +146,24 @@ public sealed partial class Deliverer(
             ? TlsWish.Relax
         : TlsWish.None;
 
-    private async Task<(SignedMessage? Content, SmtpReply? Problem)> ComposeAsync(Work work)
+    private async Task<(SignedMessage? Content, Outcome? Problem)> ComposeAsync(Work work)
     {
         try
         {
             return await work.InHand.SignAsync() is { } signed
                 ? (signed, null)
-                : (null, SmtpReply.Local(550, new EnhancedStatusCode(5, 7, 1),
+                : (null, Problem(Disposition.Bounced, 550, new EnhancedStatusCode(5, 7, 1),
                     $"the sender's domain {work.InHand.Message.From.Domain} is not verified any more; verify it and send again"));
         }
-        catch (MimeFieldException exception)
+        catch (NotComposedException exception)
         {
+            // Ours to mend, so nobody's mail ends by it: it is tried on schedule, by a version that can perhaps, until it expires.
             LogNotComposed(exception, work.Claim.Id.ToString());
-            return (null, SmtpReply.Local(554, new EnhancedStatusCode(5, 6, 0), $"the message can't be composed: {exception.Message}"));
+            return (null, Problem(Disposition.Deferred, 451, new EnhancedStatusCode(4, 3, 0), exception.Message));
         }
+
+        static Outcome Problem(Disposition disposition, int code, EnhancedStatusCode enhanced, string text) =>
+            new(disposition, FailureScope.Message, SmtpStage.Connect, SmtpReply.Local(code, enhanced, text));
     }
 
     /// <summary>Hosts by preference, those that lately failed last. A host whose session is open comes first among
@@ -157,7 +175,7 @@ public sealed partial class Deliverer(
         var failing = new List<(MailHost, IPEndPoint?, SmtpReply?)>();
         foreach (var host in work.Plan.InOrder)
         {
-            var (endPoints, problem) = await router.ResolveAsync(host, stopping);
+            var (endPoints, problem) = await addresses.ResolveAsync(host, work.Plan.Origin, stopping);
             var reached = endPoints.Where(e => work.Source.Reaches(e.AddressFamily)).ToList();
             if (problem is null && reached.Count == 0)
             {
@@ -214,12 +232,17 @@ public sealed partial class Deliverer(
         Scope = outcome.Scope,
         Stage = StageNames.Of(outcome.Stage),
         MailHost = host.Name,
-        Reply = outcome.Reply.ToString(),
+        Reply = Settling.OneLine(outcome.Reply),
         ReplyIsOurs = true,
     };
 
-    private Task SettleAsync(Work work, Outcome outcome, IReadOnlyList<AttemptStep> steps, DateTimeOffset? processedAt, Reaction? reaction = null) =>
-        SettleAsync(work.Claim, work.InHand.Message.OnUnknown, outcome, work.Plan.SiteLane, work.Source.Name, steps, processedAt, reaction);
+    private Task SettleAsync(
+        Work work, Outcome outcome, IReadOnlyList<AttemptStep> steps, DateTimeOffset? processedAt, Reaction? reaction = null, SenderNames? names = null) =>
+        SettleAsync(work.Claim, work.InHand.Message.OnUnknown, outcome, work.Plan.SiteLane, work.Source.Name, steps, processedAt, reaction, names);
+
+    private static SenderNames NamesOf(Work work, string reversePath, string returnPath) => new(
+        reversePath, [work.Source.HelloName, returnPath, work.InHand.Message.From.Domain],
+        [.. work.Source.PublicAddresses, .. new[] { work.Source.Address, work.Source.Ipv6Address }.OfType<IPAddress>()], work.Claim.Domain);
 
     /// <summary>Settles a recipient that has no host to go to: no such domain, null MX, or DNS failing.</summary>
     public Task SettleUnroutedAsync(ClaimedRecipient claim, OnUnknown onUnknown, Disposition disposition, SmtpReply reply) =>
@@ -249,9 +272,9 @@ public sealed partial class Deliverer(
 
     private Task SettleAsync(
         ClaimedRecipient claim, OnUnknown onUnknown, Outcome outcome, string? lane = null, string? source = null, IReadOnlyList<AttemptStep>? steps = null,
-        DateTimeOffset? processedAt = null, Reaction? reaction = null) =>
+        DateTimeOffset? processedAt = null, Reaction? reaction = null, SenderNames? names = null) =>
         ledger.SettleAsync(reactions.Judge(
-            Settling.Of(claim, onUnknown, lane, outcome, steps ?? [], processedAt, time.GetUtcNow(), outbox, random.NextDouble(), rules, reaction) with
+            Settling.Of(claim, onUnknown, lane, outcome, steps ?? [], processedAt, time.GetUtcNow(), outbox, random.NextDouble(), rules, reaction, names) with
             {
                 EgressSource = source,
             },

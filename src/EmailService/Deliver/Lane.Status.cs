@@ -23,6 +23,18 @@ public sealed partial class Lane
         }
     }
 
+    /// <summary>Connections that are open or are being opened; for a gauge.</summary>
+    public int Sessions
+    {
+        get
+        {
+            lock (gate)
+            {
+                return SessionsInUse;
+            }
+        }
+    }
+
     /// <summary>What other nodes must know about its pace; null if there is nothing.</summary>
     public PaceTold? TellPace()
     {

@@ -326,6 +326,7 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
         {
             connection.EndAttempt();
             connection.Carries = null;
+            work.PutDown();
         }
     }
 

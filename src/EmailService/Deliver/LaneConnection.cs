@@ -1,6 +1,7 @@
 using System.Net;
 using EmailService.Egress;
 using EmailService.Messages;
+using EmailService.Platform;
 using EmailService.Record;
 using EmailService.Route;
 using EmailService.Shaping;
@@ -17,9 +18,13 @@ public sealed class LaneConnection(
     ISmtpDialer dialer, SmtpClientOptions smtp, EgressSource source, LaneLimits limits, ConnectionPermit permit, TimeProvider time, Action<LaneConnection> ended)
     : IAsyncDisposable
 {
+    // Two dialogues, of all the lines that a transcript keeps.
+    private const int MostTranscript = 2 * (SmtpTranscript.MaxLines + 1) * (SmtpTranscript.MaxLineLength + 16);
+
     private readonly HashSet<string> counted = new(StringComparer.OrdinalIgnoreCase);
     private ISmtpSession? session;
     private SmtpConnectFailure? failedTls;
+    private SmtpExtensions leavesUnused;
     private bool inUse;
     private AttemptUnderWay? carries;
     private TimeSpan spent;
@@ -48,36 +53,40 @@ public sealed class LaneConnection(
     public IPEndPoint? EndPoint => IsOpen ? session!.EndPoint : null;
 
     /// <summary>Tries one address of one host for one recipient, under the TLS policy that was found for both.</summary>
+    /// <param name="extensions">What hosts offer and do not keep.</param>
     /// <param name="mayBegin">Asked when the session is there, as opening it takes time in which the recipient may become somebody else's.</param>
     /// <returns>Null if it may not.</returns>
     public async Task<(Outcome Outcome, AttemptStep Step)?> TryAsync(
         MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, string domain, SmtpEnvelope envelope, SignedMessage content,
-        Func<ValueTask<bool>> mayBegin, CancellationToken stopping)
+        ExtensionMemory extensions, Func<ValueTask<bool>> mayBegin, CancellationToken stopping)
     {
         var startedAt = time.GetUtcNow();
         var started = time.GetTimestamp();
-        string? connecting = null;
+        string? said = null;
         string? verdict = null;
         TlsSession? tlsSession = null;
+        var doubt = new ExtensionDoubt(extensions, host, endPoint);
         while (true)
         {
             // 1. A session, unless the one at hand will do.
             var isFresh = false;
-            if (!IsOpen || !session!.EndPoint.Equals(endPoint) || !session.Satisfies(policy.Policy) || !session.MayCarry(domain))
+            var without = limits.Without.Value | extensions.WithoutFor(endPoint) | doubt.Extensions;
+            if (!IsOpen || !session!.EndPoint.Equals(endPoint) || !session.Satisfies(policy.Policy) || !session.MayCarry(domain) || (without & ~leavesUnused) != 0)
             {
                 if (!permit.TryDial(endPoint.Address))
                 {
                     return Ended(Verdict.OfTooMany(host.Name, endPoint.Address), null, null, "not tried: as many connections as may be go to this address or its network");
                 }
 
-                (session, var failure, connecting, failedTls) = await ConnectAsync(host, endPoint, policy, stopping);
+                (session, var failure, var connecting, failedTls) = await ConnectAsync(host, endPoint, policy, without, stopping);
+                said = Joined(said, connecting);
                 if (session is null)
                 {
                     failure = IsBrokenOff(failure!.Kind) ? failure with { Kind = SmtpFailureKind.TimedOut, Detail = WhyBrokenOff } : failure;
                     verdict = TlsVerdict.Of(policy, failure!);
                     tlsSession = TlsSessions.Of(domain, policy, host, endPoint, failedTls ?? failure!);
                     Volatile.Write(ref inUse, false);
-                    return Ended(Verdict.Of(failure!), null, null, connecting);
+                    return Ended(Verdict.Of(failure!), null, null, said);
                 }
 
                 counted.Clear();
@@ -95,7 +104,7 @@ public sealed class LaneConnection(
             {
                 tlsSession = failedTls is not null
                     ? TlsSessions.Of(domain, policy, host, endPoint, failedTls)
-                    : TlsSessions.Of(domain, policy, host, endPoint, session);
+                    : TlsSessions.Of(domain, policy, host, endPoint, session!);
             }
 
             // 2. The transaction. From the end of the data on it takes no notice of the token.
@@ -103,20 +112,28 @@ public sealed class LaneConnection(
             verdict = TlsVerdict.Of(policy, session.Tls, failedTls);
             var address = session.LocalEndPoint?.Address.ToString();
             var result = await session.SendAsync(envelope, content.Segments, stopping);
+            said = Joined(said, result.Transcript.ToString());
             if (!result.SessionUsable)
             {
                 await CloseAsync();
             }
 
-            // 3. A kept session that its host had ended meanwhile says nothing about host or message.
+            // 3. A kept session that is spent says nothing about host or message.
             if (result.SessionWasStale && !isFresh)
             {
                 continue;
             }
 
+            // 4. Nor does a command that the host offers and does not know: the message goes without it.
             var recipient = result.Recipients[0];
             recipient = IsBrokenOff(recipient.Failure) ? recipient with { Failure = SmtpFailureKind.TimedOut, Detail = WhyBrokenOff } : recipient;
-            return Ended(Verdict.Of(recipient), tls, address, connecting is null ? result.Transcript.ToString() : $"{connecting}\n{result.Transcript}");
+            var outcome = Verdict.Of(recipient);
+            if (doubt.GoesWithout(result, outcome))
+            {
+                continue;
+            }
+
+            return Ended(await InClearAsync(outcome, policy), tls, address, said);
         }
 
         (Outcome, AttemptStep) Ended(Outcome outcome, string? tls, string? address, string transcript) => (outcome, new AttemptStep
@@ -129,14 +146,32 @@ public sealed class LaneConnection(
             MailHost = host.Name,
             Remote = endPoint.ToString(),
             Source = address,
-            Reply = outcome.Reply.ToString(),
+            Reply = Settling.OneLine(outcome.Reply),
             ReplyIsOurs = outcome.Reply.IsLocal,
             Tls = tls,
             TlsVerdict = verdict,
             TlsSession = tlsSession,
-            Transcript = transcript,
+            Transcript = OneLine.Lines(transcript, MostTranscript),
         });
     }
+
+    /// <summary>A host that failed at TLS and wants none of this in clear gets another chance, with TLS.</summary>
+    private async ValueTask<Outcome> InClearAsync(Outcome outcome, TlsDecision.Use policy)
+    {
+        var whyClear = outcome.Disposition != Disposition.Bounced ? null
+            : failedTls is not null ? $"TLS failed ({failedTls.Detail ?? failedTls.Reply?.ToString() ?? failedTls.Kind.ToString()})"
+            : policy.Policy.Mode == SmtpTlsMode.None ? $"TLS was not tried ({policy.Why})"
+            : null;
+        if (whyClear is null || Verdict.InClear(outcome, whyClear) is var judged && judged == outcome)
+        {
+            return outcome;
+        }
+
+        await CloseAsync();
+        return judged;
+    }
+
+    private static string Joined(string? before, string next) => before is null ? next : $"{before}\n{next}";
 
     private bool IsBrokenOff(SmtpFailureKind? kind) => kind == SmtpFailureKind.Aborted && permit.WasBrokenOff;
 
@@ -149,14 +184,15 @@ public sealed class LaneConnection(
 
     // Opportunistic: encrypted if the host can, in the clear rather than not at all (RFC 7435). A policy that asks for more allows no such thing.
     private async Task<(ISmtpSession? Session, SmtpConnectFailure? Failure, string Transcript, SmtpConnectFailure? FailedTls)> ConnectAsync(
-        MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, CancellationToken stopping)
+        MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, SmtpExtensions without, CancellationToken stopping)
     {
         await CloseAsync();
         Volatile.Write(ref inUse, true);
-        var settings = smtp with { Credentials = policy.Credentials, LocalAddress = source.LocalFor(endPoint.AddressFamily) };
+        leavesUnused = without;
+        var settings = smtp with { Credentials = policy.Credentials, LocalAddress = source.LocalFor(endPoint.AddressFamily), Without = without };
         var (connected, failure, said) = await dialer.ConnectAsync(endPoint, host.Name, policy.Policy, settings, stopping);
 
-        // Whatever went wrong there: a host that offers STARTTLS and refuses it, or closes, is no better than one that fails the handshake.
+        // Whatever went wrong there, up to the EHLO under TLS: a host that offers STARTTLS and refuses it, or closes, is no better than one that fails the handshake.
         if (policy.Policy.IsMandatory || failure is not { Stage: SmtpStage.StartTls, Kind: not SmtpFailureKind.Aborted })
         {
             return (connected, failure, said, null);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EmailService.Compose;
 using EmailService.Egress;
 using EmailService.Messages;
 using EmailService.Outbox;
@@ -17,6 +18,12 @@ public sealed partial class LaneContext(
     ISmtpDialer dialer, ConnectionLimit connections, SiteStandings sites, WarmUpAllowances allowances, HeardPaces heard, DeliverOptions options, OutboxOptions outboxOptions, TlsTrust trust, LaneMetrics metrics,
     TimeProvider time, Random random, ILogger<LaneContext> logger) : IDisposable
 {
+    private static readonly TimeSpan MemoryPatience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan MemoryPause = TimeSpan.FromSeconds(2);
+
+    /// <summary>Our own inbox receives the message into this process, in a buffer that doubles, and takes it apart.</summary>
+    private const int OctetsInInbox = 4;
+
     private readonly CancellationTokenSource stopping = new();
     private readonly CancellationTokenSource aborting = new();
     private readonly ConcurrentDictionary<Task, byte> running = new();
@@ -27,6 +34,7 @@ public sealed partial class LaneContext(
     {
         HelloName = "",
         ConnectTimeout = options.ConnectTimeout,
+        TlsTimeout = options.TlsTimeout,
         GreetingTimeout = options.CommandTimeout,
         HelloTimeout = options.CommandTimeout,
         MailTimeout = options.CommandTimeout,
@@ -61,6 +69,9 @@ public sealed partial class LaneContext(
 
     /// <summary>Is cancelled when the next worker begins to wait for that reason.</summary>
     public CancellationToken ConnectionWanted => connections.Wanted;
+
+    /// <summary>Connections of this process that are open or are being opened.</summary>
+    public int ConnectionsInUse => open.Count(c => c.Value.IsInUse);
 
     /// <summary>What is known of sites.</summary>
     public SiteStandings Sites => sites;
@@ -198,11 +209,37 @@ public sealed partial class LaneContext(
 
         if (holding.SuspensionOf(work.Plan.Lane, work.Source.Name, work.Claim) is not { } suspension)
         {
-            return false;
+            return work.InHand.IsLarge && !await HasMemoryAsync(work);
         }
 
         // Due at once, so that another source is chosen if there is one.
         await (holding.LeavesOthers(suspension) ? GiveBackAsync([(work, time.GetUtcNow())]) : HoldAsync(work, suspension));
+        return true;
+    }
+
+    /// <summary>Waits a little for memory to compose a large message in. False if there is none: then it is in the table again, and its connection is
+    /// free for others.</summary>
+    private async ValueTask<bool> HasMemoryAsync(Work work)
+    {
+        var octets = MessageComposer.MostOctets(work.InHand.Message);
+        var most = work.Plan.Origin == HostsOrigin.Inbox ? OctetsInInbox * (long)octets : octets;
+        try
+        {
+            work.Place = await hand.Composing.TakeAsync(work.Claim.AccountId, most, MemoryPatience, Stopping);
+        }
+        catch (OperationCanceledException) when (Stopping.IsCancellationRequested)
+        {
+            Return(work);
+            return false;
+        }
+
+        if (work.Place is null)
+        {
+            await GiveBackAsync([(work, time.GetUtcNow() + MemoryPause * (1 + random.NextDouble()))]);
+            return false;
+        }
+
+        work.InHand.PickUp();
         return true;
     }
 

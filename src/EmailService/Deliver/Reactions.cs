@@ -65,7 +65,7 @@ public sealed partial class Reactions(
 
         try
         {
-            await imposing.ImposeAsync(wish, reaction.Rule.Name, Settling.OneLine(outcome.Reply), startedAt);
+            await imposing.ImposeAsync(wish with { ByAccount = work.Claim.AccountId }, reaction.Rule.Name, Settling.OneLine(outcome.Reply), startedAt);
         }
         catch (Exception exception)
         {

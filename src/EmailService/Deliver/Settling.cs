@@ -16,13 +16,15 @@ public static class Settling
     /// <param name="chance">From 0 to below 1, for the jitter of the retry schedule.</param>
     /// <param name="rules">They name a bounce.</param>
     /// <param name="reaction">What a rule does about the reply; null if nothing.</param>
+    /// <param name="names">By what the host knows us; null if no host was asked.</param>
     public static Settlement Of(
         ClaimedRecipient claim, OnUnknown onUnknown, string? lane, Outcome outcome, IReadOnlyList<AttemptStep> steps,
-        DateTimeOffset? processedAt, DateTimeOffset now, OutboxOptions options, double chance, ReplyRules rules, Reaction? reaction = null)
+        DateTimeOffset? processedAt, DateTimeOffset now, OutboxOptions options, double chance, ReplyRules rules, Reaction? reaction = null,
+        SenderNames? names = null)
     {
         outcome = reaction?.Of(outcome) ?? outcome;
         var (end, dueAt, kind) = Next(claim, onUnknown, outcome, now, options, chance, reaction?.Delay);
-        var meaning = end is RecipientState.Bounced or RecipientState.Expired ? rules.Classify(outcome.Reply, outcome.Scope) : null;
+        var meaning = end is RecipientState.Bounced or RecipientState.Expired ? rules.Classify(outcome.Reply, outcome.Scope, names) : null;
         var reply = OneLine(outcome.Reply);
         return new Settlement
         {
@@ -142,12 +144,6 @@ public static class Settling
     {
         const int maxLength = 1000;
         var text = reply.ToString();
-        if (text.Length > maxLength)
-        {
-            // Not through the middle of a surrogate pair.
-            text = text[..(char.IsHighSurrogate(text[maxLength - 1]) ? maxLength - 1 : maxLength)] + "…";
-        }
-
-        return text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c)) : text;
+        return text.Length > maxLength ? Platform.OneLine.Of(text, maxLength) + "…" : Platform.OneLine.Of(text, maxLength);
     }
 }

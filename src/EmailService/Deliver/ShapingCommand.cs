@@ -34,8 +34,11 @@ internal static class ShapingCommand
             var sender = parsed.GetValue(account);
             var plan = await services.GetRequiredService<Router>().PlanLiveAsync(domain, sender, cancellation);
             var nodes = await services.GetRequiredService<NodeRegistry>().CountDeliverersAsync(cancellation);
+            var remembered = plan is RoutePlan.Hosts hosts
+                ? await services.GetRequiredService<ExtensionStore>().OfHostsAsync(hosts.InOrder.Select(h => h.Name), cancellation)
+                : [];
             await Console.Out.WriteAsync(ShapingExplanation.Of(
-                domain, sender, plan, services.GetRequiredService<ShapingTable>(), nodes, services.GetRequiredService<Route.RouteOptions>().Live));
+                domain, sender, plan, services.GetRequiredService<ShapingTable>(), nodes, services.GetRequiredService<Route.RouteOptions>().Live, remembered));
             var egress = services.GetRequiredService<EgressTable>();
             _ = Names.TryParseStream(parsed.GetValue(stream), out var chosen);
             var today = DateOnly.FromDateTime(services.GetRequiredService<TimeProvider>().GetUtcNow().UtcDateTime);

@@ -3,6 +3,7 @@ using System.Text;
 using EmailService.Platform;
 using EmailService.Route;
 using EmailService.Shaping;
+using EmailService.Smtp.Client;
 
 namespace EmailService.Deliver;
 
@@ -11,7 +12,9 @@ public static class ShapingExplanation
 {
     /// <param name="account">The sender's account, by name.</param>
     /// <param name="nodes">Live processes that deliver.</param>
-    public static string Of(string domain, string? account, RoutePlan plan, ShapingTable table, int nodes, bool isLive)
+    /// <param name="remembered">What its hosts offer and do not keep.</param>
+    public static string Of(
+        string domain, string? account, RoutePlan plan, ShapingTable table, int nodes, bool isLive, IReadOnlyList<UnkeptExtensions>? remembered = null)
     {
         if (plan is not RoutePlan.Hosts hosts)
         {
@@ -29,12 +32,23 @@ public static class ShapingExplanation
             Line(text, "mail host", host.Name + (table.SuffixOf(host.Name) is { } match ? $"   by suffix {match.Suffix}: {match.Provider}" : "   no block"));
         }
 
+        foreach (var host in remembered ?? [])
+        {
+            Line(text, "without", string.Create(CultureInfo.InvariantCulture,
+                $"{string.Join(", ", ExtensionWords.Of(host.Without))} at {host.Host} ({host.EndPoint}) until {host.Until:yyyy-MM-dd HH:mm} UTC: {host.Why}"));
+        }
+
         text.Append('\n');
         var (limits, share) = (hosts.Limits, new NodeShare(0, Math.Max(1, nodes)));
         Limit(text, "connections", limits.Connections.Value.ToString(CultureInfo.InvariantCulture), limits.Connections.Origin);
         Limit(text, "messages_per_connection", limits.MessagesPerConnection.Value.ToString(CultureInfo.InvariantCulture), limits.MessagesPerConnection.Origin);
         Limit(text, "messages_per_second", Rate(limits.MessagesPerSecond.Value), limits.MessagesPerSecond.Origin);
         Limit(text, "idle_timeout", limits.IdleTimeout.Value.ToString("c", CultureInfo.InvariantCulture), limits.IdleTimeout.Origin);
+        Limit(text, "without", limits.Without.Value == 0 ? "nothing" : string.Join(", ", ExtensionWords.Of(limits.Without.Value)), limits.Without.Origin);
+        if (limits.Without.Value.HasFlag(SmtpExtensions.StartTls))
+        {
+            text.Append("                         STARTTLS is used all the same where MTA-STS, DANE, Route:Tls or a relay's password demand it\n");
+        }
 
         text.Append('\n');
         Line(text, "share", nodes switch

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using EmailService.Messages;
+using EmailService.Platform;
 using EmailService.Route;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
@@ -12,12 +13,14 @@ namespace EmailService.Deliver;
 /// The JSON of <c>attempts.tls_verdict</c>.</summary>
 public static class TlsVerdict
 {
+    private const int LongestText = 1000;
+
     /// <summary>Of a session.</summary>
     /// <param name="failedTls">Why the session is in clear though the host offered TLS, or null.</param>
     public static string Of(TlsDecision.Use decision, SmtpTlsInfo? tls, SmtpConnectFailure? failedTls) => Write(
         decision.Policy.Name, decision.Why, passed: true, tls, SmtpTlsFault.None,
         tls is not null ? null
-        : failedTls is not null ? $"TLS failed: {failedTls.Reply?.ToString() ?? failedTls.Detail ?? failedTls.Kind.ToString()}"
+        : failedTls is not null ? $"TLS failed: {failedTls.Detail ?? failedTls.Reply?.ToString() ?? failedTls.Kind.ToString()}"
         : (decision.Policy.Mode == SmtpTlsMode.None ? null : "the host does not offer TLS"));
 
     /// <summary>Of a host that gave no session.</summary>
@@ -35,7 +38,7 @@ public static class TlsVerdict
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
-            json.WriteString("policy", policy);
+            json.WriteString("policy", Clean(policy));
             Optional(json, "why", why);
             json.WriteBoolean("passed", passed);
             json.WriteBoolean("encrypted", passed && tls is not null);
@@ -73,6 +76,6 @@ public static class TlsVerdict
         }
     }
 
-    // PostgreSQL's jsonb takes no NUL, and a certificate may hold anything.
-    private static string Clean(string text) => text.Replace('\0', ' ');
+    // A certificate may hold anything, and so may the reason why it is not believed.
+    private static string Clean(string text) => OneLine.Of(text, LongestText);
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.RegularExpressions;
 using EmailService.Messages;
 using EmailService.Record;
 using EmailService.Route;
@@ -17,35 +18,8 @@ public sealed record Outcome(Disposition Disposition, FailureScope? Scope, SmtpS
 /// <summary>The rule that gives an answer its meaning. The disposition decides what becomes of the
 /// recipient, the scope what else waits: this address, this content, this host (the next one is tried), or
 /// all that goes there.</summary>
-public static class Verdict
+public static partial class Verdict
 {
-    /// <summary>What a refusal means.</summary>
-    public static (Disposition Disposition, FailureScope Scope) Of(SmtpStage stage, SmtpReply reply) => (stage, reply) switch
-    {
-        // 421 closes the channel whatever was asked. RFC 5321 §3.8
-        (_, { Code: 421 }) => (Disposition.Deferred, FailureScope.Host),
-
-        // Our own answer when a host does not offer what the message needs: SMTPUTF8, room for its size, REQUIRETLS. Another may.
-        // RFC 6531 §3.2, RFC 1870 §6.1, RFC 8689 §4.2.1
-        (_, { IsLocal: true, IsPermanent: true }) => (Disposition.Bounced, FailureScope.Host),
-
-        // 552 after RCPT is the old spelling of 452, too many recipients. RFC 5321 §4.5.3.1.10
-        (SmtpStage.RcptTo, { Code: 552, Enhanced: null }) => (Disposition.Deferred, FailureScope.Recipient),
-
-        // 503 says that we lost step with the host, not that the address is bad.
-        (_, { Code: 503 }) => (Disposition.Deferred, FailureScope.Host),
-
-        // Before MAIL nobody has been named yet: whatever the code, it is about this host and us. A host that
-        // blocks our address greets with 554; another MX may not, and the block may be lifted within the day.
-        ( < SmtpStage.Reset, _) => (Disposition.Deferred, FailureScope.Host),
-        (SmtpStage.Reset or SmtpStage.Quit, _) => (Disposition.Deferred, FailureScope.Host),
-
-        (SmtpStage.RcptTo, { IsPermanent: true }) => (Disposition.Bounced, FailureScope.Recipient),
-        (SmtpStage.RcptTo, _) => (Disposition.Deferred, FailureScope.Recipient),
-        (_, { IsPermanent: true }) => (Disposition.Bounced, FailureScope.Message),
-        _ => (Disposition.Deferred, FailureScope.Message),
-    };
-
     /// <summary>What came of one recipient of a transaction.</summary>
     public static Outcome Of(SmtpRecipientResult result) => result.Outcome switch
     {
@@ -72,6 +46,30 @@ public static class Verdict
         ? new Outcome(Disposition.Deferred, FailureScope.Lane, failure.Stage, Describe(failure.Stage, failure.Kind, failure.Detail))
         : new Outcome(Disposition.Deferred, FailureScope.Host, failure.Stage, Describe(failure.Stage, failure.Kind, failure.Detail));
 
+    /// <summary>What a refusal in clear means where TLS failed before, or the operator would not have it: a host that asks for TLS then says nothing about the message.
+    /// Its certificate, or its keys, may be in order within the hour. RFC 3207 §4 for the 530.</summary>
+    /// <param name="whyClear">Why the session was in clear.</param>
+    /// <returns>A deferral in our words, or the outcome as it was.</returns>
+    public static Outcome InClear(Outcome outcome, string whyClear) =>
+        outcome is { Disposition: Disposition.Bounced, Reply.IsLocal: false } && AsksForTls(outcome.Reply)
+            ? outcome with
+            {
+                Disposition = Disposition.Deferred,
+                Scope = FailureScope.Host,
+                Reply = SmtpReply.Local(451, new EnhancedStatusCode(4, 7, 5), $"{whyClear}, and in clear the host said: {outcome.Reply}"),
+            }
+            : outcome;
+
+    // The registry of RFC 5248: X.7.10 (523), encryption needed; X.7.11 (524, 538), for a mechanism of AUTH.
+    private static bool AsksForTls(SmtpReply reply) =>
+        reply.Code is 523 or 524 or 530 or 538 || reply.Enhanced is { Subject: 7, Detail: 10 or 11 }
+        || (reply.Enhanced is null or { Subject: 7 or 5 } && AsksForTlsInWords().IsMatch(reply.Text.AsSpan(0, Math.Min(reply.Text.Length, 300))));
+
+    [GeneratedRegex(
+        @"\bstarttls\b|\b(?:tls|ssl|encryption|encrypted|secure connection)\b[^\n]{0,40}\b(?:required|needed|mandatory|only)\b|\b(?:requires?|must (?:use|issue|be)|need)\b[^\n]{0,30}\b(?:tls|ssl|encryption|encrypted|secure connection)\b",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex AsksForTlsInWords();
+
     /// <summary>What it means that a host's TLS policy can't be met: this host must not be used, now or for this message.</summary>
     public static Outcome Of(TlsDecision.Refuse refusal) => Refused(SmtpStage.Connect, refusal.Reply);
 
@@ -87,7 +85,7 @@ public static class Verdict
 
     private static Outcome Refused(SmtpStage stage, SmtpReply reply)
     {
-        var (disposition, scope) = Of(stage, reply);
+        var (disposition, scope) = ReplyVerdict.Of(stage, reply);
         return new Outcome(disposition, scope, stage, reply);
     }
 

@@ -10,6 +10,8 @@ public static class EgressServices
     {
         builder.AddOptions<EgressOptions>("Egress");
         builder.Services.AddSingleton<EgressTable>();
+        builder.Services.AddSingleton(s => new OwnHostNames(
+            s.GetRequiredService<EgressTable>().Sources.Select(source => source.HelloName).Append(s.GetRequiredService<PlatformOptions>().HostName)));
         builder.Services.AddSingleton<EgressChooser>();
         builder.Services.AddSingleton<WarmUpStore>();
         builder.Services.AddSingleton<WarmUpAllowances>();

@@ -1,26 +1,79 @@
-using System.Net;
 using System.Text;
 using EmailService.Accounts;
+using EmailService.Platform;
 using EmailService.Platform.Http;
 
 namespace EmailService.Inbox;
 
-/// <summary>Who may look: anybody at this machine itself, and otherwise holders of an API key. Password resets lie in there.</summary>
-internal sealed class InboxAccess : IEndpointFilter
+/// <summary>Who looks, and at what.</summary>
+/// <param name="AccountId">Only the mail of this account; null for all of it.</param>
+/// <param name="HasSession">Whether a browser's session let him in, which he can end.</param>
+internal sealed record InboxViewer(int? AccountId, bool HasSession)
 {
-    public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next) =>
-        IsFromThisMachine(context.HttpContext) || await HasKeyAsync(context.HttpContext)
-            ? await next(context)
-            : Refuse(context.HttpContext);
+    /// <exception cref="InvalidOperationException">The endpoint was mapped without <see cref="InboxAccess"/>.</exception>
+    public static InboxViewer Of(HttpContext context) =>
+        context.Features.Get<InboxViewer>() ?? throw new InvalidOperationException("The endpoint was mapped without InboxAccess.");
+}
 
-    private static async ValueTask<bool> HasKeyAsync(HttpContext context)
+/// <summary>There is no inbox once delivery is live: what it holds from before, password resets among it, is shown to nobody.</summary>
+internal sealed class InboxIsThere(DeliveryMode mode) : IEndpointFilter
+{
+    public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next) => mode.Live
+        ? ApiErrors.NotFound("There is no inbox: live delivery is on, and mail goes to its recipients.", help: "GET /v1/messages tells what became of a message.")
+        : await next(context);
+}
+
+/// <summary>Who may look: an operator's key at everything, another key at its account's mail. A key comes as a bearer token, as the password
+/// of basic authentication, or turned into a session of the browser's (<see cref="InboxSignIn"/>).</summary>
+internal sealed class InboxAccess(ApiKeys keys, AccessLog log, LoopbackAccess loopback) : IEndpointFilter
+{
+    public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
+    {
+        var http = context.HttpContext;
+        if (await ViewerAsync(http) is not { } viewer)
+        {
+            return Refuse(http);
+        }
+
+        http.Features.Set(viewer);
+        return await next(context);
+    }
+
+    private async ValueTask<InboxViewer?> ViewerAsync(HttpContext context)
+    {
+        // A key that is given and is wrong is refused, also where none would be needed.
+        if (GivenKey(context) is { } given)
+        {
+            if (await keys.FindAsync(given, context.RequestAborted) is { } key)
+            {
+                return new InboxViewer(key.IsOperator ? null : key.AccountId, HasSession: false);
+            }
+
+            log.Refused(context, given, KeyRefusal.Unknown);
+            return null;
+        }
+
+        if (context.Request.Cookies[InboxSignIn.Cookie] is { Length: > 0 } session
+            && await keys.FindSessionAsync(session, context.RequestAborted) is { } holder)
+        {
+            return new InboxViewer(holder.IsOperator ? null : holder.AccountId, HasSession: true);
+        }
+
+        if (loopback.IsOpenTo(context))
+        {
+            return new InboxViewer(null, HasSession: false);
+        }
+
+        log.Refused(context, null, KeyRefusal.Missing);
+        return null;
+    }
+
+    private static string? GivenKey(HttpContext context)
     {
         var header = context.Request.Headers.Authorization.ToString();
-        var key = header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header["Bearer ".Length..].Trim()
+        return header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header["Bearer ".Length..].Trim()
             : header.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase) ? Password(header["Basic ".Length..].Trim())
             : null;
-        return key is not null
-            && await context.RequestServices.GetRequiredService<ApiKeys>().FindAccountAsync(key, context.RequestAborted) is not null;
     }
 
     /// <summary>What stands behind the first colon. RFC 7617 §2</summary>
@@ -33,26 +86,14 @@ internal sealed class InboxAccess : IEndpointFilter
             : null;
     }
 
+    /// <summary>A browser gets the form to sign in, a program the common shape of errors. Both with 401.</summary>
     private static IResult Refuse(HttpContext context)
     {
-        // Browsers then ask for a name and a password and give them with the frame and the images too.
-        context.Response.Headers.WWWAuthenticate = "Basic realm=\"EmailService inbox: any name, an API key as password\", Bearer";
-        return ApiErrors.Result(StatusCodes.Status401Unauthorized, "The inbox is open without a key only on the machine itself.",
-            help: "Give an API key: Authorization: Bearer <key>, or as the password when a browser asks. Or open it on 127.0.0.1.");
-    }
-
-    /// <summary>Whether the request comes from this machine by its own name. Not so when a proxy hands it on (the connection is
-    /// then the proxy's), and not so under any other host name: a page elsewhere could have its own name resolve to
-    /// 127.0.0.1 and read along with the browser of whoever visits it.</summary>
-    public static bool IsFromThisMachine(HttpContext context)
-    {
-        var request = context.Request;
-        return context.Connection.RemoteIpAddress is { } remote && IPAddress.IsLoopback(remote)
-            && (request.Host.Host is "localhost" || (IPAddress.TryParse(request.Host.Host.Trim('[', ']'), out var host) && IPAddress.IsLoopback(host)))
-            && !request.Headers.ContainsKey("X-Forwarded-For")
-            && !request.Headers.ContainsKey("X-Forwarded-Host")
-            && !request.Headers.ContainsKey("X-Real-IP")
-            && !request.Headers.ContainsKey("Forwarded")
-            && !request.Headers.ContainsKey("Via");
+        // Not Basic: browsers would ask for a name and a password in a window of their own, over the form.
+        context.Response.Headers.WWWAuthenticate = "Bearer";
+        return context.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase)
+            ? InboxSignIn.Form(context, null)
+            : ApiErrors.Result(StatusCodes.Status401Unauthorized, "The inbox needs an API key.",
+                help: "Give one: Authorization: Bearer <key>, or open /inbox in a browser. An operator's key sees all mail, another key its account's.");
     }
 }

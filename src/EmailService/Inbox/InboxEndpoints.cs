@@ -13,6 +13,9 @@ internal static class InboxEndpoints
 {
     private const int PageSize = 50;
 
+    /// <summary>A page of ours has no script, and its forms go to us alone.</summary>
+    internal const string PagePolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
@@ -27,10 +30,10 @@ internal static class InboxEndpoints
             return ApiErrors.Result(StatusCodes.Status400BadRequest, problems);
         }
 
-        var (entries, next) = await ReadAsync(store, before, to, PageSize, context.RequestAborted);
-        Guard(context, "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+        var (entries, next) = await ReadAsync(context, store, before, to, PageSize);
+        Guard(context, PagePolicy);
         return Results.Content(
-            InboxPages.List(entries, to, before is null, next, time.GetUtcNow(), host.EndPoint?.ToString()), "text/html", Encoding.UTF8);
+            InboxPages.List(entries, to, before is null, next, time.GetUtcNow(), host.EndPoint?.ToString(), InboxViewer.Of(context)), "text/html", Encoding.UTF8);
     }
 
     public static async Task<IResult> ListAsync(HttpContext context, InboxStore store, string? before, string? to, string? limit)
@@ -40,14 +43,14 @@ internal static class InboxEndpoints
             return ApiErrors.Result(StatusCodes.Status400BadRequest, problems);
         }
 
-        var (entries, next) = await ReadAsync(store, before, to, limit is null ? PageSize : Number(limit)!.Value, context.RequestAborted);
+        var (entries, next) = await ReadAsync(context, store, before, to, limit is null ? PageSize : Number(limit)!.Value);
         Guard(context, null);
         return Results.Json(new { Messages = entries, Next = next }, Json);
     }
 
     public static async Task<IResult> MailPageAsync(HttpContext context, InboxStore store, long id)
     {
-        if (await store.FindAsync(id, context.RequestAborted) is not { } found)
+        if (await FindAsync(context, store, id) is not { } found)
         {
             return Gone();
         }
@@ -58,7 +61,7 @@ internal static class InboxEndpoints
 
     public static async Task<IResult> MailAsync(HttpContext context, InboxStore store, long id)
     {
-        if (await store.FindAsync(id, context.RequestAborted) is not { } found)
+        if (await FindAsync(context, store, id) is not { } found)
         {
             return Gone();
         }
@@ -84,22 +87,22 @@ internal static class InboxEndpoints
         }, Json);
     }
 
-    /// <summary>The HTML body alone, for the frame: no script, nothing loaded from elsewhere, an origin of its own.</summary>
+    /// <summary>The HTML body alone, for the frame: no script, nothing loaded at all, an origin of its own.</summary>
     public static async Task<IResult> HtmlAsync(HttpContext context, InboxStore store, long id)
     {
-        if (await store.FindAsync(id, context.RequestAborted) is not { } found || InboxMail.Parse(found.Data).HtmlToShow(id) is not { } html)
+        if (await FindAsync(context, store, id) is not { } found || InboxMail.Parse(found.Data).HtmlToShow() is not { } html)
         {
             return Gone();
         }
 
-        Guard(context, $"sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src {context.Request.Scheme}://{context.Request.Host} data:; "
+        Guard(context, "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; img-src data:; "
             + "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'");
         return Results.Content(html, "text/html", Encoding.UTF8);
     }
 
     public static async Task<IResult> SourceAsync(HttpContext context, InboxStore store, long id)
     {
-        if (await store.FindAsync(id, context.RequestAborted) is not { } found)
+        if (await FindAsync(context, store, id) is not { } found)
         {
             return Gone();
         }
@@ -110,7 +113,7 @@ internal static class InboxEndpoints
 
     public static async Task<IResult> PartAsync(HttpContext context, InboxStore store, long id, int n, string? download)
     {
-        if (await store.FindAsync(id, context.RequestAborted) is not { } found || InboxMail.Parse(found.Data).Part(n) is not { } part)
+        if (await FindAsync(context, store, id) is not { } found || InboxMail.Parse(found.Data).Part(n) is not { } part)
         {
             return Gone();
         }
@@ -118,7 +121,7 @@ internal static class InboxEndpoints
         // Only images are shown in place. Anything else is a file to be saved, whatever it says that it is.
         Guard(context, "sandbox; default-src 'none'; style-src 'unsafe-inline'");
         var type = part.ContentType.MediaType;
-        var isImage = type is "image/png" or "image/jpeg" or "image/gif" or "image/webp" or "image/bmp" or "image/svg+xml";
+        var isImage = InboxMail.IsImage(type);
         return isImage && download is null
             ? Results.Bytes(part.Body, type)
             : Results.Bytes(part.Body, isImage ? type : "application/octet-stream", FileName(part, n));
@@ -131,11 +134,14 @@ internal static class InboxEndpoints
     }
 
     private static async Task<(IReadOnlyList<InboxEntry> Entries, long? Next)> ReadAsync(
-        InboxStore store, string? before, string? to, int limit, CancellationToken cancel)
+        HttpContext context, InboxStore store, string? before, string? to, int limit)
     {
-        var entries = await store.ListAsync(before is null ? long.MaxValue : long.Parse(before, NumberStyles.None, CultureInfo.InvariantCulture), string.IsNullOrEmpty(to) ? null : to, limit + 1, cancel);
+        var entries = await store.ListAsync(InboxViewer.Of(context).AccountId, before is null ? long.MaxValue : long.Parse(before, NumberStyles.None, CultureInfo.InvariantCulture), string.IsNullOrEmpty(to) ? null : QueryReader.StoredAddress(QueryReader.WithPlus(to)), limit + 1, context.RequestAborted);
         return entries.Count > limit ? ([.. entries.Take(limit)], entries[limit - 1].Id) : (entries, null);
     }
+
+    private static Task<(InboxEntry Entry, byte[] Data)?> FindAsync(HttpContext context, InboxStore store, long id) =>
+        store.FindAsync(InboxViewer.Of(context).AccountId, id, context.RequestAborted);
 
     private static List<FieldError> Problems(string? before, string? to, string? limit)
     {
@@ -170,12 +176,17 @@ internal static class InboxEndpoints
 
     private static IResult Gone() => ApiErrors.NotFound("There is no such mail in the inbox.", help: "Only the newest are kept.");
 
-    private static void Guard(HttpContext context, string? policy)
+    /// <summary>For what a browser shows: nothing of it is kept, framed or embedded elsewhere, and no name in it is looked up in advance.</summary>
+    /// <param name="policy">The Content-Security-Policy; null for what is no page.</param>
+    internal static void Guard(HttpContext context, string? policy)
     {
         var headers = context.Response.Headers;
         headers.ContentSecurityPolicy = policy ?? "default-src 'none'; frame-ancestors 'none'";
         headers.XContentTypeOptions = "nosniff";
         headers["Referrer-Policy"] = "no-referrer";
+        headers["X-DNS-Prefetch-Control"] = "off";
+        headers["Cross-Origin-Resource-Policy"] = "same-origin";
+        headers["Cross-Origin-Opener-Policy"] = "same-origin";
         headers.CacheControl = "no-store";
     }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using EmailService.Accounts;
 using EmailService.Platform;
+using EmailService.Sign;
 using EmailService.Smtp;
 using EmailService.Smtp.Server;
 
@@ -10,7 +11,7 @@ namespace EmailService.Inbox;
 /// <summary>The built-in catch-all mail host: takes any mail for anybody, on loopback only, and says 250 once it is committed.
 /// Does not run when delivery is live.</summary>
 internal sealed partial class InboxHost(
-    InboxOptions options, PlatformOptions platform, DeliveryMode mode, InboxStore store, CatchAllEndPoint published, TimeProvider time, ILogger<InboxHost> log)
+    InboxOptions options, PlatformOptions platform, DeliveryMode mode, InboxStore store, CatchAllEndPoint published, VerpKeys verp, TimeProvider time, ILogger<InboxHost> log)
     : IHostedService, ISmtpServerHandler, IAsyncDisposable
 {
     private const int TrimEvery = 200;
@@ -49,7 +50,8 @@ internal sealed partial class InboxHost(
     {
         var mail = InboxMail.Parse(message.Data);
         await store.AddAsync(
-            time.GetUtcNow(), message.ReversePath, message.ForwardPaths, mail.From, mail.Subject, message.Data, cancellationToken);
+            time.GetUtcNow(), message.ReversePath, message.ForwardPaths, mail.From, mail.Subject, message.Data,
+            verp.TryRead(message.ReversePath, out var recipient) ? recipient.Message : null, cancellationToken);
         if (Interlocked.Decrement(ref untilTrim) < 0)
         {
             Interlocked.Exchange(ref untilTrim, TrimEvery);

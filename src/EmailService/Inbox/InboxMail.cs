@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using EmailService.Mime;
 
 namespace EmailService.Inbox;
@@ -6,7 +7,7 @@ namespace EmailService.Inbox;
 public sealed record InboxPart(int N, string Type, string? FileName, string? ContentId, bool Inline, int Size);
 
 /// <summary>A mail taken apart to be shown. Any octets make one; what is broken is shown as far as it can be read.</summary>
-internal sealed class InboxMail
+internal sealed partial class InboxMail
 {
     private readonly List<MimeEntity> leaves;
     private readonly MimeEntity? text;
@@ -50,27 +51,71 @@ internal sealed class InboxMail
 
     public MimeEntity? Part(int n) => n >= 0 && n < leaves.Count ? leaves[n] : null;
 
-    /// <summary>The HTML body with every <c>cid:</c> of a part of this mail turned into that part's address here
-    /// (RFC 2392 §2), and links that open outside the frame.</summary>
-    public string? HtmlToShow(long id)
+    /// <summary>The HTML body with each <c>cid:</c> of an image of this mail turned into the image itself (RFC 2392 §2; RFC 2397): the frame
+    /// has an origin of its own and no session, so it could not ask us for it. Links open outside the frame.</summary>
+    public string? HtmlToShow()
     {
         if (Html is not { } body)
         {
             return null;
         }
 
+        body = Connecting().Replace(body, "<x-");
+        var room = MostOctetsOfImages;
+
         // The longer first: one identity may begin with another.
-        foreach (var (contentId, n) in leaves
-            .Select((part, n) => (ContentId: part.ContentId ?? "", n))
+        foreach (var (part, contentId) in leaves
+            .Where(leaf => IsImage(leaf.ContentType.MediaType) && leaf.Body.Length <= MostOctetsOfImages)
+            .Select(leaf => (leaf, ContentId: leaf.ContentId ?? ""))
             .Where(leaf => leaf.ContentId.Length > 0)
-            .OrderByDescending(leaf => leaf.ContentId.Length))
+            .OrderByDescending(leaf => leaf.ContentId.Length)
+            .Take(MostImages))
         {
             // In a URL the identity is percent-encoded; most programs leave the @ as it is.
-            body = body.Replace($"cid:{contentId}", $"/inbox/{id}/parts/{n}", StringComparison.OrdinalIgnoreCase)
-                .Replace($"cid:{Uri.EscapeDataString(contentId)}", $"/inbox/{id}/parts/{n}", StringComparison.OrdinalIgnoreCase);
+            foreach (var url in new HashSet<string> { $"cid:{contentId}", $"cid:{Uri.EscapeDataString(contentId)}" })
+            {
+                body = Put(part, url, body, ref room);
+            }
         }
 
         return $"<!doctype html><base target=\"_blank\">{body}";
+    }
+
+    /// <summary>Elements for which browsers connect to a host that the mail names before they ask the policy of the page, which then forbids
+    /// to load anything: who sends a mail must not learn by it when and where it is read.</summary>
+    [GeneratedRegex("<(?=link|i?frame|object|embed|applet|portal|fencedframe)", RegexOptions.IgnoreCase)]
+    private static partial Regex Connecting();
+
+    /// <summary>What a browser shows as an image, in place.</summary>
+    public static bool IsImage(string mediaType) =>
+        mediaType is "image/png" or "image/jpeg" or "image/gif" or "image/webp" or "image/bmp" or "image/svg+xml";
+
+    /// <summary>The images that are put into a page, counted as often as they are: a mail that names one ten thousand times must not make
+    /// gigabytes. What is beyond is not shown in place, and is among the attachments.</summary>
+    private const int MostOctetsOfImages = 8 * 1024 * 1024;
+
+    /// <summary>Each is looked for in the whole body.</summary>
+    private const int MostImages = 200;
+
+    /// <summary>What the address of an image has besides the image.</summary>
+    private const int OctetsOfAddress = 64;
+
+    private static string Put(MimeEntity image, string url, string body, ref int room)
+    {
+        var (times, each) = (0, image.Body.Length + OctetsOfAddress);
+        for (var at = body.IndexOf(url, StringComparison.OrdinalIgnoreCase); at >= 0 && times <= room / each;
+            at = body.IndexOf(url, at + url.Length, StringComparison.OrdinalIgnoreCase))
+        {
+            times++;
+        }
+
+        if (times == 0 || times > room / each)
+        {
+            return body;
+        }
+
+        room -= times * each;
+        return body.Replace(url, $"data:{image.ContentType.MediaType};base64,{Convert.ToBase64String(image.Body.Span)}", StringComparison.OrdinalIgnoreCase);
     }
 
     private static IEnumerable<MimeEntity> Leaves(MimeEntity entity)

@@ -12,6 +12,10 @@ public sealed record InboxOptions : ICheckedOptions
     /// <summary>How many mails are kept; the oldest go first.</summary>
     public int MostMails { get; init; } = 10_000;
 
+    /// <summary>Whether the pages are open without a key to whoever sits at this machine. Only while the service listens on loopback addresses
+    /// alone, and never with a proxy before it: a plain one looks like a browser on this machine.</summary>
+    public bool OpenOnLoopback { get; init; }
+
     public IEnumerable<(string Key, string Problem)> Check()
     {
         if (Port is < 0 or > 65535)

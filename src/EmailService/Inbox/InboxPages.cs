@@ -1,17 +1,26 @@
 using System.Globalization;
+using EmailService.Accounts;
 using EmailService.Mime;
 
 namespace EmailService.Inbox;
 
-/// <summary>The pages, without a line of script.</summary>
+/// <summary>The pages, without a line of script. A mail may have a subject of megabytes and headers by the thousand: each page shows the beginning of
+/// every text and says so by an ellipsis; the source has all of it.</summary>
 internal static class InboxPages
 {
-    public static string List(IReadOnlyList<InboxEntry> entries, string? to, bool isFirstPage, long? next, DateTimeOffset now, string? smtp)
+    private const int InList = 200;
+    private const int InField = 2_000;
+    private const int InText = 200_000;
+    private const int MostRecipients = 20;
+    private const int MostFields = 200;
+    private const int MostParts = 200;
+
+    public static string List(IReadOnlyList<InboxEntry> entries, string? to, bool isFirstPage, long? next, DateTimeOffset now, string? smtp, InboxViewer viewer)
     {
         var rows = Html.Join(entries.Select(entry => Html.Of($"""
             <a class="row" href="/inbox/{entry.Id}">
-              <span class="who">{string.Join(", ", entry.Recipients)}</span>
-              <span class="what"><b>{(entry.Subject.Length == 0 ? "(no subject)" : entry.Subject)}</b><span class="from">{entry.From}</span></span>
+              <span class="who">{Short(Recipients(entry, 3), InList)}</span>
+              <span class="what"><b>{(entry.Subject.Length == 0 ? "(no subject)" : Short(entry.Subject, InList))}</b><span class="from">{Short(entry.From, InList)}</span></span>
               <time datetime="{Iso(entry.ReceivedAt)}" title="{Iso(entry.ReceivedAt)}">{Ago(entry.ReceivedAt, now)}</time>
             </a>
 
@@ -30,37 +39,56 @@ internal static class InboxPages
             ? Html.Of($"""<p class="note">This process does not run the catch-all mail host; what is shown was taken earlier or by another.</p>""")
             : Html.Of($"""<p class="note">Live delivery is off: every mail goes to the built-in mail host at {smtp} and is shown here. Nothing leaves this machine.</p>""");
 
+        var whose = viewer.AccountId is null ? Html.Empty : Html.Of($"""<p class="note">Only the mail of the key's account. An operator's key sees all.</p>""");
+        var leave = viewer.HasSession ? Html.Of($"""<form method="post" action="/inbox/sign-out"><button>Sign out</button></form>""") : Html.Empty;
+
         // What is on the first page changes by itself; an older page is being read.
         return Page("Inbox", isFirstPage ? Html.Of($"""<meta http-equiv="refresh" content="5">""") : Html.Empty, Html.Of($"""
-            <header><h1>Inbox</h1>{state}</header>
+            <header>{leave}<h1>Inbox</h1>{state}{whose}</header>
             {filter}
             {body}
             {older}
             """));
     }
 
+    /// <summary>The form that asks for a key.</summary>
+    /// <param name="problem">What is wrong with the one that was given, or null.</param>
+    public static string SignIn(string? problem) => Page("Sign in", Html.Empty, Html.Of($"""
+        <header><h1>Inbox</h1></header>
+        {(problem is null ? Html.Empty : Html.Of($"""<p class="problem" role="alert">{problem}</p>"""))}
+        <form class="sign-in" method="post" action="/inbox/sign-in">
+          <label for="key">API key</label>
+          <input id="key" name="key" type="password" required autofocus autocomplete="off" spellcheck="false">
+          <button>Open the inbox</button>
+        </form>
+        <p class="note">The key of the first start is in <code>quickstart.env</code> in the data folder. A key sees the mail of its account; an operator's key sees all.
+        The browser is signed out after {(int)KeySession.Life.TotalHours} hours, or when the key is revoked.</p>
+        """));
+
     public static string Mail(InboxEntry entry, InboxMail mail)
     {
-        var subject = mail.Subject.Length == 0 ? "(no subject)" : mail.Subject;
-        var headers = Html.Join(mail.Headers.Select(header => Html.Of($"<tr><th>{header.Name}</th><td>{header.Decoded}</td></tr>\n")));
+        var subject = mail.Subject.Length == 0 ? "(no subject)" : Short(mail.Subject, InField);
+        var headers = Html.Join(mail.Headers.Take(MostFields).Select(header =>
+            Html.Of($"<tr><th>{Short(header.Name, InList)}</th><td>{Short(header.Decoded, InField)}</td></tr>\n")));
+        headers = mail.Headers.Count <= MostFields ? headers : Html.Of($"{headers}<tr><th>…</th><td>{mail.Headers.Count - MostFields} more in the source</td></tr>");
         var html = mail.Html is null ? Html.Empty : Html.Of($"""
             <section><h2>HTML</h2>
             <iframe src="/inbox/{entry.Id}/html" sandbox="allow-popups allow-popups-to-escape-sandbox" title="The mail as HTML" referrerpolicy="no-referrer"></iframe></section>
             """);
-        var text = mail.Text is { } plain ? Html.Of($"<section><h2>Text</h2><pre>{plain}</pre></section>") : Html.Empty;
+        var text = mail.Text is { } plain ? Html.Of($"<section><h2>Text</h2><pre>{Short(plain, InText)}</pre></section>") : Html.Empty;
         var parts = mail.Parts.Count == 0 ? Html.Empty : Html.Of($"""
-            <section><h2>Attachments</h2><ul class="parts">{Html.Join(mail.Parts.Select(part => Html.Of($"""
-                <li><a href="/inbox/{entry.Id}/parts/{part.N}?download=1">{part.FileName ?? part.ContentId ?? $"part {part.N}"}</a> <small>{part.Type}, {Size(part.Size)}{(part.ContentId is null ? "" : ", inline")}</small></li>
+            <section><h2>Attachments</h2><ul class="parts">{Html.Join(mail.Parts.Take(MostParts).Select(part => Html.Of($"""
+                <li><a href="/inbox/{entry.Id}/parts/{part.N}?download=1">{Short(part.FileName ?? part.ContentId ?? $"part {part.N}", InList)}</a> <small>{Short(part.Type, InList)}, {Size(part.Size)}{(part.ContentId is null ? "" : ", inline")}</small></li>
                 """)))}</ul></section>
             """);
         return Page(subject, Html.Empty, Html.Of($"""
             <nav><a href="/inbox">← Inbox</a><span><a href="/inbox/{entry.Id}/source">Source</a> <a href="/inbox/{entry.Id}.json">JSON</a></span></nav>
             <header><h1>{subject}</h1></header>
             <dl>
-              <dt>From</dt><dd>{mail.From}</dd>
-              <dt>To</dt><dd>{mail.To}</dd>
-              {(mail.Cc is null ? Html.Empty : Html.Of($"<dt>Cc</dt><dd>{mail.Cc}</dd>"))}
-              <dt>Envelope</dt><dd>{(entry.ReversePath.Length == 0 ? "<>" : entry.ReversePath)} → {string.Join(", ", entry.Recipients)}</dd>
+              <dt>From</dt><dd>{Short(mail.From, InField)}</dd>
+              <dt>To</dt><dd>{Short(mail.To, InField)}</dd>
+              {(mail.Cc is null ? Html.Empty : Html.Of($"<dt>Cc</dt><dd>{Short(mail.Cc, InField)}</dd>"))}
+              <dt>Envelope</dt><dd>{(entry.ReversePath.Length == 0 ? "<>" : Short(entry.ReversePath, InField))} → {Recipients(entry, MostRecipients)}</dd>
               <dt>Received</dt><dd><time datetime="{Iso(entry.ReceivedAt)}">{Iso(entry.ReceivedAt)}</time>, {Size(entry.Size)}</dd>
             </dl>
             {parts}
@@ -105,6 +133,11 @@ internal static class InboxPages
         th { text-align: left; vertical-align: top; padding: .15rem 1rem .15rem 0; white-space: nowrap; }
         td { overflow-wrap: anywhere; }
         summary { cursor: pointer; color: var(--soft); }
+        header form { float: right; }
+        .sign-in { display: flex; flex-wrap: wrap; align-items: center; gap: .6rem; margin: 1rem 0; }
+        .sign-in input { flex: 1 1 20rem; font: inherit; padding: .4rem .6rem; border: 1px solid var(--soft); border-radius: 6px; }
+        button { font: inherit; padding: .4rem .9rem; border: 1px solid var(--soft); border-radius: 6px; background: #fff; color: inherit; cursor: pointer; }
+        .problem { color: #a3241c; }
         .parts { margin: 0; padding-left: 1.1rem; }
         @media (max-width: 640px) {
           .row { grid-template-columns: minmax(0, 1fr) auto; }
@@ -127,6 +160,13 @@ internal static class InboxPages
         </body>
         </html>
         """).ToString();
+
+    private static string Recipients(InboxEntry entry, int most) =>
+        string.Join(", ", entry.Recipients.Take(most)) + (entry.Recipients.Count > most ? ", …" : "");
+
+    // Not through the middle of a surrogate pair.
+    private static string Short(string text, int most) =>
+        text.Length <= most ? text : string.Concat(text.AsSpan(0, char.IsHighSurrogate(text[most - 1]) ? most - 1 : most), "…");
 
     private static string Iso(DateTimeOffset time) =>
         time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);

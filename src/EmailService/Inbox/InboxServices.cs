@@ -10,6 +10,7 @@ public static class InboxServices
     {
         builder.AddOptions<InboxOptions>("Inbox");
         builder.Services.AddSingleton<InboxStore>();
+        builder.Services.AddSingleton<LoopbackAccess>();
         builder.Services.TryAddSingleton<CatchAllEndPoint>();
         builder.Services.AddHostedService<InboxHost>();
         return builder;
@@ -18,14 +19,19 @@ public static class InboxServices
     public static void MapInbox(this WebApplication app)
     {
         var inbox = app.MapGroup("/");
-        inbox.AddEndpointFilter<InboxAccess>();
-        inbox.MapGet("/inbox", InboxEndpoints.PageAsync);
-        inbox.MapGet("/inbox.json", InboxEndpoints.ListAsync);
+        inbox.AddEndpointFilter<InboxIsThere>();
         inbox.MapGet("/inbox/style.css", InboxEndpoints.Style);
-        inbox.MapGet("/inbox/{id:long}", InboxEndpoints.MailPageAsync);
-        inbox.MapGet("/inbox/{id:long}.json", InboxEndpoints.MailAsync);
-        inbox.MapGet("/inbox/{id:long}/html", InboxEndpoints.HtmlAsync);
-        inbox.MapGet("/inbox/{id:long}/source", InboxEndpoints.SourceAsync);
-        inbox.MapGet("/inbox/{id:long}/parts/{n:int}", InboxEndpoints.PartAsync);
+        inbox.MapPost("/inbox/sign-in", InboxSignIn.SignInAsync);
+        inbox.MapPost("/inbox/sign-out", InboxSignIn.SignOut);
+
+        var mail = inbox.MapGroup("/");
+        mail.AddEndpointFilter<InboxAccess>();
+        mail.MapGet("/inbox", InboxEndpoints.PageAsync);
+        mail.MapGet("/inbox.json", InboxEndpoints.ListAsync);
+        mail.MapGet("/inbox/{id:long}", InboxEndpoints.MailPageAsync);
+        mail.MapGet("/inbox/{id:long}.json", InboxEndpoints.MailAsync);
+        mail.MapGet("/inbox/{id:long}/html", InboxEndpoints.HtmlAsync);
+        mail.MapGet("/inbox/{id:long}/source", InboxEndpoints.SourceAsync);
+        mail.MapGet("/inbox/{id:long}/parts/{n:int}", InboxEndpoints.PartAsync);
     }
 }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Compression;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using EmailService.Platform;
 
 namespace EmailService.Messages;
 
@@ -20,8 +21,12 @@ public static class MessageCodec
     private const int Quality = 1;
     private const int WindowBits = 18;
 
-    /// <summary>Nothing that was accepted is larger: the body limit is 30 MB.</summary>
-    private const int MaxDecoded = 64 * 1024 * 1024;
+    /// <summary>Nothing that was accepted is larger: the body limit is 30 MB, and an octet of a body becomes six at most, where it is
+    /// written as an escape.</summary>
+    private const int MaxDecoded = 192 * 1024 * 1024;
+
+    /// <summary>Content that weighs more is never held as a whole text beside itself. Below it, one buffer of the pool is faster.</summary>
+    private const int LargeFrom = 64 * 1024;
 
     // Never shown in a page: HTML's angle brackets and quotes stay one octet each instead of six.
     private static readonly MessageJson Json = new(new JsonSerializerOptions(MessageJson.Default.Options)
@@ -29,8 +34,11 @@ public static class MessageCodec
         Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     });
 
-    public static byte[] Encode(MessageContent content) =>
-        Pack(JsonSerializer.SerializeToUtf8Bytes(content, Json.MessageContent));
+    public static byte[] Encode(MessageContent content)
+    {
+        ArgumentNullException.ThrowIfNull(content);
+        return content.Weight < LargeFrom ? Pack(JsonSerializer.SerializeToUtf8Bytes(content, Json.MessageContent)) : EncodeLarge(content);
+    }
 
     public static byte[] Encode(Personalization personalization) =>
         Pack(JsonSerializer.SerializeToUtf8Bytes(personalization, Json.Personalization));
@@ -40,6 +48,17 @@ public static class MessageCodec
 
     public static Personalization DecodePersonalization(ReadOnlySpan<byte> stored) =>
         Unpack(stored, Json.Personalization);
+
+    private static byte[] EncodeLarge(MessageContent content)
+    {
+        using var sink = new BrotliSink(Brotli, Quality, WindowBits, MaxDecoded);
+        using (var writer = new Utf8JsonWriter(sink, new JsonWriterOptions { Encoder = Json.Options.Encoder, SkipValidation = true }))
+        {
+            JsonSerializer.Serialize(writer, content, Json.MessageContent);
+        }
+
+        return sink.Finish();
+    }
 
     private static byte[] Pack(byte[] json)
     {
@@ -80,10 +99,10 @@ public static class MessageCodec
 
     private static T? Inflate<T>(ReadOnlySpan<byte> compressed, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
     {
-        var size = Math.Max(4096, compressed.Length * 8);
-        while (true)
+        // Most content fits eight times its compressed size.
+        if (compressed.Length <= LargeFrom / 8)
         {
-            var buffer = ArrayPool<byte>.Shared.Rent(size);
+            var buffer = ArrayPool<byte>.Shared.Rent(Math.Max(4096, compressed.Length * 8));
             try
             {
                 if (BrotliDecoder.TryDecompress(compressed, buffer, out var length))
@@ -95,15 +114,13 @@ public static class MessageCodec
             {
                 ArrayPool<byte>.Shared.Return(buffer);
             }
-
-            // TryDecompress says "false" for a short buffer and for broken input alike.
-            if (size >= MaxDecoded)
-            {
-                throw new InvalidDataException("a stored message does not decompress");
-            }
-
-            size = Math.Min(size * 4, MaxDecoded);
         }
+
+        // Reserved for the largest, but only what is written to costs memory.
+        using var large = NativeOctets.Reserve(MaxDecoded);
+        return BrotliDecoder.TryDecompress(compressed, large.GetSpan(), out var size)
+            ? JsonSerializer.Deserialize(large.GetSpan()[..size], type)
+            : throw new InvalidDataException("a stored message does not decompress");
     }
 }
 

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace EmailService.Messages;
 
 /// <summary>What the messages of one request share, as accepted. Stored once, compressed, on message 0.</summary>
@@ -7,10 +9,16 @@ public sealed record MessageContent
     public IReadOnlyList<MailAddress> ReplyTo { get; init; } = [];
     public string? Subject { get; init; }
 
-    /// <summary>Bodies in the order given: text/plain, text/html, then others.</summary>
+    /// <summary>Bodies in the order in which they go out: text/plain, text/x-amp-html, text/html, then others as they were given.</summary>
     public required IReadOnlyList<MessageBody> Bodies { get; init; }
     public IReadOnlyList<MessageAttachment> Attachments { get; init; } = [];
     public IReadOnlyDictionary<string, string> Headers { get; init; } = EmptyHeaders;
+
+    /// <summary>The Message-ID that the sender gave, without angle brackets; null for ours (<see cref="Messages.MessageIdHeader"/>).</summary>
+    public string? MessageIdHeader { get; init; }
+
+    /// <summary>The Date that the sender gave; null for the time of the request.</summary>
+    public DateTimeOffset? DateHeader { get; init; }
 
     /// <summary>Only to mail hosts that prove who they are under TLS and pass the demand on (REQUIRETLS, RFC 8689); else the message bounces.</summary>
     public bool RequireTls { get; init; }
@@ -19,7 +27,7 @@ public sealed record MessageContent
     public string? ReportType { get; init; }
 
     /// <summary>About how many octets of memory it holds.</summary>
-    [System.Text.Json.Serialization.JsonIgnore]
+    [JsonIgnore]
     public int Weight => Bodies.Sum(b => b.Value.Length * sizeof(char)) + Attachments.Sum(a => a.Content.Length);
 
     internal static readonly IReadOnlyDictionary<string, string> EmptyHeaders = new Dictionary<string, string>();
@@ -41,7 +49,13 @@ public sealed record Personalization
     /// <summary>Merged over the request's own by name, case-insensitively.</summary>
     public IReadOnlyDictionary<string, string> Headers { get; init; } = MessageContent.EmptyHeaders;
 
-    /// <summary>Literal replacements in subject and bodies, SendGrid's legacy <c>substitutions</c>.</summary>
+    /// <summary>Overrides the request's own.</summary>
+    public string? MessageIdHeader { get; init; }
+
+    /// <summary>Overrides the request's own.</summary>
+    public DateTimeOffset? DateHeader { get; init; }
+
+    /// <summary>Literal replacements in subject, bodies and reply-to, SendGrid's legacy <c>substitutions</c>.</summary>
     public IReadOnlyDictionary<string, string> Substitutions { get; init; } = MessageContent.EmptyHeaders;
 
     /// <summary>The envelope: to, cc, bcc in this order. A recipient's <c>n</c> is its place here.</summary>
@@ -60,10 +74,11 @@ public sealed record MailAddress(string Email, string? Name = null)
 }
 
 /// <summary>One of the alternatives, such as text/plain.</summary>
-public sealed record MessageBody(string Type, string Value);
+public sealed record MessageBody(string Type, [property: JsonConverter(typeof(TextConverter))] string Value);
 
 /// <summary>A file. <paramref name="Content"/> is decoded.</summary>
-public sealed record MessageAttachment(string FileName, string Type, byte[] Content, bool Inline = false, string? ContentId = null);
+public sealed record MessageAttachment(
+    string FileName, string Type, [property: JsonConverter(typeof(FileConverter))] byte[] Content, bool Inline = false, string? ContentId = null);
 
 /// <summary>One accepted message, whole.</summary>
 public sealed record Message

@@ -1,6 +1,6 @@
 namespace EmailService.Messages;
 
-/// <summary>The Message-ID that a message carries in its header, and that webhooks give as <c>smtp-id</c>.
+/// <summary>The Message-ID that a message carries in its header unless its sender gave another, and that webhooks give as <c>smtp-id</c> in any case.
 /// RFC 5322 §3.6.4</summary>
 public static class MessageIdHeader
 {

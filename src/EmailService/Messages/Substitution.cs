@@ -11,6 +11,15 @@ public static class Substitution
     /// a thousand messages of 100 kB with 40 tags.</summary>
     public const long MostWork = 4_000_000_000;
 
+    /// <summary>The address with the values in it and in its name; null as for a text. It need not be an address any more.</summary>
+    public static MailAddress? Apply(MailAddress address, IReadOnlyDictionary<string, string> substitutions, ref int room, ref long work)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        var email = Apply(address.Email, substitutions, ref room, ref work);
+        var name = email is null || address.Name is null ? null : Apply(address.Name, substitutions, ref room, ref work);
+        return email is null || (address.Name is not null && name is null) ? null : new MailAddress(email, name);
+    }
+
     /// <summary>The text with the values in it; null when it would grow by more than <paramref name="room"/> or take more than
     /// <paramref name="work"/>. Both are lessened by what was used; work that did not suffice is below zero.</summary>
     public static string? Apply(string text, IReadOnlyDictionary<string, string> substitutions, ref int room, ref long work)

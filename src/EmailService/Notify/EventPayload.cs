@@ -11,11 +11,15 @@ namespace EmailService.Notify;
 /// The same event always gives the same bytes.</summary>
 internal static class EventPayload
 {
-    /// <summary>Names that a custom argument can't take.</summary>
+    private const string Apart = "custom_args";
+
+    /// <summary>Fields of SendGrid's events, also those that ours do not have yet: a receiver reads them as what they say there. A custom argument of such a
+    /// name stands apart, in an object of its own.</summary>
     private static readonly FrozenSet<string> reserved = new[]
     {
         "email", "event", "timestamp", "sg_event_id", "sg_message_id", "smtp-id", "category", "send_at", "attempt",
-        "response", "reason", "status", "type", "bounce_classification", "ip", "tls",
+        "response", "reason", "status", "type", "bounce_classification", "ip", "tls", "cert_err", "url", "url_offset", "useragent", "asm_group_id",
+        "pool", "domain", "from", "sg_machine_open", "sg_content_type", Apart,
     }.ToFrozenSet(StringComparer.Ordinal);
 
     public static void Write(Utf8JsonWriter json, LoggedEvent logged)
@@ -23,7 +27,9 @@ internal static class EventPayload
         using var document = logged.Detail is null ? null : JsonDocument.Parse(logged.Detail);
         var detail = document?.RootElement ?? default;
 
+        using var arguments = logged.CustomArgs is null ? null : JsonDocument.Parse(logged.CustomArgs);
         json.WriteStartObject();
+        WriteNumberedArgs(json, arguments);
         json.WriteString(logged.Kind.IsAboutDomain() ? "domain" : "email", logged.Address);
         json.WriteString("event", NameOf(logged.Kind));
         WriteOutcome(json, logged, detail);
@@ -40,7 +46,7 @@ internal static class EventPayload
 
         json.WriteNumber("timestamp", logged.At.ToUnixTimeSeconds());
         WriteCategories(json, logged.Categories);
-        WriteCustomArgs(json, logged.CustomArgs);
+        WriteCustomArgs(json, arguments);
         json.WriteEndObject();
     }
 
@@ -172,27 +178,51 @@ internal static class EventPayload
         json.WriteEndArray();
     }
 
-    private static void WriteCustomArgs(Utf8JsonWriter json, string? customArgs)
+    /// <summary>Those whose names are whole numbers, first and in their order: there JavaScript puts them, whatever their place in the text.</summary>
+    private static void WriteNumberedArgs(Utf8JsonWriter json, JsonDocument? arguments)
     {
-        if (customArgs is null)
+        foreach (var argument in Of(arguments).Where(argument => IsIndex(argument.Name)).OrderBy(argument => uint.Parse(argument.Name, CultureInfo.InvariantCulture)))
         {
-            return;
+            argument.WriteTo(json);
         }
+    }
 
-        using var document = JsonDocument.Parse(customArgs);
-        if (document.RootElement.ValueKind != JsonValueKind.Object)
+    private static void WriteCustomArgs(Utf8JsonWriter json, JsonDocument? arguments)
+    {
+        var apart = false;
+        foreach (var argument in Of(arguments))
         {
-            return;
-        }
-
-        foreach (var argument in document.RootElement.EnumerateObject())
-        {
-            if (!reserved.Contains(argument.Name))
+            if (reserved.Contains(argument.Name))
+            {
+                apart = true;
+            }
+            else if (!IsIndex(argument.Name))
             {
                 argument.WriteTo(json);
             }
         }
+
+        if (!apart)
+        {
+            return;
+        }
+
+        json.WriteStartObject(Apart);
+        foreach (var argument in Of(arguments).Where(argument => reserved.Contains(argument.Name)))
+        {
+            argument.WriteTo(json);
+        }
+
+        json.WriteEndObject();
     }
+
+    private static IEnumerable<JsonProperty> Of(JsonDocument? arguments) =>
+        arguments?.RootElement.ValueKind == JsonValueKind.Object ? arguments.RootElement.EnumerateObject() : [];
+
+    /// <summary>An array index of ECMAScript: the canonical form of a whole number below 2³² − 1.</summary>
+    private static bool IsIndex(string name) =>
+        name is [>= '0' and <= '9', ..] && (name.Length == 1 || name[0] != '0')
+        && uint.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number < uint.MaxValue;
 
     private static string? Text(JsonElement detail, string key) =>
         detail.ValueKind == JsonValueKind.Object && detail.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String

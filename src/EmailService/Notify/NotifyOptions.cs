@@ -44,10 +44,13 @@ public sealed record NotifyOptions : ICheckedOptions
     /// <summary>How long the log of deliveries is kept.</summary>
     public TimeSpan KeepDeliveries { get; init; } = TimeSpan.FromDays(30);
 
-    /// <summary>Whether a webhook may point to loopback, link-local and private addresses. Yes by default: whoever holds a key of
-    /// a service that a company hosts for itself is of that company, and its receivers are inside its network.
-    /// Say no when strangers hold keys.</summary>
-    public bool AllowPrivateAddresses { get; init; } = true;
+    /// <summary>Whether a webhook may point to loopback, link-local, private and other addresses that are not on the Internet. Null, the default: as long as
+    /// live delivery is off, when whoever tries the service has his receiver on the same machine. With live delivery on a key is worth stealing,
+    /// and its holder could have us post to whatever stands inside: say true where receivers are inside and every key is in good hands.</summary>
+    public bool? AllowPrivateAddresses { get; init; }
+
+    /// <summary>The answer to that.</summary>
+    public bool AllowsPrivateAddresses(DeliveryMode mode) => AllowPrivateAddresses ?? !mode.Live;
 
     public IEnumerable<(string Key, string Problem)> Check()
     {

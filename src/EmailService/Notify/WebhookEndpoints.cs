@@ -38,10 +38,14 @@ public static class WebhookEndpoints
         {
             var webhook = await store.AddAsync(
                 context.GetAccountId(), change.Url!, change.Kinds ?? WebhookStore.DefaultKinds, change.Enabled ?? true, context.RequestAborted);
-            return webhook is null
-                ? ApiErrors.Result(StatusCodes.Status409Conflict, $"The account has {options.MaxPerAccount} webhooks, the most it may have", null,
-                    "Delete one, or have the operator raise EmailService:Notify:MaxPerAccount.")
-                : Results.Json(Show(webhook), statusCode: StatusCodes.Status201Created);
+            if (webhook is null)
+            {
+                return ApiErrors.Result(StatusCodes.Status409Conflict, $"The account has {options.MaxPerAccount} webhooks, the most it may have", null,
+                    "Delete one, or have the operator raise EmailService:Notify:MaxPerAccount.");
+            }
+
+            Log(context, webhook.Id, "added");
+            return Results.Json(Show(webhook), statusCode: StatusCodes.Status201Created);
         }
         catch (UrlTakenException e)
         {
@@ -64,9 +68,13 @@ public static class WebhookEndpoints
 
         try
         {
-            return await store.ChangeAsync(context.GetAccountId(), id, change, context.RequestAborted) is { } webhook
-                ? Results.Json(Show(webhook))
-                : NoSuch(id);
+            if (await store.ChangeAsync(context.GetAccountId(), id, change, context.RequestAborted) is not { } webhook)
+            {
+                return NoSuch(id);
+            }
+
+            Log(context, id, "changed");
+            return Results.Json(Show(webhook));
         }
         catch (UrlTakenException e)
         {
@@ -74,8 +82,20 @@ public static class WebhookEndpoints
         }
     }
 
-    private static async Task<IResult> RemoveAsync(HttpContext context, long id, WebhookStore store) =>
-        await store.RemoveAsync(context.GetAccountId(), id, context.RequestAborted) ? Results.NoContent() : NoSuch(id);
+    private static async Task<IResult> RemoveAsync(HttpContext context, long id, WebhookStore store)
+    {
+        if (!await store.RemoveAsync(context.GetAccountId(), id, context.RequestAborted))
+        {
+            return NoSuch(id);
+        }
+
+        Log(context, id, "removed");
+        return Results.NoContent();
+    }
+
+    // By its number: a URL may hold a secret of the receiver's.
+    private static void Log(HttpContext context, long id, string action) =>
+        context.LogChange("webhook", id.ToString(CultureInfo.InvariantCulture), action);
 
     private static async Task<IResult> DeliveriesAsync(HttpContext context, long id, WebhookStore store)
     {

@@ -19,9 +19,13 @@ internal static class WebhookRequest
             using var document = JsonDocument.Parse(body);
             return Read(document.RootElement, isNew);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)   // the latter: half of a surrogate pair
+        catch (JsonException exception)
         {
-            return (null, [new FieldError("Bad Request", null, $"The body is not JSON: {e.Message}")]);
+            return (null, [new FieldError("Bad Request", null, JsonFault.Explain(body.Span, exception))]);
+        }
+        catch (InvalidOperationException)
+        {
+            return (null, [new FieldError("Bad Request", null, "A text has half of a surrogate pair, which is no character.")]);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using EmailService.Messages;
+using EmailService.Platform;
 
 namespace EmailService.Outbox;
 
@@ -15,14 +16,19 @@ namespace EmailService.Outbox;
 /// part of all room is kept from bulk, so that a password reset finds room behind any amount of it.</para>
 /// <para>Sites that are not known to answer have half of all room together: what waits for ten thousand hosts that are silent leaves the other half to
 /// mail that moves.</para></summary>
+/// <param name="options">How much room there is.</param>
+/// <param name="time">Of waiting for room to compose.</param>
 /// <param name="standings">Which sites answer; without it all are taken to.</param>
-public sealed class Hand(OutboxOptions options, ISiteStandings? standings = null)
+public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISiteStandings? standings = null)
 {
     private const int HandedPart = 4;
     private const int ClaimedPart = 2;
     private const int KeptFromBulk = 8;
     private const int KeptFromUnproven = 2;
     private const int MaxKnownSites = 100_000;
+
+    /// <summary>Workers, each with a connection, that may wait to compose a large message. The others' messages go back to the table.</summary>
+    private const int MostWaitingToCompose = 8;
 
     private readonly Lock gate = new();
     private readonly Dictionary<RecipientId, Held> held = [];
@@ -70,6 +76,22 @@ public sealed class Hand(OutboxOptions options, ISiteStandings? standings = null
             return MostOctets(stream) - claimedOctets;
         }
     }
+
+    /// <summary>Octets of content that is kept, handed over and claimed.</summary>
+    public (long Handed, long Claimed) Octets
+    {
+        get
+        {
+            lock (gate)
+            {
+                return (octets, claimedOctets);
+            }
+        }
+    }
+
+    /// <summary>Memory for large messages as they go out, composed: as much as all content that waits. Taken for an attempt, so it comes back
+    /// when the host has answered or its deadlines have passed, and never waits for more.</summary>
+    public WaitingRoom Composing { get; } = new(2 * options.ReadyOctets, MostWaitingToCompose, time ?? TimeProvider.System);
 
     /// <summary>Messages handed over by Accept, for Deliver to read. What is in it was reserved, so it is bounded.</summary>
     public ChannelReader<HandedMessage> Handed => handed.Reader;

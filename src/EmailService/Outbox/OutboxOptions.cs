@@ -30,7 +30,8 @@ public sealed record OutboxOptions : ICheckedOptions
     /// <summary>Recipients that this node holds in memory at most, in hand or ready. Past that they wait in the table.</summary>
     public int ReadyRecipients { get; init; } = 8000;
 
-    /// <summary>Octets of content handed over in memory at most.</summary>
+    /// <summary>Octets of content handed over in memory at most, and as many claimed from the table; never more than an eighth of
+    /// <c>Memory:ContentOctets</c>.</summary>
     public long ReadyOctets { get; init; } = 256L * 1024 * 1024;
 
     /// <summary>How often the table is asked for what is due, when nothing else wakes the node.</summary>

@@ -44,11 +44,12 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
     }
 
     /// <summary>What a claim returns of a row r, for <see cref="ReadClaimedAsync"/>. Whoever was suppressed since it was accepted is told
-    /// apart by the primary key of suppressions.</summary>
+    /// apart by the primary key of suppressions, unless its request bypasses the list of bounces.</summary>
     internal const string ClaimedColumns = """
         r.message_id, r.n, r.account_id, r.address, r.lane, r.attempts, r.expires_at, r.processed, r.priority, r.egress_source,
                   (SELECT jsonb_build_object('reason', 'Bounced Address', 'why', s.reason, 'reply', s.reply, 'since', s.since)::text
-                     FROM suppressions AS s WHERE s.account_id = r.account_id AND s.address = lower(r.address) AND s.since IS NOT NULL)
+                     FROM suppressions AS s WHERE s.account_id = r.account_id AND s.address = lower(r.address) AND s.since IS NOT NULL
+                      AND coalesce(r.bypassed_lists, 0) & 1 = 0)
         """;
 
     // One statement claims and leases, for many lanes in one round trip: SKIP LOCKED in a SELECT of its

@@ -38,6 +38,8 @@ public static class HostBuilding
             kestrel.AddServerHeader = false;
             // Each endpoint has a limit of its own, and answers in our own words when it is passed.
             kestrel.Limits.MaxRequestBodySize = null;
+            // What a connection may bring before somebody reads it, which no room counts: a request that waits for room has as much.
+            kestrel.Limits.MaxRequestBufferSize = 128 * 1024;
         });
         var isTold = configuration["urls"] is { Length: > 0 } || configuration["http_ports"] is { Length: > 0 }
             || configuration["https_ports"] is { Length: > 0 } || configuration.GetSection("Kestrel:Endpoints").Exists();

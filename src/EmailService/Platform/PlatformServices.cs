@@ -1,7 +1,7 @@
 using System.Globalization;
+using EmailService.Platform.Http;
 using EmailService.Platform.Jobs;
 using Microsoft.Extensions.DependencyInjection.Extensions;
-using Microsoft.Extensions.Logging.Console;
 using Npgsql;
 
 namespace EmailService.Platform;
@@ -18,13 +18,17 @@ public static class PlatformServices
         AddFileDescriptors(builder, postgres);
         var isStarted = new StartedFlag();
         builder.Services.AddSingleton(isStarted);
-        AddLogging(builder.Logging, isStarted);
+        builder.AddConsoleLog(() => isStarted.Value);
 
         var services = builder.Services;
         services.TryAddSingleton(TimeProvider.System);
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         services.AddSingleton<ServiceMeter>();
         services.AddSingleton<MetricsCollector>();
+        builder.AddOptions<MemoryOptions>("Memory");
+        services.AddSingleton<MemoryBudget>();
+        services.AddSingleton<CostlyCalls>();
+        services.AddHostedService<MemoryReturn>();
         if (platform.IsEmbedded)
         {
             services.AddSingleton<EmbeddedPostgres>();
@@ -33,6 +37,8 @@ public static class PlatformServices
         services.AddSingleton(Random.Shared);
         services.AddSingleton<IStoreProbe, StoreProbe>();
         services.AddSingleton<StoreHealth>();
+        services.AddSingleton<DatabaseQuestion>();
+        services.AddHostedService<StoreMetrics>();
         services.AddSingleton<NodeRegistry>();
         services.AddSingleton<INode>(provider => provider.GetRequiredService<NodeRegistry>());
         services.AddSingleton<DatabaseStartup>();
@@ -121,32 +127,6 @@ public static class PlatformServices
         var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString);
         builder.UseLoggerFactory(provider.GetRequiredService<ILoggerFactory>());
         return builder.Build();
-    }
-
-    private static void AddLogging(ILoggingBuilder logging, StartedFlag isStarted)
-    {
-        logging.ClearProviders();
-        logging.AddSimpleConsole(console =>
-        {
-            console.SingleLine = true;
-            console.UseUtcTimestamp = true;
-            console.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
-            console.ColorBehavior = LoggerColorBehavior.Disabled;
-        });
-        // The host logs why it could not start, and throws it. Whoever called it says it, once and in one line.
-        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => level >= LogLevel.Warning && isStarted.Value);
-        // Defaults; the Logging section of the configuration says otherwise.
-        logging.Services.AddSingleton<Microsoft.Extensions.Options.IConfigureOptions<LoggerFilterOptions>>(
-            new Microsoft.Extensions.Options.ConfigureOptions<LoggerFilterOptions>(filter =>
-            {
-                foreach (var category in (ReadOnlySpan<string>)["Npgsql", "Microsoft.AspNetCore", "Microsoft.Hosting", "Microsoft.Extensions", "Quartz"])
-                {
-                    if (!filter.Rules.Any(rule => rule.CategoryName == category))
-                    {
-                        filter.Rules.Add(new LoggerFilterRule(null, category, LogLevel.Warning, null));
-                    }
-                }
-            }));
     }
 
     /// <summary>Whether everything has started.</summary>

@@ -6,7 +6,8 @@ namespace EmailService.Platform;
 /// <summary>Whether outcomes can be stored. While they can't, nothing may be delivered: a message handed over without a record of
 /// it would be handed over again. Whoever writes reports how it went; whoever would start something new asks or waits.</summary>
 /// <remarks>Two states. Healthy, from the start. Failing, from the first reported failure until a probe could commit, or until somebody
-/// reports a success. Thread-safe.</remarks>
+/// reports a success; but where the disk is full only the probe ends it, which needs room: a heartbeat changes a row in place, and goes
+/// through on a full disk. Thread-safe.</remarks>
 public sealed partial class StoreHealth(IStoreProbe probe, TimeProvider time, ILogger<StoreHealth> log) : IAsyncDisposable
 {
     private static readonly TimeSpan FirstProbe = TimeSpan.FromMilliseconds(100);
@@ -18,9 +19,13 @@ public sealed partial class StoreHealth(IStoreProbe probe, TimeProvider time, IL
     // Nothing is written to it; its end resumes those who wait, each by itself.
     private Channel<byte>? failing;
     private Task probing = Task.CompletedTask;
+    private volatile bool isDiskFull;
     private bool disposed;
 
     public bool IsHealthy => Volatile.Read(ref failing) is null;
+
+    /// <summary>Why commits fail, in words that name no host and no user; null while healthy.</summary>
+    public string? Problem => IsHealthy ? null : isDiskFull ? "commits fail: the database has no room left on its disk" : "commits fail";
 
     /// <summary>Completes at once while healthy, else as soon as the store takes commits again.</summary>
     public ValueTask WaitUntilHealthyAsync(CancellationToken cancellation) =>
@@ -29,8 +34,10 @@ public sealed partial class StoreHealth(IStoreProbe probe, TimeProvider time, IL
     /// <summary>A write failed and the store is to blame (<see cref="IsStoreAtFault"/>). Never throws, never waits.</summary>
     public void ReportFailure(Exception exception)
     {
+        ArgumentNullException.ThrowIfNull(exception);
         lock (gate)
         {
+            isDiskFull |= exception is PostgresException { SqlState: PostgresErrorCodes.DiskFull };
             if (failing is not null || stopping.IsCancellationRequested)
             {
                 return;
@@ -43,18 +50,22 @@ public sealed partial class StoreHealth(IStoreProbe probe, TimeProvider time, IL
         LogFailing(exception.Message);
     }
 
-    /// <summary>A write was committed.</summary>
+    /// <summary>A write was committed. Does not end a failure for want of room: that write may have needed none.</summary>
     public void ReportSuccess()
     {
-        if (IsHealthy)
+        if (!IsHealthy && !isDiskFull)
         {
-            return;
+            End();
         }
+    }
 
+    private void End()
+    {
         Channel<byte>? was;
         lock (gate)
         {
             was = failing;
+            isDiskFull = false;
             Volatile.Write(ref failing, null);
         }
 
@@ -101,10 +112,12 @@ public sealed partial class StoreHealth(IStoreProbe probe, TimeProvider time, IL
                 try
                 {
                     await probe.CommitAsync(cancellation);
-                    ReportSuccess();
+                    End();
                 }
                 catch (Exception e) when (e is not OperationCanceledException)
                 {
+                    // Without a heartbeat or an accepted request in between, this is who finds out that the disk is full by now.
+                    isDiskFull |= e is PostgresException { SqlState: PostgresErrorCodes.DiskFull };
                     LogProbe(e.Message);
                 }
             }

@@ -11,7 +11,7 @@ namespace EmailService.Record;
 /// gate (<see cref="StoreHealth"/>) keeps new attempts from starting: design, contract 6.</para></summary>
 public sealed partial class Ledger(
     ILedgerStore store, Hand hand, StoreHealth health, EventSignal events, TlsTally tally, RecordOptions options, RecordMetrics metrics, TimeProvider time,
-    ILogger<Ledger> logger) : BackgroundService
+    OutcomeLog log, ILogger<Ledger> logger) : BackgroundService
 {
     private readonly Channel<Pending> waiting = Channel.CreateUnbounded<Pending>();
 
@@ -109,6 +109,7 @@ public sealed partial class Ledger(
         foreach (var pending in batch)
         {
             metrics.Outcomes.Add(1, new KeyValuePair<string, object?>("event", Messages.Names.ToName(pending.Settlement.Event)));
+            log.Write(pending.Settlement);
             hand.LetGo(pending.Settlement.Recipient, pending.Settlement.Attempt);
             pending.Done.TrySetResult();
         }

@@ -14,6 +14,7 @@ public static class RecordServices
         builder.Services.AddSingleton<RecordMetrics>();
         builder.Services.AddSingleton<TlsTallyStore>();
         builder.Services.AddSingleton<TlsTally>();
+        builder.Services.AddSingleton<OutcomeLog>();
         builder.Services.AddSingleton<Ledger>();
         builder.Services.AddSingleton<OperatorExpiry>();
         if (builder.Has(Role.Deliver))

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Buffers.Text;
 
@@ -19,7 +20,9 @@ public readonly record struct LogPosition(ulong Xact, long Id)
     {
         position = default;
         Span<byte> bytes = stackalloc byte[Length + 2];
-        if (text is not { Length: 22 } || !Base64Url.TryDecodeFromChars(text, bytes, out var written) || written != Length)
+        if (text is not { Length: 22 }
+            || Base64Url.DecodeFromChars(text, bytes, out _, out var written) != OperationStatus.Done // the Try form throws
+            || written != Length)
         {
             return false;
         }

@@ -33,7 +33,7 @@ internal static class MessageEndpoints
         var wanted = new MessageQuery
         {
             AccountId = context.GetAccountId(),
-            To = query.Text("to"),
+            To = query.Address("to"),
             State = query.Value<StateName>("state", StateName.TryParse, $"one of {string.Join(", ", ReportedState.All)}")?.Name,
             After = query.Time("after"),
             Before = query.Time("before"),

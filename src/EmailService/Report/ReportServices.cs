@@ -20,7 +20,7 @@ public static class ReportServices
         app.MapGet("/v1/messages/{id}", MessageEndpoints.FindAsync).RequireApiKey();
         app.MapGet("/v1/messages", MessageEndpoints.SearchAsync).RequireApiKey();
         app.MapGet("/v1/events", EventEndpoints.ReadAsync).RequireApiKey();
-        app.MapGet("/v1/attempts/tail", TailEndpoint.TailAsync).RequireApiKey();
-        app.MapGet("/v1/jobs", JobEndpoints.ListAsync).RequireApiKey();
+        app.MapGet("/v1/attempts/tail", TailEndpoint.TailAsync).RequireOperatorKey();
+        app.MapGet("/v1/jobs", JobEndpoints.ListAsync).RequireOperatorKey();
     }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using EmailService.Platform;
 using EmailService.Steer;
 
 namespace EmailService.Report;
@@ -84,7 +85,7 @@ public sealed record WhyStillHere
 
         return ReportedState.Of(row.State, row.Attempts, sendAt, now) switch
         {
-            ReportedState.Scheduled => $"The sender asked for it to be sent at {Time(sendAt!.Value)}.",
+            ReportedState.Scheduled => $"The sender asked for it to be sent at {IsoTime.Text(sendAt!.Value)}.",
             ReportedState.Deferred => Tried(row) + Next(row, somebodyDelivers, now) + Around(row, facts, now),
             _ => "It was not tried yet." + Next(row, somebodyDelivers, now) + Around(row, facts, now),
         };
@@ -104,7 +105,7 @@ public sealed record WhyStillHere
     /// <summary>What the process that holds it does with it, as far as it says.</summary>
     private static string Doing(RecipientFacts facts) => facts switch
     {
-        { AttemptSince: { } since } => $", which is under way since {Time(since)}.",
+        { AttemptSince: { } since } => $", which is under way since {IsoTime.Text(since)}.",
         { LimitedBy: { By: not (LaneLimiter.NothingDue or LaneLimiter.Starting) } by } => $". {Limit(facts.Lane, by)}",
         _ => ".",
     };
@@ -113,8 +114,8 @@ public sealed record WhyStillHere
     private static string Around(OpenRecipient row, RecipientFacts facts, DateTimeOffset now) => facts switch
     {
         { Suspension: { } overlay } =>
-            $" The overlay {overlay.Id} ({(overlay.Rule is { } rule ? $"rule {rule}" : overlay.Origin.ToName())}) keeps it back until {Time(overlay.Until)}, unless it is lifted.",
-        { RestsUntil: { } until } => $" The lane {facts.Lane} rests until {Time(until)}, because no host of it gave a session.",
+            $" The overlay {overlay.Id} ({(overlay.Rule is { } rule ? $"rule {rule}" : overlay.Origin.ToName())}) keeps it back until {IsoTime.Text(overlay.Until)}, unless it is lifted.",
+        { RestsUntil: { } until } => $" The lane {facts.Lane} rests until {IsoTime.Text(until)}, because no host of it gave a session.",
         { LimitedBy: { By: not (LaneLimiter.NothingDue or LaneLimiter.Starting) } by } when row.DueAt <= now => $" {Limit(facts.Lane, by)}",
         _ => "",
     };
@@ -152,10 +153,10 @@ public sealed record WhyStillHere
 
     private static string Next(OpenRecipient row, bool somebodyDelivers, DateTimeOffset now)
     {
-        var end = $" It is given up at {Time(row.ExpiresAt)}.";
+        var end = $" It is given up at {IsoTime.Text(row.ExpiresAt)}.";
         if (row.DueAt > now)
         {
-            return $" The next attempt is at {Time(row.DueAt)}.{end}";
+            return $" The next attempt is at {IsoTime.Text(row.DueAt)}.{end}";
         }
 
         if (!somebodyDelivers)
@@ -172,9 +173,6 @@ public sealed record WhyStillHere
             { } ahead => $" It is due; {ahead.ToString("N0", CultureInfo.InvariantCulture)} recipients of the lane {row.Lane} are before it.{end}",
         };
     }
-
-    private static string Time(DateTimeOffset time) =>
-        time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 }
 
 /// <summary>A recipient that has not come to its end, as the outbox has it.</summary>

@@ -25,14 +25,17 @@ public sealed record RouteOptions : ICheckedOptions
     /// <summary>A host that takes all mail instead of the MX hosts, as <c>host</c> or <c>host:port</c> (a "smart host").</summary>
     public string? Relay { get; init; }
 
-    /// <summary>TLS towards the relay. On port 465 it begins with the connection, and is required.</summary>
-    public TlsDemand RelayTls { get; init; } = TlsDemand.Opportunistic;
+    /// <summary>TLS towards the relay; null for verified with a user name, and opportunistic without. On port 465 it begins with the connection, and is required.</summary>
+    public TlsDemand? RelayTls { get; init; }
 
     /// <summary>The user name at the relay; null to send without. Goes over TLS only.</summary>
     public string? RelayUser { get; init; }
 
     /// <summary>The password at the relay.</summary>
     public string? RelayPassword { get; init; }
+
+    /// <summary>Who may hear the password.</summary>
+    public PasswordGoesTo RelayPasswordGoesTo { get; init; } = PasswordGoesTo.VerifiedHost;
 
     /// <summary>Further relays by name, for accounts and domains.</summary>
     public IReadOnlyDictionary<string, RelaySettings> Relays { get; init; } = new Dictionary<string, RelaySettings>();
@@ -45,6 +48,11 @@ public sealed record RouteOptions : ICheckedOptions
 
     /// <summary>Domains with a host of their own instead of their MX: domain → <c>host</c> or <c>host:port</c>.</summary>
     public IReadOnlyDictionary<string, string> Static { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Networks that are not on the Internet and to which MX records and MTA-STS policy hosts may lead all the same, such as <c>10.0.0.0/8</c>.
+    /// None by default: recipients' domains are strangers', and would have us talk to machines inside. Hosts that the operator names himself
+    /// (Static, Relay, a reroute) need no entry.</summary>
+    public IReadOnlyList<string> PrivateNetworks { get; init; } = [];
 
     /// <summary>Also connect over IPv6, after IPv4.</summary>
     public bool Ipv6 { get; init; } = true;
@@ -79,9 +87,9 @@ public sealed record RouteOptions : ICheckedOptions
             yield return (nameof(RelayUser), "found one of RelayUser and RelayPassword, expected both or none");
         }
 
-        if (RelayUser is not null && RelayTls == TlsDemand.None)
+        if (RelaySettings.ProblemOfTls(RelayUser, RelayTls, RelayPasswordGoesTo, nameof(RelayUser), nameof(RelayPasswordGoesTo)) is { } ofTls)
         {
-            yield return (nameof(RelayTls), "found \"none\" together with RelayUser, expected TLS: a password is not sent in clear");
+            yield return (nameof(RelayTls), ofTls);
         }
 
         foreach (var (name, relay) in Relays)
@@ -103,6 +111,14 @@ public sealed record RouteOptions : ICheckedOptions
             if (MailHost.TryParse(host, 25) is null)
             {
                 yield return ($"{nameof(Static)}:{domain}", $"found \"{host}\", expected host or host:port");
+            }
+        }
+
+        for (var i = 0; i < PrivateNetworks.Count; i++)
+        {
+            if (!IPNetwork.TryParse(PrivateNetworks[i], out _))
+            {
+                yield return ($"{nameof(PrivateNetworks)}:{i}", $"found \"{PrivateNetworks[i]}\", expected a network and its length, with zeros behind it, such as 10.0.0.0/8 or fd00::/8");
             }
         }
 
@@ -130,8 +146,12 @@ public sealed record RouteOptions : ICheckedOptions
 
         return Relay is null
             ? null
-            : (new RelaySettings { Host = Relay, Tls = RelayTls, User = RelayUser, Password = RelayPassword }, $"relay:{MailHost.TryParse(Relay, 25)}", $"Route:{nameof(Relay)}");
+            : (new RelaySettings { Host = Relay, Tls = RelayTls, User = RelayUser, Password = RelayPassword, PasswordGoesTo = RelayPasswordGoesTo },
+                $"relay:{MailHost.TryParse(Relay, 25)}", $"Route:{nameof(Relay)}");
     }
+
+    /// <summary>Where names out of strangers' DNS records may lead. The settings must have been checked.</summary>
+    public AllowedAddresses AllowedAddresses() => new([.. PrivateNetworks.Select(n => IPNetwork.Parse(n))]);
 
     /// <summary>The servers with port 53 where none is given.</summary>
     public IReadOnlyList<IPEndPoint> DnsEndPoints() =>

@@ -10,8 +10,11 @@ public static class RouteServices
     public static WebApplicationBuilder AddRoute(this WebApplicationBuilder builder)
     {
         var options = builder.AddOptions<RouteOptions>("Route");
-        builder.Services.AddSingleton(new DeliveryMode(options.Live));
+        builder.Services.AddSingleton(new DeliveryMode(options.Live, options.Relay));
         builder.Services.AddSingleton<Router>();
+        builder.Services.AddSingleton(options.AllowedAddresses());
+        builder.Services.TryAddSingleton<SystemResolver>();
+        builder.Services.AddSingleton<HostAddresses>();
         builder.Services.AddSingleton<DaneLookup>();
         builder.Services.TryAddSingleton<MtaStsFetchSettings>();
         builder.Services.TryAddSingleton(new TlsTrust());

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using EmailService.Dns;
@@ -8,7 +7,7 @@ using EmailService.Smtp;
 
 namespace EmailService.Route;
 
-/// <summary>domain → mail hosts in order, and host → addresses. RFC 5321 §5.</summary>
+/// <summary>domain → mail hosts in order. RFC 5321 §5. Where a host is: <see cref="HostAddresses"/>.</summary>
 public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPoint inbox, ShapingTable shaping, Random random)
 {
     /// <summary>Hosts of one domain that are looked at; a domain may publish hundreds.</summary>
@@ -96,41 +95,5 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
         return site.Length <= MaxLaneLength
             ? site
             : string.Concat(site.AsSpan(0, MaxLaneLength - 17), "#", Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(site)).AsSpan(0, 8)));
-    }
-
-    /// <summary>The addresses of one host, IPv4 and IPv6 by turns; empty with the reason when there are none.</summary>
-    public async ValueTask<(IReadOnlyList<IPEndPoint> EndPoints, SmtpReply? Problem)> ResolveAsync(MailHost host, CancellationToken cancellationToken)
-    {
-        if (IPAddress.TryParse(host.Name, out var literal))
-        {
-            return ([new IPEndPoint(literal, host.Port)], null);
-        }
-
-        // Both at once; from the cache both complete at once.
-        var asking = dns.QueryAsync(host.Name, DnsType.A, cancellationToken).Preserve();
-        var v6 = options.Ipv6 ? await dns.QueryAsync(host.Name, DnsType.Aaaa, cancellationToken) : null;
-        var v4 = await asking;
-        if (ByTurns(AddressesIn(v4), AddressesIn(v6)) is { Count: > 0 } addresses)
-        {
-            return ([.. addresses.Select(a => new IPEndPoint(a, host.Port))], null);
-        }
-
-        // Never permanent: a mail host without an address is somebody's slip, and slips are mended.
-        return ([], SmtpReply.Local(451, new EnhancedStatusCode(4, 4, 4), $"the mail host {host.Name} has no address: {v4.Detail}"));
-    }
-
-    private static List<IPAddress> AddressesIn(DnsAnswer? answer) => answer is null ? [] : [.. answer.Records.OfType<AddressRecord>().Select(r => r.Address)];
-
-    // An attempt tries few addresses: a family that leads nowhere must not use them all up before the other has its turn. RFC 8305 §4
-    private static List<IPAddress> ByTurns(List<IPAddress> first, List<IPAddress> second)
-    {
-        var all = new List<IPAddress>(first.Count + second.Count);
-        for (var i = 0; i < Math.Max(first.Count, second.Count); i++)
-        {
-            all.AddRange(first.Skip(i).Take(1));
-            all.AddRange(second.Skip(i).Take(1));
-        }
-
-        return all;
     }
 }

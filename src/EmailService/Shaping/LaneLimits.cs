@@ -1,3 +1,5 @@
+using EmailService.Smtp.Client;
+
 namespace EmailService.Shaping;
 
 /// <summary>A limit, and who says so: a block and the file it stands in, or a setting.</summary>
@@ -17,6 +19,9 @@ public sealed record LaneLimits
 
     /// <summary>How long a connection is kept without work.</summary>
     public required Limit<TimeSpan> IdleTimeout { get; init; }
+
+    /// <summary>What is not used with its hosts though they offer it. Encryption is used all the same where a policy demands it.</summary>
+    public Limit<SmtpExtensions> Without { get; init; } = new(SmtpExtensions.None, "default");
 }
 
 /// <summary>The lane that a site gets by shaping, if it is not that of its set of hosts, and its limits.</summary>

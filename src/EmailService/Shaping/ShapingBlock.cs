@@ -1,3 +1,5 @@
+using EmailService.Smtp.Client;
+
 namespace EmailService.Shaping;
 
 /// <summary>A part of a shaping file: what it says about a lane, and nothing about the rest.</summary>
@@ -9,6 +11,7 @@ public sealed record ShapingBlock
     public Limit<int>? MessagesPerConnection { get; init; }
     public Limit<double>? MessagesPerSecond { get; init; }
     public Limit<TimeSpan>? IdleTimeout { get; init; }
+    public Limit<SmtpExtensions>? Without { get; init; }
 
     /// <summary>This block where it speaks, the other where it does not.</summary>
     public ShapingBlock Over(ShapingBlock other) => new()
@@ -18,6 +21,7 @@ public sealed record ShapingBlock
         MessagesPerConnection = MessagesPerConnection ?? other.MessagesPerConnection,
         MessagesPerSecond = MessagesPerSecond ?? other.MessagesPerSecond,
         IdleTimeout = IdleTimeout ?? other.IdleTimeout,
+        Without = Without ?? other.Without,
     };
 
     /// <summary>The same over limits that are complete.</summary>
@@ -27,6 +31,7 @@ public sealed record ShapingBlock
         MessagesPerConnection = MessagesPerConnection ?? other.MessagesPerConnection,
         MessagesPerSecond = MessagesPerSecond ?? other.MessagesPerSecond,
         IdleTimeout = IdleTimeout ?? other.IdleTimeout,
+        Without = Without ?? other.Without,
     };
 }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using EmailService.Platform;
+using EmailService.Smtp.Client;
 
 namespace EmailService.Shaping;
 
@@ -10,7 +11,7 @@ public sealed class ShapingReader
 
     private const int MaxNameLength = 253;
     private static readonly string[] RootKeys = ["version", "revision", "default", "blocks", "domains", "accounts"];
-    private static readonly string[] LimitKeys = ["connections", "messages_per_connection", "messages_per_second", "idle_timeout"];
+    private static readonly string[] LimitKeys = ["connections", "messages_per_connection", "messages_per_second", "idle_timeout", "without"];
     private static readonly JsonDocumentOptions Form = new()
     {
         CommentHandling = JsonCommentHandling.Skip,
@@ -107,6 +108,7 @@ public sealed class ShapingReader
                 ? new((int)m.Value, m.Origin) : null,
             MessagesPerSecond = Number(block, path, "messages_per_second", "0 (no limit) or a number from 0.01 to 100000", n => n is 0 or (>= 0.01 and <= 100_000)),
             IdleTimeout = Time(block, path),
+            Without = Extensions(block, path),
         };
     }
 
@@ -141,6 +143,34 @@ public sealed class ShapingReader
         }
 
         Add($"{path}.idle_timeout", $"found {Short(value)}, expected a duration from \"50ms\" to \"5m\"");
+        return null;
+    }
+
+    private Limit<SmtpExtensions>? Extensions(JsonElement block, string path)
+    {
+        if (!block.TryGetProperty("without", out var value))
+        {
+            return null;
+        }
+
+        var all = SmtpExtensions.None;
+        foreach (var word in value.ValueKind == JsonValueKind.Array ? value.EnumerateArray() : default)
+        {
+            if (word.ValueKind != JsonValueKind.String || !ExtensionWords.TryParse(word.GetString()!, out var one))
+            {
+                Add($"{path}.without", $"found {Short(word)}, expected one of {string.Join(", ", ExtensionWords.Known)}");
+                return null;
+            }
+
+            all |= one;
+        }
+
+        if (value.ValueKind == JsonValueKind.Array)
+        {
+            return new(all, Origin(path));
+        }
+
+        Add($"{path}.without", $"found {Short(value)}, expected a list such as [\"CHUNKING\"]; known: {string.Join(", ", ExtensionWords.Known)}");
         return null;
     }
 

@@ -28,6 +28,7 @@ public sealed class ShapingTable
             MessagesPerConnection = document.Default.MessagesPerConnection!.Value,
             MessagesPerSecond = document.Default.MessagesPerSecond!.Value,
             IdleTimeout = document.Default.IdleTimeout!.Value,
+            Without = document.Default.Without!.Value,
         };
         unknown = new ShapedSite(null, null, Default);
         providers = document.Blocks.ToFrozenDictionary(

@@ -6,5 +6,6 @@ namespace EmailService.Sign;
 public interface IMessageSigner
 {
     /// <summary>Null when the sender's domain is not (or no longer) one that we may sign for.</summary>
+    /// <exception cref="Compose.NotComposedException">By a fault of ours.</exception>
     ValueTask<SignedMessage?> SignAsync(Message message, CancellationToken cancellationToken);
 }

@@ -22,9 +22,10 @@ public sealed record SignedMessage(IReadOnlyList<ReadOnlyMemory<byte>> Segments,
 }
 
 /// <summary>Composes a message and signs it with the key of the domain it is from.</summary>
-public sealed class MessageSigner(SendingDomains domains, TimeProvider time) : IMessageSigner
+public sealed class MessageSigner(SendingDomains domains, ComposeMetrics metrics, TimeProvider time) : IMessageSigner
 {
     /// <summary>Null when the sender's domain is not (or no longer) one that we may sign for.</summary>
+    /// <exception cref="NotComposedException">By a fault of ours.</exception>
     public async ValueTask<SignedMessage?> SignAsync(Message message, CancellationToken cancellationToken)
     {
         var domain = await domains.FindAsync(message.AccountId, message.From.Domain, cancellationToken);
@@ -33,7 +34,7 @@ public sealed class MessageSigner(SendingDomains domains, TimeProvider time) : I
             return null;
         }
 
-        var composed = MessageComposer.Compose(message);
+        var composed = Compose(message);
         var now = time.GetUtcNow();
         var signature = domain.Signer.Sign(composed.Octets.Span, now);
         return new SignedMessage([signature, composed.Octets], domain.Name, domain.ReturnPath, now)
@@ -41,5 +42,18 @@ public sealed class MessageSigner(SendingDomains domains, TimeProvider time) : I
             NeedsSmtpUtf8 = composed.NeedsSmtpUtf8,
             Is8Bit = !System.Text.Ascii.IsValid(composed.Octets.Span),
         };
+    }
+
+    private ComposedMessage Compose(Message message)
+    {
+        try
+        {
+            return MessageComposer.Compose(message);
+        }
+        catch (Exception exception)
+        {
+            metrics.Failed.Add(1);
+            throw new NotComposedException(exception);
+        }
     }
 }

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace EmailService.Steer;
 
-/// <summary>What the lanes do now. Like <c>/v1/jobs</c> it is about the service, not about an account: any key may ask.</summary>
+/// <summary>What the lanes do now. Like <c>/v1/jobs</c> it is about the service, not about an account: for operators' keys.</summary>
 internal static class LaneEndpoints
 {
     /// <summary><c>GET /v1/lanes?text=&amp;sort=&amp;limit=&amp;offset=</c></summary>

@@ -37,6 +37,12 @@ public sealed class LaneFinder(IOutboxStore outbox, OutboxDepth depth, LaneTable
     private const int MostCountedOfLane = 100_000;
     private const int LeastCountedOfLane = 50;
 
+    /// <summary>As long as a name in DNS. RFC 1035 §2.3.4</summary>
+    private const int LongestName = 255;
+
+    /// <summary>Names that one which was not found is compared with at most.</summary>
+    private const int MostCompared = 10_000;
+
     private static readonly TimeSpan RouteLimit = TimeSpan.FromSeconds(5);
 
     private sealed record Known(string Lane, IReadOnlyList<string> InTable, DateTimeOffset? FirstDueAt, IReadOnlyList<LaneStatusOf> Seen);
@@ -79,10 +85,23 @@ public sealed class LaneFinder(IOutboxStore outbox, OutboxDepth depth, LaneTable
     /// <summary>A name that is close to one that was not found; null if none is.</summary>
     public async Task<string?> CloseToAsync(string name, CancellationToken cancellationToken)
     {
+        if (name.Length > LongestName)
+        {
+            return null;
+        }
+
         var (known, _) = await KnownAsync(cancellationToken);
-        return known.SelectMany(k => k.InTable.Append(k.Lane)).Distinct().Take(10_000)
-            .Select(n => (Name: n, Distance: Spelling.Distance(n, name)))
-            .Where(n => n.Distance <= Math.Max(2, name.Length / 5)).OrderBy(n => n.Distance).Select(n => n.Name).FirstOrDefault();
+        var (closest, least) = ((string?)null, Math.Max(2, name.Length / 5) + 1);
+        foreach (var other in known.SelectMany(k => k.InTable.Append(k.Lane)).Distinct().Take(MostCompared))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (other.Length <= LongestName && Math.Abs(other.Length - name.Length) < least && Spelling.Distance(other, name) is var distance && distance < least)
+            {
+                (closest, least) = (other, distance);
+            }
+        }
+
+        return closest;
     }
 
     private async Task<Known?> FindAsync(List<Known> known, string name, CancellationToken cancellationToken)
@@ -98,7 +117,7 @@ public sealed class LaneFinder(IOutboxStore outbox, OutboxDepth depth, LaneTable
         }
 
         // A domain of which nothing waits under its own name: DNS knows which lane is its.
-        if (name.Contains(':', StringComparison.Ordinal) || await RouteAsync(name, cancellationToken) is not { } route)
+        if (name.Length > LongestName || name.Contains(':', StringComparison.Ordinal) || await RouteAsync(name, cancellationToken) is not { } route)
         {
             return null;
         }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using EmailService.Platform;
 
 namespace EmailService.Steer;
 
@@ -49,20 +50,20 @@ internal static class LaneText
             Row("oldest", lane.OldestDueAt is { } due ? $"due for {Span(now - due)}" : null),
             Row("next", lane.NextDueAt is { } next ? $"due in {Span(next - now)}" : null),
             Row("limited by", Limiter(lane.LimitedBy, withOrigin: true)),
-            Row("rests until", lane.RestsUntil is { } until ? $"{Time(until)}, another {Span(until - now)}; to end it: retry --lane {lane.Lane}" : null),
+            Row("rests until", lane.RestsUntil is { } until ? $"{IsoTime.Text(until)}, another {Span(until - now)}; to end it: retry --lane {lane.Lane}" : null),
             Row("last minute", $"{lane.PerMinute.Delivered} delivered, {lane.PerMinute.Deferred} deferred, {lane.PerMinute.Bounced} bounced"),
             Row("connections", lane.Nodes.Count == 0 ? "none, no process has it in memory" : Connections(lane.Connections)),
             Row("rate", lane.RateLimit is { } rate ? rate.Value > 0 ? $"{Number(rate.Value)} per second, {rate.Origin}" : $"no limit, {rate.Origin}" : null),
             Row("ceiling", lane.CeilingPerMinute is { } ceiling
                 ? $"{Number(ceiling)} per minute{(lane.SecondsPerMessage is { } s ? $", at {s.ToString("0.###", CultureInfo.InvariantCulture)} s per message" : "")}" : null),
         };
-        rows.AddRange(lane.AvoidedHosts.Select(h => Row("avoided", $"{h.Host} ({h.Address}) until {Time(h.Until)}: it did not answer and is tried last")));
+        rows.AddRange(lane.AvoidedHosts.Select(h => Row("avoided", $"{h.Host} ({h.Address}) until {IsoTime.Text(h.Until)}: it did not answer and is tried last")));
         rows.AddRange(lane.Overlays.Select(o => Row("overlay",
-            $"{o.Id} {o.Kind}{(o.Factor is { } factor ? FormattableString.Invariant($" to {factor:0.###}") : o.Route is { } route ? $" to {route}" : "")} until {Time(o.Until)}"
+            $"{o.Id} {o.Kind}{(o.Factor is { } factor ? FormattableString.Invariant($" to {factor:0.###}") : o.Route is { } route ? $" to {route}" : "")} until {IsoTime.Text(o.Until)}"
             + $"{(o.Domain is { } domain ? $", domain {domain}" : "")}{(o.Account is { } account ? $", account {account}" : "")} ({(o.Rule is { } rule ? $"rule {rule}" : o.Origin)}); to end it: lift {o.Id}")));
         rows.AddRange(lane.Nodes.Select(n => Row("process",
             $"{n.NodeId} on {n.Host}: {n.Waiting} in memory, {n.InHands} in hands, {n.Connections} of {n.ConnectionsAllowed} connections, limited by {Limiter(n.LimitedBy, withOrigin: false)}")));
-        rows.AddRange(lane.Replies.Select(r => Row("said", $"{Time(r.At)} {r.Disposition}{(r.Ours ? " (by us)" : "")}: {r.Reply}")));
+        rows.AddRange(lane.Replies.Select(r => Row("said", $"{IsoTime.Text(r.At)} {r.Disposition}{(r.Ours ? " (by us)" : "")}: {r.Reply}")));
         return Aligned([.. rows.Where(r => r[1].Length > 0)], right: []);
 
         static string[] Row(string name, string? value) => [name, value ?? ""];
@@ -97,8 +98,6 @@ internal static class LaneText
     private static string Count(int count, bool atLeast) => (atLeast && count > 0 ? "≥" : "") + Number(count);
 
     private static string Number(double number) => number.ToString("#,0.##", CultureInfo.InvariantCulture);
-
-    private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     private static string Span(TimeSpan span) => span switch
     {

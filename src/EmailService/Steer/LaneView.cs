@@ -1,3 +1,5 @@
+using EmailService.Platform;
+
 namespace EmailService.Steer;
 
 /// <summary>One lane over all processes: what waits, what it does, and what keeps it from doing more.</summary>
@@ -77,7 +79,7 @@ public sealed record LaneView
     private static LimitedBy? Suspension(string lane, string[] domains, List<ShownOverlay> imposed) =>
         imposed.Find(o => o.Kind == OverlayKind.Suspend.ToName() && o.Source is null && o.Account is null
                 && (o.Domain is null || o.Domain == lane || (domains.Length == 1 && domains[0] == o.Domain))) is { } suspension
-            ? new LimitedBy(LaneLimiter.Suspended, null, $"overlay {suspension.Id}, {(suspension.Rule is { } rule ? $"rule {rule}" : suspension.Origin)}, until {suspension.Until.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}")
+            ? new LimitedBy(LaneLimiter.Suspended, null, $"overlay {suspension.Id}, {(suspension.Rule is { } rule ? $"rule {rule}" : suspension.Origin)}, until {IsoTime.Text(suspension.Until)}")
             : null;
 
     private static double? Ceiling(int connections, double? seconds, double perSecond)

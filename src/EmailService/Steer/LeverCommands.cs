@@ -18,7 +18,7 @@ internal static class LeverCommands
         command.SetAction(context.WithDatabase(async (parsed, services, cancellation) =>
         {
             var pulled = await services.GetRequiredService<Levers>().RetryAsync(
-                await which.ReadAsync(parsed, services, cancellation), Timeout.InfiniteTimeSpan, cancellation);
+                await which.ReadAsync(parsed, services, cancellation), Timeout.InfiniteTimeSpan, endRests: true, cancellation);
             await Console.Out.WriteLineAsync($"{People(pulled.Changed)} {(pulled.Changed == 1 ? "is" : "are")} due now; {Number(pulled.UnderWay)} under way.");
             return 0;
         }));

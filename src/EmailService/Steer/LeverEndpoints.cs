@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace EmailService.Steer;
 
-/// <summary>Retry now and expire. A key moves its own account's recipients only, whatever lane it names; all of them are the command
-/// line's to move.</summary>
+/// <summary>Retry now and expire. A key moves its own account's recipients only, an operator's too; all of them are the command line's to
+/// move. Only an operator's key names lanes, and ends their rests: other accounts' mail is in them.</summary>
 internal static class LeverEndpoints
 {
     /// <summary>An answer should not take longer than callers wait.</summary>
@@ -15,28 +15,31 @@ internal static class LeverEndpoints
 
     /// <summary><c>POST /v1/messages/{id}/retry?n=</c></summary>
     public static Task<IResult> RetryMessageAsync(string id, HttpContext context, [FromServices] Levers levers, [FromServices] MessageOwners owners) =>
-        OfMessageAsync(id, context, owners, levers.RetryAsync);
+        OfMessageAsync(id, context, owners, "retried", RetryOf(context, levers));
 
     /// <summary><c>POST /v1/messages/{id}/expire?n=</c></summary>
     public static Task<IResult> ExpireMessageAsync(string id, HttpContext context, [FromServices] Levers levers, [FromServices] MessageOwners owners) =>
-        OfMessageAsync(id, context, owners, levers.ExpireAsync);
+        OfMessageAsync(id, context, owners, "expired", levers.ExpireAsync);
 
     /// <summary><c>POST /v1/messages/retry?domain=&amp;all=</c></summary>
-    public static Task<IResult> RetryAsync(HttpContext context, [FromServices] Levers levers) => OfAccountAsync(context, levers.RetryAsync);
+    public static Task<IResult> RetryAsync(HttpContext context, [FromServices] Levers levers) => OfAccountAsync(context, "retried", RetryOf(context, levers));
 
     /// <summary><c>POST /v1/messages/expire?domain=&amp;all=</c></summary>
-    public static Task<IResult> ExpireAsync(HttpContext context, [FromServices] Levers levers) => OfAccountAsync(context, levers.ExpireAsync);
+    public static Task<IResult> ExpireAsync(HttpContext context, [FromServices] Levers levers) => OfAccountAsync(context, "expired", levers.ExpireAsync);
 
     /// <summary><c>POST /v1/lanes/{lane}/retry</c></summary>
     public static Task<IResult> RetryLaneAsync(string lane, HttpContext context, [FromServices] Levers levers, [FromServices] LaneFinder lanes) =>
-        OfLaneAsync(lane, context, lanes, levers.RetryAsync);
+        OfLaneAsync(lane, context, lanes, "retried", RetryOf(context, levers));
 
     /// <summary><c>POST /v1/lanes/{lane}/expire</c></summary>
     public static Task<IResult> ExpireLaneAsync(string lane, HttpContext context, [FromServices] Levers levers, [FromServices] LaneFinder lanes) =>
-        OfLaneAsync(lane, context, lanes, levers.ExpireAsync);
+        OfLaneAsync(lane, context, lanes, "expired", levers.ExpireAsync);
+
+    private static Func<OutboxSelection, TimeSpan, CancellationToken, Task<Pulled>> RetryOf(HttpContext context, Levers levers) =>
+        (selection, limit, cancellation) => levers.RetryAsync(selection, limit, endRests: context.IsOperator(), cancellation);
 
     private static async Task<IResult> OfMessageAsync(
-        string id, HttpContext context, MessageOwners owners, Func<OutboxSelection, TimeSpan, CancellationToken, Task<Pulled>> pull)
+        string id, HttpContext context, MessageOwners owners, string action, Func<OutboxSelection, TimeSpan, CancellationToken, Task<Pulled>> pull)
     {
         var query = new QueryReader(context.Request.Query);
         var n = query.Value<short>("n", (string text, out short value) => short.TryParse(text, out value) && value >= 0, "a recipient's place, from 0");
@@ -47,11 +50,11 @@ internal static class LeverEndpoints
 
         var account = context.GetAccountId();
         return MessageId.TryParse(id, out var message) && await owners.OwnsAsync(account, message, context.RequestAborted)
-            ? ApiJson.Result(await pull(new OutboxSelection { AccountId = account, Message = message, N = n }, Limit, context.RequestAborted))
+            ? await PullAsync(context, $"of message {message}", action, pull, new OutboxSelection { AccountId = account, Message = message, N = n })
             : ApiErrors.NotFound("There is no such message.", "id");
     }
 
-    private static async Task<IResult> OfAccountAsync(HttpContext context, Func<OutboxSelection, TimeSpan, CancellationToken, Task<Pulled>> pull)
+    private static async Task<IResult> OfAccountAsync(HttpContext context, string action, Func<OutboxSelection, TimeSpan, CancellationToken, Task<Pulled>> pull)
     {
         var query = new QueryReader(context.Request.Query);
         var domain = query.Domain("domain");
@@ -64,16 +67,28 @@ internal static class LeverEndpoints
         // A filter that was forgotten must not mean everything.
         return domain is null != all
             ? ApiErrors.BadRequest("Say which recipients are meant.", "domain", "Give domain=example.com, or all=true for every recipient of the account that waits; not both.")
-            : ApiJson.Result(await pull(new OutboxSelection { AccountId = context.GetAccountId(), Domain = domain }, Limit, context.RequestAborted));
+            : await PullAsync(context, domain is null ? "of the account" : $"at {domain}", action, pull, new OutboxSelection { AccountId = context.GetAccountId(), Domain = domain });
     }
 
     private static async Task<IResult> OfLaneAsync(
-        string lane, HttpContext context, LaneFinder lanes, Func<OutboxSelection, TimeSpan, CancellationToken, Task<Pulled>> pull)
+        string lane, HttpContext context, LaneFinder lanes, string action, Func<OutboxSelection, TimeSpan, CancellationToken, Task<Pulled>> pull)
     {
         var query = new QueryReader(context.Request.Query);
         return query.Problems.Count > 0 ? ApiErrors.BadRequest(query.Problems)
             : await lanes.NamesAsync(lane, context.RequestAborted) is { } names
-                ? ApiJson.Result(await pull(new OutboxSelection { AccountId = context.GetAccountId(), Lanes = names.InTable }, Limit, context.RequestAborted))
+                ? await PullAsync(context, $"in lane {lane}", action, pull, new OutboxSelection { AccountId = context.GetAccountId(), Lanes = names.InTable })
             : await LaneEndpoints.NotFoundAsync(lane, lanes, context.RequestAborted);
+    }
+
+    private static async Task<IResult> PullAsync(
+        HttpContext context, string which, string action, Func<OutboxSelection, TimeSpan, CancellationToken, Task<Pulled>> pull, OutboxSelection selection)
+    {
+        var pulled = await pull(selection, Limit, context.RequestAborted);
+        if (pulled.Changed > 0)
+        {
+            context.LogChange("recipients", $"{which} ({pulled.Changed})", action);
+        }
+
+        return ApiJson.Result(pulled);
     }
 }

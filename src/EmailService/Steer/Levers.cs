@@ -17,11 +17,17 @@ public sealed class Levers(OutboxRetry retry, OperatorExpiry expiry, LaneStatusS
     /// <summary>Lanes that one wish wakes at most.</summary>
     private const int MostLanes = 10_000;
 
-    /// <summary>Makes what is meant due now, whatever its last reply was, and ends the rests of its lanes on all nodes. What a sender wants
-    /// sent later stays for later.</summary>
+    /// <summary>Makes what is meant due now, whatever its last reply was. What a sender wants sent later stays for later.</summary>
     /// <param name="limit">How long it may take, or infinite; the rest is left as it is.</param>
-    public async Task<Pulled> RetryAsync(OutboxSelection selection, TimeSpan limit, CancellationToken cancellationToken)
+    /// <param name="endRests">Whether the rests of its lanes end on all nodes. Other accounts' mail is in them too, and would be tried at
+    /// hosts that do not answer, as often as somebody asks: an operator may.</param>
+    public async Task<Pulled> RetryAsync(OutboxSelection selection, TimeSpan limit, bool endRests, CancellationToken cancellationToken)
     {
+        if (!endRests)
+        {
+            return await PullAsync(selection, limit, retry.RetryAsync, _ => { }, cancellationToken);
+        }
+
         var lanes = new HashSet<string>(selection.Lanes ?? []);
         var pulled = await PullAsync(selection, limit, retry.RetryAsync, part =>
         {

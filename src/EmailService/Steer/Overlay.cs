@@ -68,6 +68,9 @@ public sealed record Overlay
 
     /// <summary>The host's reply that led to it.</summary>
     public string? Reply { get; init; }
+
+    /// <summary>The id of the API key that imposed it; null if the command line or a rule did.</summary>
+    public string? KeyId { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
 
     /// <summary>When it was last imposed again.</summary>

@@ -132,8 +132,8 @@ internal static class OverlayCommands
             o.Domain is null ? null : $"domain {o.Domain}", o.Account is null ? null : $"account {o.Account}",
         }.OfType<string>());
         var figure = o.Factor is { } factor ? FormattableString.Invariant($" to {factor:0.###}") : o.Route is { } route ? $" to {route}" : "";
-        var cause = o.Rule is null ? o.Origin : $"rule {o.Rule}: {o.Reply}";
-        return $"{o.Id,-6} {o.Kind + figure,-18}  until {o.Until.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture)}  {scope}  ({cause})";
+        var cause = o.Rule is not null ? $"rule {o.Rule}: {o.Reply}" : o.KeyId is null ? o.Origin : $"{o.Origin}, key {o.KeyId}";
+        return $"{o.Id,-6} {o.Kind + figure,-18}  until {IsoTime.Text(o.Until)}  {scope}  ({cause})";
     }
 
     private static (Option<string?> For, Option<string?> Until) EndOptions() =>

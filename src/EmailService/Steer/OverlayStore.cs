@@ -7,7 +7,15 @@ namespace EmailService.Steer;
 /// <summary>What is asked for: an overlay before it has a row.</summary>
 /// <param name="Factor">For <see cref="OverlayKind.LowerRate"/>.</param>
 /// <param name="Route">For <see cref="OverlayKind.Reroute"/>.</param>
-public sealed record OverlayWish(OverlayKind Kind, OverlayScope Scope, DateTimeOffset Until, double? Factor = null, string? Route = null);
+public sealed record OverlayWish(OverlayKind Kind, OverlayScope Scope, DateTimeOffset Until, double? Factor = null, string? Route = null)
+{
+    /// <summary>The API key that asks; null for a rule and for the command line.</summary>
+    public string? KeyId { get; init; }
+
+    /// <summary>Whose key that is, or whose mail's refusal set the rule off: the account in whose share of the table it falls.
+    /// Null for the command line, which has all of it.</summary>
+    public int? ByAccount { get; init; }
+}
 
 /// <summary>The table <c>overlays</c>.</summary>
 public sealed class OverlayStore(NpgsqlDataSource db, HeldStore held)
@@ -15,13 +23,20 @@ public sealed class OverlayStore(NpgsqlDataSource db, HeldStore held)
     /// <summary>In force at most, for all nodes: what each keeps in memory and reads every second.</summary>
     public const int Most = 10_000;
 
+    /// <summary>In force at most by the keys and the mail of one account: an account whose mail goes to thousands of hosts that say what a
+    /// rule asks for must not take the places of the others.</summary>
+    public const int MostOfAccount = 1_000;
+
+    /// <summary>In force at most by rules: the rest of the places is the operators'.</summary>
+    public const int MostByRules = 9_000;
+
     /// <summary>What nodes listen to.</summary>
     public const string Channel = "overlays";
 
     /// <summary>However often a rule lowers a rate that is lowered: below this nothing would ever leave.</summary>
     public const double LeastFactor = 0.05;
 
-    private const string Columns = "id, kind, lane, source, domain, account_id, factor, route, until, origin, rule, reply, created_at, changed_at";
+    private const string Columns = "id, kind, lane, source, domain, account_id, factor, route, until, origin, rule, reply, created_at, changed_at, key_id";
 
     private const string InForceSql = $"SELECT {Columns} FROM overlays WHERE until > $1 ORDER BY id LIMIT $2";
 
@@ -42,11 +57,15 @@ public sealed class OverlayStore(NpgsqlDataSource db, HeldStore held)
     }
 
     // A rate that is lowered already is lowered once more, if the reply came to an attempt that began under the lower one: not by
-    // what other nodes heard in the same moment. Ended ones are replaced as if they were gone.
+    // what other nodes heard in the same moment. Ended ones are replaced as if they were gone. What is there already may last longer
+    // also when no new one may come. Indexes: the primary key, overlays_by_account, and that of the scope.
     private const string ImposeByReplySql = $"""
         WITH imposed AS (
-            INSERT INTO overlays AS o (kind, lane, source, factor, until, origin, rule, reply, created_at, changed_at)
-            SELECT $1, $2, $3, $4, $5, 'reply', $6, $7, $8, $8 WHERE (SELECT count(*) FROM overlays) < $11
+            INSERT INTO overlays AS o (kind, lane, source, factor, until, origin, rule, reply, created_at, changed_at, by_account)
+            SELECT $1, $2, $3, $4, $5, 'reply', $6, $7, $8, $8, $12
+             WHERE ((SELECT count(*) FROM overlays) < $11 AND (SELECT count(*) FROM overlays WHERE by_account = $12) < $13)
+                OR EXISTS (SELECT FROM overlays WHERE origin = 'reply' AND kind = $1 AND lane IS NOT DISTINCT FROM $2
+                              AND source IS NOT DISTINCT FROM $3 AND domain IS NULL AND account_id IS NULL)
                 ON CONFLICT (origin, kind, lane, source, domain, account_id) DO UPDATE
                SET until = greatest(o.until, excluded.until), rule = excluded.rule, reply = excluded.reply, changed_at = excluded.changed_at,
                    created_at = CASE WHEN o.until <= $8 THEN excluded.created_at ELSE o.created_at END,
@@ -78,14 +97,17 @@ public sealed class OverlayStore(NpgsqlDataSource db, HeldStore held)
         command.Parameters.Add(Time(now));
         command.Parameters.Add(Time(startedAt));
         command.Parameters.Add(Number(LeastFactor));
-        command.Parameters.Add(new() { Value = Most });
+        command.Parameters.Add(new() { Value = MostByRules });
+        command.Parameters.Add(Account(wish.ByAccount));
+        command.Parameters.Add(new() { Value = MostOfAccount });
         return (await ReadAsync(command, cancellation)).SingleOrDefault();
     }
 
     private const string ImposeByOperatorSql = $"""
         WITH imposed AS (
-            INSERT INTO overlays (kind, lane, source, domain, account_id, factor, route, until, origin, created_at, changed_at)
-            SELECT $1, $2, $3, $4, $5, $6, $7, $8, 'operator', $9, $9 WHERE (SELECT count(*) FROM overlays) < $10
+            INSERT INTO overlays (kind, lane, source, domain, account_id, factor, route, until, origin, created_at, changed_at, key_id, by_account)
+            SELECT $1, $2, $3, $4, $5, $6, $7, $8, 'operator', $9, $9, $11, $12
+             WHERE (SELECT count(*) FROM overlays) < $10 AND (SELECT count(*) FROM overlays WHERE by_account = $12) < $13
             RETURNING *),
         told AS (SELECT pg_notify('{Channel}', '') FROM imposed)
         SELECT {Columns} FROM imposed, told
@@ -96,18 +118,21 @@ public sealed class OverlayStore(NpgsqlDataSource db, HeldStore held)
     {
         await using var connection = await db.OpenConnectionAsync(cancellation);
         await using var transaction = await connection.BeginTransactionAsync(cancellation);
-        await LiftAsync(connection, OfScopeSql, now, cancellation, Text(wish.Kind.ToName()), Text(wish.Scope.Lane), Text(wish.Scope.Source), Text(wish.Scope.Domain), Account(wish.Scope), Text("operator"));
+        await LiftAsync(connection, OfScopeSql, now, cancellation, Text(wish.Kind.ToName()), Text(wish.Scope.Lane), Text(wish.Scope.Source), Text(wish.Scope.Domain), Account(wish.Scope.AccountId), Text("operator"));
         await using var command = new NpgsqlCommand(ImposeByOperatorSql, connection);
         command.Parameters.Add(Text(wish.Kind.ToName()));
         command.Parameters.Add(Text(wish.Scope.Lane));
         command.Parameters.Add(Text(wish.Scope.Source));
         command.Parameters.Add(Text(wish.Scope.Domain));
-        command.Parameters.Add(Account(wish.Scope));
+        command.Parameters.Add(Account(wish.Scope.AccountId));
         command.Parameters.Add(Number(wish.Factor));
         command.Parameters.Add(Text(wish.Route));
         command.Parameters.Add(Time(wish.Until));
         command.Parameters.Add(Time(now));
         command.Parameters.Add(new() { Value = Most });
+        command.Parameters.Add(Text(wish.KeyId));
+        command.Parameters.Add(Account(wish.ByAccount));
+        command.Parameters.Add(new() { Value = MostOfAccount });
         var imposed = (await ReadAsync(command, cancellation)).SingleOrDefault();
         await transaction.CommitAsync(cancellation);
         return imposed;
@@ -130,7 +155,7 @@ public sealed class OverlayStore(NpgsqlDataSource db, HeldStore held)
 
     /// <summary>Lifts those of a kind that lie over just this scope, whoever imposed them.</summary>
     public Task<IReadOnlyList<Overlay>> LiftAsync(OverlayKind kind, OverlayScope scope, DateTimeOffset now, CancellationToken cancellation) =>
-        LiftAsync(OfScopeSql, now, cancellation, Text(kind.ToName()), Text(scope.Lane), Text(scope.Source), Text(scope.Domain), Account(scope), Text(null));
+        LiftAsync(OfScopeSql, now, cancellation, Text(kind.ToName()), Text(scope.Lane), Text(scope.Source), Text(scope.Domain), Account(scope.AccountId), Text(null));
 
     /// <summary>Removes those whose time is over. What they kept back is due since then, and is not touched: it may be a million rows, and every
     /// node waits for this before it looks for new overlays.</summary>
@@ -189,6 +214,7 @@ public sealed class OverlayStore(NpgsqlDataSource db, HeldStore held)
                 Reply = TextOf(11),
                 CreatedAt = row.GetFieldValue<DateTimeOffset>(12),
                 ChangedAt = row.GetFieldValue<DateTimeOffset>(13),
+                KeyId = TextOf(14),
             });
         }
 
@@ -201,7 +227,7 @@ public sealed class OverlayStore(NpgsqlDataSource db, HeldStore held)
 
     private static NpgsqlParameter Number(double? value) => new() { Value = (object?)value ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Double };
 
-    private static NpgsqlParameter Account(OverlayScope scope) => new() { Value = (object?)scope.AccountId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Integer };
+    private static NpgsqlParameter Account(int? id) => new() { Value = (object?)id ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Integer };
 
     private static NpgsqlParameter Time(DateTimeOffset value) => new() { Value = value.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz };
 }

@@ -1,5 +1,6 @@
 using EmailService.Accounts;
 using EmailService.Platform;
+using EmailService.Platform.Http;
 
 namespace EmailService.Steer;
 
@@ -31,10 +32,10 @@ public static class SteerServices
     public static void MapSteer(this WebApplication app)
     {
         app.MapOverlays();
-        app.MapGet("/v1/lanes", LaneEndpoints.ListAsync).RequireApiKey();
-        app.MapGet("/v1/lanes/{lane}", LaneEndpoints.FindAsync).RequireApiKey();
-        app.MapPost("/v1/lanes/{lane}/retry", LeverEndpoints.RetryLaneAsync).RequireApiKey();
-        app.MapPost("/v1/lanes/{lane}/expire", LeverEndpoints.ExpireLaneAsync).RequireApiKey();
+        app.MapGet("/v1/lanes", LaneEndpoints.ListAsync).Limit(CostlyCall.LookUpLanes).RequireOperatorKey();
+        app.MapGet("/v1/lanes/{lane}", LaneEndpoints.FindAsync).Limit(CostlyCall.LookUpLanes).RequireOperatorKey();
+        app.MapPost("/v1/lanes/{lane}/retry", LeverEndpoints.RetryLaneAsync).Limit(CostlyCall.LookUpLanes).RequireOperatorKey();
+        app.MapPost("/v1/lanes/{lane}/expire", LeverEndpoints.ExpireLaneAsync).Limit(CostlyCall.LookUpLanes).RequireOperatorKey();
         app.MapPost("/v1/messages/retry", LeverEndpoints.RetryAsync).RequireApiKey();
         app.MapPost("/v1/messages/expire", LeverEndpoints.ExpireAsync).RequireApiKey();
         app.MapPost("/v1/messages/{id}/retry", LeverEndpoints.RetryMessageAsync).RequireApiKey();

@@ -9,7 +9,7 @@ public sealed partial class Steering(OverlayStore store, Overlays overlays, Over
         var imposed = await store.ImposeAsync(wish, rule, reply, startedAt, time.GetUtcNow(), CancellationToken.None);
         if (imposed is null)
         {
-            LogTooMany(OverlayStore.Most, wish.Kind.ToName(), wish.Scope.ToString());
+            LogTooMany(OverlayStore.MostByRules, OverlayStore.MostOfAccount, wish.Kind.ToName(), wish.Scope.ToString());
             return null;
         }
 
@@ -29,7 +29,7 @@ public sealed partial class Steering(OverlayStore store, Overlays overlays, Over
         }
 
         await RefreshAsync(cancellation);
-        LogByOperator(imposed.Kind.ToName(), imposed.Id, imposed.Scope.ToString(), Figures(imposed), imposed.Until);
+        LogByOperator(imposed.Kind.ToName(), imposed.Id, imposed.KeyId is { } key ? $" with key {key}" : "", imposed.Scope.ToString(), Figures(imposed), imposed.Until);
         Count(imposed, "imposed");
         return imposed;
     }
@@ -80,15 +80,15 @@ public sealed partial class Steering(OverlayStore store, Overlays overlays, Over
         OverlayKind.Suspend or OverlayKind.NextSource => "",
     };
 
-    [LoggerMessage(3500, LogLevel.Warning, "{Kind} {Id} {Change} by a reply: {Scope}{Figures}, until {Until:u}; rule {Rule}: {Reply}")]
+    [LoggerMessage(3500, LogLevel.Warning, "{Kind} {Id} {Change} by a reply: {Scope}{Figures}, until {Until:O}; rule {Rule}: {Reply}")]
     private partial void LogByReply(string kind, long id, string change, string scope, string figures, DateTimeOffset until, string rule, string reply);
 
-    [LoggerMessage(3501, LogLevel.Warning, "{Kind} {Id} imposed by an operator: {Scope}{Figures}, until {Until:u}")]
-    private partial void LogByOperator(string kind, long id, string scope, string figures, DateTimeOffset until);
+    [LoggerMessage(3501, LogLevel.Warning, "{Kind} {Id} imposed by an operator{Key}: {Scope}{Figures}, until {Until:O}")]
+    private partial void LogByOperator(string kind, long id, string key, string scope, string figures, DateTimeOffset until);
 
     [LoggerMessage(3502, LogLevel.Warning, "{Kind} {Id} lifted: {Scope}")]
     private partial void LogLifted(string kind, long id, string scope);
 
-    [LoggerMessage(3503, LogLevel.Error, "There are {Most} overlays, the most there may be; {Kind} of {Scope} was not imposed")]
-    private partial void LogTooMany(int most, string kind, string scope);
+    [LoggerMessage(3503, LogLevel.Error, "There are {Most} overlays, or {MostOfAccount} by one account, the most that rules may impose; {Kind} of {Scope} was not imposed")]
+    private partial void LogTooMany(int most, int mostOfAccount, string kind, string scope);
 }

@@ -4,6 +4,7 @@ using EmailService.Messages;
 using EmailService.Platform;
 using EmailService.Platform.Jobs;
 using EmailService.Record;
+using Npgsql;
 
 namespace EmailService.TlsReports;
 
@@ -71,7 +72,17 @@ public sealed partial class TlsReportJob(
     {
         var now = time.GetUtcNow();
         await store.BeginAsync(row, now, cancellation);
-        var problem = row.Rua.Length == 0 ? await AskAsync(row, cancellation) : await SendAsync(row, account, reporter, cancellation);
+        string? problem;
+        try
+        {
+            problem = row.Rua.Length == 0 ? await AskAsync(row, cancellation) : await SendAsync(row, account, reporter, cancellation);
+        }
+        // What one domain publishes must not end the reports of the others; a database that is away ends them for all.
+        catch (Exception e) when (e is not OperationCanceledException and not NpgsqlException { IsTransient: true })
+        {
+            LogFault(e, row.Domain, row.Day);
+            problem = "a fault of ours; the log has it (6502)";
+        }
 
         // No token from here: what was sent must not be sent again.
         if (problem is null)
@@ -121,4 +132,7 @@ public sealed partial class TlsReportJob(
 
     [LoggerMessage(6501, LogLevel.Warning, "The TLS report for {Domain} of {Day:yyyy-MM-dd} to {Place} is given up after a day: {Problem}")]
     private partial void LogGivenUp(string domain, DateOnly day, string place, string problem);
+
+    [LoggerMessage(6502, LogLevel.Error, "The TLS report for {Domain} of {Day:yyyy-MM-dd} failed on our side; those of other domains go on")]
+    private partial void LogFault(Exception exception, string domain, DateOnly day);
 }

@@ -10,7 +10,7 @@ public sealed class TlsReportPost(StrangersHttps https, TlsReportsOptions option
     private const int LongestProblem = 500;
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
-    private readonly HttpClient http = new(https.NewHandler(publicOnly: !options.AllowPrivateAddresses)) { Timeout = System.Threading.Timeout.InfiniteTimeSpan };
+    private readonly HttpClient http = new(https.NewHandler(options.AllowPrivateAddresses ? AllowedAddresses.All : AllowedAddresses.Public)) { Timeout = System.Threading.Timeout.InfiniteTimeSpan };
 
     /// <summary>Null when it was taken (any 2xx), else why not.</summary>
     public async Task<string?> SendAsync(TlsReport report, Uri place, CancellationToken cancellation)

@@ -43,7 +43,8 @@ public static class TlsReportRecord
     private static Uri? ToPlace(string text)
     {
         var place = text.Trim(' ', '\t');
-        return place.Length <= LongestPlace && Uri.TryCreate(place, UriKind.Absolute, out var uri)
+        // RFC 3986 §2: a URI is printable ASCII. What is not would go into the database and the log as it is.
+        return place.Length <= LongestPlace && !place.AsSpan().ContainsAnyExceptInRange('!', '~') && Uri.TryCreate(place, UriKind.Absolute, out var uri)
             && ((uri.Scheme == Uri.UriSchemeHttps && uri.Host.Length > 0) || MailboxOf(uri) is not null) ? uri : null;
     }
 

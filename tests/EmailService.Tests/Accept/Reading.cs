@@ -20,22 +20,22 @@ internal static class Reading
         string more = "") =>
         $$"""{"personalizations":{{personalizations}},"from":{{from}},"subject":{{subject}},"content":{{content}}{{(more.Length > 0 ? "," + more : "")}}}""";
 
-    public static SendRequest Read(string json)
+    public static SendRequest Read(string json, SendApi api = SendApi.V1)
     {
-        Assert.True(SendRequestReader.TryRead(Encoding.UTF8.GetBytes(json), Now, Pools, out var request, out var errors), string.Join('\n', errors));
+        Assert.True(SendRequestReader.TryRead(Encoding.UTF8.GetBytes(json), Now, Pools, api, out var request, out var errors), string.Join('\n', errors));
         Assert.Empty(errors);
         return request;
     }
 
-    public static IReadOnlyList<FieldError> Errors(string json) => Errors(Encoding.UTF8.GetBytes(json));
+    public static IReadOnlyList<FieldError> Errors(string json, SendApi api = SendApi.V1) => Errors(Encoding.UTF8.GetBytes(json), api);
 
-    public static IReadOnlyList<FieldError> Errors(byte[] json)
+    public static IReadOnlyList<FieldError> Errors(byte[] json, SendApi api = SendApi.V1)
     {
-        Assert.False(SendRequestReader.TryRead(json, Now, Pools, out var request, out var errors), "It was found good.");
+        Assert.False(SendRequestReader.TryRead(json, Now, Pools, api, out var request, out var errors), "It was found good.");
         Assert.Null(request);
         Assert.NotEmpty(errors);
         return errors;
     }
 
-    public static FieldError OnlyError(string json) => Assert.Single(Errors(json));
+    public static FieldError OnlyError(string json, SendApi api = SendApi.V1) => Assert.Single(Errors(json, api));
 }

@@ -4,7 +4,9 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using EmailService.Accept;
+using EmailService.Accounts;
 using EmailService.Messages;
+using EmailService.Platform;
 using EmailService.TestKit;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -88,36 +90,54 @@ public sealed class SendEndpointsTests(SendEndpointsTests.Service service) : ICl
         await IsTooLargeAsync(content, headers => headers.ExpectContinue = true);
     }
 
-    [Fact]
-    public async Task What_is_read_at_once_is_bounded_and_more_is_told_to_come_back()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task One_key_with_seventeen_slow_bodies_stops_no_other_account_and_no_small_request(bool isCompressed)
     {
-        await using var small = await RunningService.StartAsync(settings: "Accept:WaitingOctets=67108864");
-        using var sender = small.NewClient();
-        var room = small.App.Services.GetRequiredService<AcceptWorker>().Room;
-        // Each has sent so much that its buffer has grown to 32 MiB: the two fill the room.
-        UnfinishedBody[] bodies = [new(17 * 1024 * 1024), new(17 * 1024 * 1024)];
-        var large = bodies.Select(body => sender.PostAsync("/v1/send", body)).ToList();
-        await Wait.UntilAsync(() => room.Taken == 64 * 1024 * 1024, "two large requests are being read");
+        await using var bounded = await RunningService.StartAsync(settings: "Accept:WaitingOctets=67108864");
+        using var slow = bounded.NewClient();
+        using var other = bounded.NewClient();
+        other.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", await AddAccountAsync(bounded, "other"));
+        var room = bounded.App.Services.GetRequiredService<AcceptRoom>().Reading;
 
-        using (var refused = await sender.PostAsync("/v1/send", Json(Reading.Good())))
+        // Each has sent so much, and sends no more until it is told to.
+        var bodies = Enumerable.Range(0, 17).Select(_ => new UnfinishedBody(5 * 1024 * 1024, isCompressed)).ToList();
+        var answers = bodies.Select(body => slow.PostAsync("/v1/send", body)).ToList();
+        await Wait.UntilAsync(() => room.Taken > 20 * 1024 * 1024, "one account holds what it may");
+
+        // Another account's large request is read whole: it has no domain to send from. So has a small one room of its own, whoever sends it.
+        using (var large = await other.PostAsync("/v1/send", Json(Reading.Good(content: $$"""[{"type":"text/plain","value":"{{new string('a', 20 * 1024 * 1024)}}"}]"""))))
+        using (var small = await slow.PostAsync("/v1/send", Json(Reading.Good())))
         {
-            await IsErrorAsync(refused, 503, null, "too many large requests");
-            Assert.Equal(TimeSpan.FromSeconds(5), refused.Headers.RetryAfter!.Delta);
+            Assert.Equal((HttpStatusCode.Forbidden, HttpStatusCode.Accepted), (large.StatusCode, small.StatusCode));
         }
 
-        foreach (var (body, answer) in bodies.Zip(large))
-        {
-            body.Finish();
-            using var response = await answer;
-            Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
-        }
-
-        using (var taken = await sender.PostAsync("/v1/send", Json(Reading.Good())))
-        {
-            Assert.Equal(HttpStatusCode.Accepted, taken.StatusCode);
-        }
-
+        bodies.ForEach(b => b.Finish());
+        var all = await Task.WhenAll(answers);
+        Assert.Equal(17, all.Count(a => a.StatusCode is HttpStatusCode.ServiceUnavailable or HttpStatusCode.BadRequest));
+        Assert.InRange(all.Count(a => a.StatusCode == HttpStatusCode.ServiceUnavailable), 10, 14);
+        Assert.All(all.Where(a => a.StatusCode == HttpStatusCode.ServiceUnavailable), a => Assert.Equal(TimeSpan.FromSeconds(5), a.Headers.RetryAfter!.Delta));
         await Wait.UntilAsync(() => room.Taken == 0, "all room is free again");
+    }
+
+    [Fact]
+    public async Task A_large_request_of_very_many_values_is_refused_before_it_becomes_memory()
+    {
+        using var response = await client.PostAsync("/v1/send", Json($$"""{"x":[{{string.Join(',', Enumerable.Repeat("1", 1_000_001))}}]}"""));
+
+        await IsErrorAsync(response, 400, null, "The request has more than 1000000 values.");
+    }
+
+    [Fact]
+    public async Task A_request_of_the_largest_size_is_taken_where_memory_is_least()
+    {
+        await using var least = await RunningService.StartAsync(settings: ["Memory:ContentOctets=134217728", "Accept:WaitingOctets=67108864"]);
+        var body = Reading.Good(content: $$"""[{"type":"text/plain","value":"{{new string('a', SendEndpoints.MostOctets - 1000)}}"}]""");
+        using var response = await least.Client.PostAsync("/v1/send", Json(body));
+
+        Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+        Assert.Equal(0, least.App.Services.GetRequiredService<MemoryBudget>().Taken);
     }
 
     [Fact]
@@ -181,6 +201,54 @@ public sealed class SendEndpointsTests(SendEndpointsTests.Service service) : ICl
         using var response = await client.SendAsync(request);
 
         await IsErrorAsync(response, 401, null, message);
+    }
+
+    [Theory]
+    [InlineData("/v1/send")]
+    [InlineData("/v3/mail/send")]
+    public async Task What_is_meant_for_a_subuser_is_not_sent_as_the_keys_own(string path)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = Json(Reading.Good()) };
+        request.Headers.TryAddWithoutValidation("On-Behalf-Of", "account-id 7");
+        using var response = await client.SendAsync(request);
+
+        await IsErrorAsync(response, 403, "on-behalf-of", "access forbidden");
+        using var look = new HttpRequestMessage(HttpMethod.Get, "/v1/messages");
+        look.Headers.TryAddWithoutValidation("on-behalf-of", "someone");
+        using var looked = await client.SendAsync(look);
+        Assert.Equal(HttpStatusCode.Forbidden, looked.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_header_for_subusers_that_names_none_does_not_matter()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v3/mail/send") { Content = Json(Reading.Good()) };
+        request.Headers.TryAddWithoutValidation("On-Behalf-Of", "");
+        using var response = await client.SendAsync(request);
+
+        Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task Unknown_fields_are_refused_by_v1_and_passed_over_by_the_alias()
+    {
+        var body = Reading.Good(more: "\"scheduled_at\":\"2030-01-01T00:00:00Z\"");
+        using var refused = await client.PostAsync("/v1/send", Json(body));
+        using var taken = await client.PostAsync("/v3/mail/send", Json(body));
+
+        await IsErrorAsync(refused, 400, "scheduled_at", "Unknown field \"scheduled_at\". Did you mean \"send_at\"?");
+        Assert.Equal(HttpStatusCode.Accepted, taken.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("someone@gmail.com", "put the address into reply_to")]
+    [InlineData("someone@mail.gmail.com", "put the address into reply_to")]
+    [InlineData("shop@unknown.example", "Add it with POST /v1/domains")]
+    public async Task A_sender_is_sent_to_add_only_a_domain_that_can_be_added(string from, string help)
+    {
+        using var response = await client.PostAsync("/v1/send", Json(Reading.Good(from: $$"""{"email":"{{from}}"}""")));
+
+        Assert.Contains(help, await IsErrorAsync(response, 403, "from", "The from address does not match"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -275,24 +343,37 @@ public sealed class SendEndpointsTests(SendEndpointsTests.Service service) : ICl
         return content;
     }
 
+    private static async Task<string> AddAccountAsync(RunningService service, string name)
+    {
+        var id = await service.App.Services.GetRequiredService<AccountStore>().GetOrAddAsync(name, default);
+        return (await service.App.Services.GetRequiredService<ApiKeys>().CreateAsync(id, "test", default)).Key;
+    }
+
     /// <summary>Blanks, and then nothing until it is told to end.</summary>
     private sealed class UnfinishedBody : HttpContent
     {
         private readonly int octets;
+        private readonly bool isCompressed;
         private readonly TaskCompletionSource end = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public UnfinishedBody(int octets)
+        public UnfinishedBody(int octets, bool isCompressed)
         {
-            this.octets = octets;
+            (this.octets, this.isCompressed) = (octets, isCompressed);
             Headers.ContentType = new MediaTypeHeaderValue("application/json");
+            if (isCompressed)
+            {
+                Headers.ContentEncoding.Add("gzip");
+            }
         }
 
         public void Finish() => end.TrySetResult();
 
         protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
         {
-            await stream.WriteAsync(Enumerable.Repeat((byte)' ', octets).ToArray());
-            await stream.FlushAsync();
+            await using var gzip = isCompressed ? new GZipStream(stream, CompressionLevel.Fastest, leaveOpen: true) : null;
+            var to = gzip ?? stream;
+            await to.WriteAsync(Enumerable.Repeat((byte)' ', octets).ToArray());
+            await to.FlushAsync();
             await end.Task;
         }
 

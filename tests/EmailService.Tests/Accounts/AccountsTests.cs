@@ -63,13 +63,13 @@ public sealed class AccountsTests : IAsyncLifetime
         var made = await keys.CreateAsync(account, "shop", default);
         Assert.NotNull(await other.FindAccountAsync(made.Key, default));
 
-        Assert.True(await keys.RevokeAsync(account, made.Id, default));
-        Assert.False(await keys.RevokeAsync(account, made.Id, default));
+        Assert.True(await keys.RevokeAsync(account, made.Id, operators: false, default));
+        Assert.False(await keys.RevokeAsync(account, made.Id, operators: false, default));
 
         Assert.Null(await keys.FindAccountAsync(made.Key, default));
         time.Advance(TimeSpan.FromSeconds(10));
         Assert.Null(await other.FindAccountAsync(made.Key, default));
-        Assert.NotNull((await keys.ListAsync(account, default))[0].RevokedAt);
+        Assert.NotNull((await keys.ListAsync(account, null, 10, default))[0].RevokedAt);
     }
 
     [Fact]
@@ -78,8 +78,8 @@ public sealed class AccountsTests : IAsyncLifetime
         var stranger = await new AccountStore(database.DataSource).GetOrAddAsync("stranger", default);
         var made = await keys.CreateAsync(account, "shop", default);
 
-        Assert.False(await keys.RevokeAsync(stranger, made.Id, default));
-        Assert.Empty(await keys.ListAsync(stranger, default));
+        Assert.False(await keys.RevokeAsync(stranger, made.Id, operators: true, default));
+        Assert.Empty(await keys.ListAsync(stranger, null, 10, default));
     }
 
     [Fact]
@@ -98,7 +98,7 @@ public sealed class AccountsTests : IAsyncLifetime
         Assert.Null(await domains.FindAsync(stranger, "shop.example", default));
         Assert.Null(await domains.AddAsync(account, "shop.example", verified: false, default));
         Assert.Equal("bounces.shop.example", added!.ReturnPath);
-        Assert.Equal($"es{time.GetUtcNow():yyyyMM}", added.DkimSelector);
+        Assert.Matches($"^es{time.GetUtcNow():yyyyMM}-[a-z2-7]{{5}}$", added.DkimSelector);
     }
 
     [Fact]
@@ -143,7 +143,7 @@ public sealed class AccountsTests : IAsyncLifetime
     {
         await using var dns = new LoopbackDns();
         using var resolver = new DnsResolver(new DnsResolverOptions { Servers = [dns.EndPoint] }, TimeProvider.System);
-        var verifier = new DomainVerifier(domains, resolver, new PlatformOptions { HostName = "mail.host.example" });
+        var verifier = DomainData.Verifier(domains, resolver, time, "192.0.2.1");
         var domain = (await domains.AddAsync(account, "shop.example", verified: false, default))!;
 
         var before = await verifier.VerifyAsync(domain, default);
@@ -152,7 +152,7 @@ public sealed class AccountsTests : IAsyncLifetime
         Assert.All(before.Records, record => Assert.NotNull(record.WhatToDo));
 
         dns.Txt($"{domain.DkimSelector}._domainkey.shop.example", domain.DkimRecord)
-            .Txt("bounces.shop.example", "v=spf1 a:mail.host.example ~all")
+            .Txt("bounces.shop.example", "v=spf1 ip4:192.0.2.1 ~all")
             .Mx("bounces.shop.example", 10, "mail.host.example")
             .Txt("_dmarc.shop.example", "v=DMARC1; p=reject");
         var after = await verifier.VerifyAsync(domain, default);
@@ -167,21 +167,11 @@ public sealed class AccountsTests : IAsyncLifetime
         Assert.True(silent.Verified);
         Assert.Null(silent.Records[0].Ok);
 
+        // One "no such record" may be a mistake of DNS: only the daily check takes the right to send.
         dns.Remove($"{domain.DkimSelector}._domainkey.shop.example");
-        Assert.False((await verifier.VerifyAsync(stored, default)).Verified);
-    }
-
-    [Theory]
-    [InlineData("v=DKIM1; k=rsa; p=", "revoked")]
-    [InlineData("v=DKIM1; k=rsa", "no p= tag")]
-    [InlineData("v=DKIM1; k=rsa; p=MIIBIj", "cut off")]
-    [InlineData("v=DKIM1; k=rsa; p=AAAA", "another key")]
-    public void A_wrong_DKIM_record_is_told_apart(string found, string told)
-    {
-        var record = new DomainRecord("dkim", "TXT", "es._domainkey.shop.example", "v=DKIM1; k=rsa; p=MIIBIjANBg", true, "");
-
-        Assert.Contains(told, DomainRecordRules.Dkim(record, [found]), StringComparison.Ordinal);
-        Assert.Null(DomainRecordRules.Dkim(record, ["v=DKIM1;k=rsa;p= MIIBI jANBg ;"]));
-        Assert.NotNull(DomainRecordRules.Dkim(record, ["v=DKIM1; p=MIIBIjANBg", found]));
+        var gone = await verifier.VerifyAsync(stored, default);
+        Assert.Equal((true, false), (gone.Verified, gone.IsGood));
+        Assert.False(gone.Records[0].Ok);
+        Assert.True((await domains.GetAsync(account, "shop.example", default))!.Verified);
     }
 }

@@ -84,7 +84,7 @@ public sealed class DomainRecheckTests : IAsyncLifetime
     private async Task<bool> CheckAsync()
     {
         resolver.Clear();
-        var verifier = new DomainVerifier(domains, resolver, new PlatformOptions { HostName = "mail.host.example" });
+        var verifier = DomainData.Verifier(domains, resolver, time);
         try
         {
             await new DomainRecheck(domains, verifier, new DeliveryMode(true), time, NullLogger<DomainRecheck>.Instance).ExecuteAsync(default);

@@ -2,6 +2,9 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using EmailService.Accounts;
+using EmailService.Platform;
+using EmailService.ServiceKit;
+using EmailService.TestKit;
 
 namespace EmailService.Tests.Accounts;
 
@@ -34,6 +37,52 @@ public sealed class QuickstartTests
         Assert.Contains("curl -s http://127.0.0.1:8080/v1/send -H 'Authorization: Bearer SG.a.b' -H 'Content-Type: application/json' -d '{\"from\":", text, StringComparison.Ordinal);
         Assert.DoesNotContain("curl", Quickstart.FirstGreeting("http://127.0.0.1:8080", "SG.a.b", "/data/quickstart.env", live: true), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void The_greeting_that_may_not_show_the_key_says_where_it_lies_and_has_a_line_to_paste()
+    {
+        foreach (var live in new[] { true, false })
+        {
+            var text = Quickstart.FirstGreeting("http://127.0.0.1:8080", null, "/data/quickstart.env", live);
+
+            Assert.Contains("/data/quickstart.env (EMAILSERVICE_API_KEY)", text, StringComparison.Ordinal);
+            Assert.Equal(!live, text.Contains(". '/data/quickstart.env'; curl -s http://127.0.0.1:8080/v1/send -H \"Authorization: Bearer $EMAILSERVICE_API_KEY\" -H", StringComparison.Ordinal));
+        }
+    }
+
+    [Fact]
+    public async Task The_first_key_is_printed_once_on_a_terminal_and_never_into_a_journal()
+    {
+        await using var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(MigrationRunner.ApplyAsync);
+        await using var other = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(MigrationRunner.ApplyAsync);
+        await using var folder = new DataFolder();
+        await using var otherFolder = new DataFolder();
+
+        var first = await OnTerminalAsync(folder.Path, database);
+        var again = await OnTerminalAsync(folder.Path, database);
+        using var journal = ServiceProcess.Start(otherFolder.Path, $"--EmailService:ConnectionString={other.ConnectionString}");
+        await Wait.UntilAsync(() => Task.FromResult(journal.Output.Contains("/inbox", StringComparison.Ordinal)), () => $"the greeting; there is:\n{journal.Output}");
+        await journal.StopAsync();
+
+        Assert.Contains($"API key                  {KeyIn(folder.Path)}", first, StringComparison.Ordinal);
+        Assert.DoesNotContain("SG.", again, StringComparison.Ordinal);
+        Assert.Contains($"The API key is in {folder.Path}/quickstart.env", again, StringComparison.Ordinal);
+        Assert.StartsWith("SG.", KeyIn(otherFolder.Path), StringComparison.Ordinal);
+        Assert.DoesNotContain("SG.", journal.Output, StringComparison.Ordinal);
+        Assert.Contains($"{otherFolder.Path}/quickstart.env (EMAILSERVICE_API_KEY)", journal.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>What the program prints on a terminal, until it has greeted.</summary>
+    private static async Task<string> OnTerminalAsync(string dataFolder, TestDatabase database)
+    {
+        var program = Path.Combine(AppContext.BaseDirectory, "emailservice");
+        await using var terminal = await TerminalProcess.StartAsync(
+            $"'{program}' --urls http://127.0.0.1:{FreePort.Take()} --EmailService:DataFolder={dataFolder} '--EmailService:ConnectionString={database.ConnectionString}'");
+        await terminal.WaitForAsync("/inbox", "The API key is in");
+        return terminal.Text;
+    }
+
+    private static string KeyIn(string dataFolder) => File.ReadAllLines(Path.Combine(dataFolder, "quickstart.env"))[1]["EMAILSERVICE_API_KEY=".Length..];
 
     [Fact]
     public async Task Keys_are_made_listed_and_revoked_over_HTTP()
@@ -73,6 +122,9 @@ public sealed class QuickstartTests
         var dkim = json.RootElement.GetProperty("records")[0];
         Assert.EndsWith("._domainkey.shop.example", dkim.GetProperty("name").GetString(), StringComparison.Ordinal);
         Assert.StartsWith("v=DKIM1; k=rsa; p=", dkim.GetProperty("expected").GetString(), StringComparison.Ordinal);
+        Assert.Equal(dkim.GetProperty("name").GetString(), $"{dkim.GetProperty("relative_name").GetString()}.shop.example");
+        Assert.Equal(dkim.GetProperty("value").GetString(), string.Concat(dkim.GetProperty("strings").EnumerateArray().Select(text => text.GetString())));
+        Assert.All(dkim.GetProperty("strings").EnumerateArray(), text => Assert.InRange(text.GetString()!.Length, 1, 255));
 
         using var twice = await service.Client.PostAsync("/v1/domains", new StringContent("{\"name\":\"shop.example\"}"));
         Assert.Equal(HttpStatusCode.Conflict, twice.StatusCode);

@@ -1,4 +1,6 @@
 using System.Text.RegularExpressions;
+using EmailService.Platform;
+using EmailService.ServiceKit;
 
 namespace EmailService.Tests.Agreement;
 
@@ -26,6 +28,19 @@ public sealed partial class MetricNameTests
             metrics, name => shown.Value.StartsWith(name, StringComparison.Ordinal) && Suffixes.Contains(shown.Value[name.Length..])));
     }
 
+    /// <summary>With unit and kind: an alert is copied from the guide, and one on a name that nobody exposes never fires.</summary>
+    [Fact]
+    public async Task Operating_guide_names_each_metric_as_it_is_exposed()
+    {
+        await using var service = await TestService.StartAsync();
+        var exposed = Type().Matches(service.Get<MetricsCollector>().Write()).Select(match => match.Groups[1].Value).ToHashSet();
+        var inTheGuide = Row().Matches(Repository.Read("docs/operating.md")).Select(match => match.Groups[1].Value).ToHashSet();
+
+        Assert.NotEmpty(exposed);
+        Assert.Empty(exposed.Except(inTheGuide));
+        Assert.Empty(inTheGuide.Except(exposed));
+    }
+
     /// <summary>As Prometheus writes them, without what it appends for the kind.</summary>
     private static HashSet<string> Metrics() =>
     [
@@ -35,6 +50,13 @@ public sealed partial class MetricNameTests
     // The name is the first argument of Meter.CreateCounter, CreateHistogram, CreateObservableGauge and the like.
     [GeneratedRegex(@"\.Create[A-Za-z]+(?:<\w+>)?\(\s*""(emailservice\.[a-z_.]+)""")]
     private static partial Regex Instrument();
+
+    [GeneratedRegex(@"^# TYPE (emailservice_[a-z_]+) ", RegexOptions.Multiline)]
+    private static partial Regex Type();
+
+    // A row of the table of metrics.
+    [GeneratedRegex(@"^\| `(emailservice_[a-z_]+)(?:\{[a-z_,]+\})?` \|", RegexOptions.Multiline)]
+    private static partial Regex Row();
 
     [GeneratedRegex(@"\bemailservice_[a-z_]+\b")]
     private static partial Regex Shown();

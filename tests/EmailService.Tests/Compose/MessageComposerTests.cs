@@ -70,6 +70,19 @@ public sealed class MessageComposerTests
         Assert.Throws<MimeFieldException>(() => MessageComposer.Compose(message));
     }
 
+    [Fact]
+    public void Substitutions_reach_the_reply_address_and_its_name()
+    {
+        var message = Make();
+        message = message with
+        {
+            Content = message.Content with { ReplyTo = [new MailAddress("-dept-@sender.test", "-dept- of the shop")] },
+            Personalization = message.Personalization with { Substitutions = new Dictionary<string, string> { ["-dept-"] = "sales" } },
+        };
+
+        Assert.Contains("Reply-To: sales of the shop <sales@sender.test>\r\n", Text(message), StringComparison.Ordinal);
+    }
+
     private static Message Make() => new()
     {
         Id = MessageId.NewRequest(Now),

@@ -25,7 +25,7 @@ public sealed class PaceSignalTests
     {
         EnhancedStatusCode? enhanced = status is not null && EnhancedStatusCode.TryParse(status, out var parsed) ? parsed : null;
         var reply = new SmtpReply(code, enhanced, "text");
-        var (disposition, scope) = Verdict.Of(stage, reply);
+        var (disposition, scope) = ReplyVerdict.Of(stage, reply);
 
         Assert.Equal(signal, PaceSignals.Of(new Outcome(disposition, scope, stage, reply)));
     }
@@ -40,7 +40,7 @@ public sealed class PaceSignalTests
         SmtpStage stage, int code, string text, PaceSignal signal)
     {
         var reply = new SmtpReply(code, null, text);
-        var (disposition, scope) = Verdict.Of(stage, reply);
+        var (disposition, scope) = ReplyVerdict.Of(stage, reply);
 
         Assert.Equal(signal, PaceSignals.Of(
             new Outcome(disposition, scope, stage, reply) { Reason = ReplyRules.Shipped.Match(reply)!.Reason }));

@@ -1,7 +1,9 @@
+using System.Net;
 using EmailService.Deliver;
 using EmailService.Route;
 using EmailService.Shaping;
 using EmailService.Smtp;
+using EmailService.Smtp.Client;
 
 namespace EmailService.Tests.Deliver;
 
@@ -30,6 +32,28 @@ public sealed class ShapingExplanationTests
 
         Assert.Contains("default, because not all", text, StringComparison.Ordinal);
         Assert.Contains("one process delivers and has all of it", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_extensions_it_says_which_are_off_by_whom_and_which_a_host_does_not_keep()
+    {
+        var file = Path.GetTempFileName();
+        File.WriteAllText(file, """{"version":1,"domains":{"shop.test":{"without":["starttls","CHUNKING"]}}}""");
+        var own = ShapingTable.Load(file);
+        File.Delete(file);
+        var site = own.For("shop.test", ["mx.shop.test"], null);
+        var plan = new RoutePlan.Hosts(site.Lane!, [new MailHost("mx.shop.test", 25)], site.Limits);
+        var lacks = new UnkeptExtensions(
+            IPEndPoint.Parse("192.0.2.1:25"), "mx.shop.test", SmtpExtensions.Pipelining, "503 5.5.1 Bad sequence", new DateTimeOffset(2026, 12, 2, 10, 30, 0, TimeSpan.Zero));
+
+        var text = ShapingExplanation.Of("shop.test", null, plan, own, 1, true, [lacks]);
+
+        Assert.Contains($"without                  CHUNKING, STARTTLS domains.shop.test ({file})\n", text, StringComparison.Ordinal);
+        Assert.Contains("STARTTLS is used all the same where MTA-STS, DANE", text, StringComparison.Ordinal);
+        Assert.Contains("without    PIPELINING at mx.shop.test (192.0.2.1:25) until 2026-12-02 10:30 UTC: 503 5.5.1 Bad sequence\n", text, StringComparison.Ordinal);
+        Assert.Contains(
+            "without                  nothing    default (shipped)\n",
+            ShapingExplanation.Of("other.test", null, Plan("other.test", "mx.other.test"), table, 1, true), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -171,7 +171,7 @@ public sealed class TlsOnTheWayTests
         await using var relay = ScriptedMx.StartWithTls(ScriptedMx.CreateCertificate());
         relay.Account = ("shop", "secret");
         await using var service = await TestService.StartAsync(
-            settings: [$"Route:Relay={relay.EndPoint}", "Route:RelayTls=required", "Route:RelayUser=shop", "Route:RelayPassword=secret"]);
+            settings: [$"Route:Relay={relay.EndPoint}", "Route:RelayTls=required", "Route:RelayPasswordGoesTo=WhoeverAnswers", "Route:RelayUser=shop", "Route:RelayPassword=secret"]);
 
         var id = await service.AcceptAsync("anna@shop.test");
 

@@ -1,5 +1,6 @@
 using EmailService.Deliver;
 using EmailService.Messages;
+using EmailService.Record;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
 
@@ -39,7 +40,7 @@ public sealed class VerdictTests
     [InlineData(SmtpStage.EndOfData, "554 5.7.1", Disposition.Bounced, FailureScope.Message)]
     [InlineData(SmtpStage.EndOfData, "451", Disposition.Deferred, FailureScope.Message)]
     public void A_refusal_means(SmtpStage stage, string reply, Disposition disposition, FailureScope scope) =>
-        Assert.Equal((disposition, scope), Verdict.Of(stage, Reply(reply)));
+        Assert.Equal((disposition, scope), ReplyVerdict.Of(stage, Reply(reply)));
 
     [Theory]
     [InlineData(SmtpRecipientOutcome.Accepted, Disposition.Delivered, null)]
@@ -90,7 +91,38 @@ public sealed class VerdictTests
     {
         Assert.True(EnhancedStatusCode.TryParse(status, out var enhanced));
 
-        Assert.Equal((Disposition.Bounced, FailureScope.Host), Verdict.Of(stage, SmtpReply.Local(code, enhanced, "text")));
+        Assert.Equal((Disposition.Bounced, FailureScope.Host), ReplyVerdict.Of(stage, SmtpReply.Local(code, enhanced, "text")));
+    }
+
+    [Theory]
+    [InlineData("530 5.7.0 Must issue a STARTTLS command first", true)]
+    [InlineData("530 Must issue a STARTTLS command first", true)]
+    [InlineData("530 5.7.1 Authentication or encryption required", true)]
+    [InlineData("538 5.7.11 Encryption required for requested authentication mechanism", true)]
+    [InlineData("523 5.7.10 Encryption needed", true)]
+    [InlineData("550 5.7.10 Encryption needed", true)]
+    [InlineData("554 5.7.1 This server requires TLS", true)]
+    [InlineData("550 5.7.1 TLS required", true)]
+    [InlineData("550 5.7.0 Must use a secure connection", true)]
+    [InlineData("503 5.5.1 STARTTLS first", true)]
+    [InlineData("550 5.1.1 No such user", false)]
+    [InlineData("550 5.7.1 Message refused", false)]
+    [InlineData("554 5.7.1 Your certificate list is blocked", false)]
+    [InlineData("550 5.1.1 tls-required@x.test: no such user, TLS needed", false)]
+    public void A_refusal_in_clear_after_TLS_failed_is_told_by_what_it_asks_for(string text, bool asksForTls)
+    {
+        var words = text.Split(' ');
+        var enhanced = EnhancedStatusCode.TryParse(words[1], out var code) ? code : (EnhancedStatusCode?)null;
+        var reply = new SmtpReply(
+            int.Parse(words[0], System.Globalization.CultureInfo.InvariantCulture), enhanced, string.Join(' ', words.Skip(enhanced is null ? 1 : 2)));
+        foreach (var stage in new[] { SmtpStage.MailFrom, SmtpStage.RcptTo, SmtpStage.Data })
+        {
+            var outcome = new Outcome(Disposition.Bounced, FailureScope.Message, stage, reply);
+            var judged = Verdict.InClear(outcome, "TLS failed (closed)");
+
+            Assert.Equal(asksForTls ? (Disposition.Deferred, FailureScope.Host) : (Disposition.Bounced, FailureScope.Message), (judged.Disposition, judged.Scope!.Value));
+            Assert.Equal(asksForTls ? $"451 4.7.5 TLS failed (closed), and in clear the host said: {text}" : text, judged.Reply.ToString());
+        }
     }
 
     private static SmtpReply Reply(string text)

@@ -33,8 +33,10 @@ public sealed class SourceCheckTests : IAsyncDisposable
         dns.Ptr("192.0.2.7", "mail.host.test").A("mail.host.test", "192.0.2.7").Ptr("2001:db8::7", "mail.host.test").Aaaa("mail.host.test", "2001:db8::7");
 
         Assert.Equal("2 addresses, 0 problems, 0 without an answer", await Check("192.0.2.7", "2001:db8::7").ExecuteAsync(CancellationToken.None));
-        Assert.Equal(1, dns.CountOf("7.2.0.192.list.test"));
-        Assert.Equal(1, dns.CountOf("7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.list.test"));
+
+        // A "no such name" to capitals is asked for once more in small letters.
+        Assert.InRange(dns.CountOf("7.2.0.192.list.test"), 1, 2);
+        Assert.InRange(dns.CountOf("7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.list.test"), 1, 2);
     }
 
     [Fact]

@@ -48,6 +48,45 @@ public sealed class MessageCodecTests
     }
 
     [Fact]
+    public void Large_content_of_any_length_and_script_survives_however_it_is_cut_into_pieces() =>
+        Prop.ForAll(
+            Gen.Choose(0, 200_000).Three().ToArbitrary(),
+            lengths =>
+            {
+                // Characters of one to four octets, some written as escapes, at every distance from where a piece ends.
+                var text = string.Concat(Enumerable.Repeat("aé€😀\u007F\"\\\n", (lengths.Item1 / 8) + 1))[(lengths.Item2 % 2)..];
+                text = text.EnumerateRunes().Aggregate(new System.Text.StringBuilder(), (all, rune) => all.Append(rune)).ToString();
+                var file = new byte[lengths.Item2 + 1];
+                new Random(lengths.Item3).NextBytes(file);
+                var content = Content(text) with { Attachments = [new MessageAttachment("f", "a/b", file), new MessageAttachment("g", "a/b", new byte[lengths.Item3 + 1])] };
+
+                var read = MessageCodec.DecodeContent(MessageCodec.Encode(content));
+
+                return read.Bodies[0].Value == text && read.Attachments[0].Content.AsSpan().SequenceEqual(file) && read.Attachments[1].Content.Length == lengths.Item3 + 1;
+            }).Check(Config.QuickThrowOnFailure.WithMaxTest(60));
+
+    [Theory]
+    [InlineData('\u007F')]
+    [InlineData('\u2028')]
+    [InlineData('a')]
+    public void The_largest_body_is_read_back_also_when_each_octet_is_written_as_an_escape(char letter)
+    {
+        // An octet of a body becomes six of JSON at worst: all that was accepted must be read again.
+        var octets = System.Text.Encoding.UTF8.GetByteCount([letter]);
+        var content = Content(new string(letter, 30 * 1024 * 1024 / octets));
+
+        Assert.Equal(content.Bodies[0].Value, MessageCodec.DecodeContent(MessageCodec.Encode(content)).Bodies[0].Value);
+    }
+
+    [Fact]
+    public void The_largest_body_of_emoji_is_read_back()
+    {
+        var content = Content(string.Concat(Enumerable.Repeat("😀", 30 * 1024 * 1024 / 4)));
+
+        Assert.Equal(content.Bodies[0].Value, MessageCodec.DecodeContent(MessageCodec.Encode(content)).Bodies[0].Value);
+    }
+
+    [Fact]
     public void Any_text_survives() =>
         Prop.ForAll<NonNull<string>>(text =>
         {

@@ -50,7 +50,7 @@ public sealed class EventPayloadTests
             FromAddress = "shop@example.com",
             SendAt = DateTimeOffset.FromUnixTimeSeconds(1_800_000_000),
             Categories = ["a", "b"],
-            CustomArgs = """{"order_id":"42","email":"forged","event":"forged","sg_event_id":"forged","url":"kept"}""",
+            CustomArgs = """{"order_id":"42","email":"forged","event":"forged","sg_event_id":"forged","message":"kept"}""",
         });
 
         Assert.Equal("r@example.net", written.GetProperty("email").GetString());
@@ -60,9 +60,29 @@ public sealed class EventPayloadTests
         Assert.Equal($"<{message}@example.com>", written.GetProperty("smtp-id").GetString());
         Assert.Equal("""["a","b"]""", written.GetProperty("category").GetRawText());
         Assert.Equal("42", written.GetProperty("order_id").GetString());
-        Assert.Equal("kept", written.GetProperty("url").GetString());
+        Assert.Equal("kept", written.GetProperty("message").GetString());
         Assert.Equal("processed", written.GetProperty("event").GetString());
         Assert.Single(written.EnumerateObject(), p => p.Name == "email");
+    }
+
+    /// <summary>Every field that SendGrid's documentation gives to an event.</summary>
+    [Theory]
+    [InlineData("email event timestamp smtp-id sg_event_id sg_message_id category asm_group_id ip useragent url url_offset reason status response attempt tls cert_err type")]
+    [InlineData("bounce_classification pool send_at domain from sg_machine_open sg_content_type custom_args")]
+    public void A_custom_argument_never_looks_like_a_field_of_the_event_and_is_told_apart(string fields)
+    {
+        foreach (var field in fields.Split(' '))
+        {
+            foreach (var kind in Enum.GetValues<EventKind>().Where(kind => !kind.IsAboutDomain()))
+            {
+                var plain = Logged(kind) with { FromAddress = "shop@example.com", Detail = """{"reply":"550 5.1.1 no","status":"5.1.1","tls":true}""" };
+                var written = Write(plain with { CustomArgs = JsonSerializer.Serialize(new Dictionary<string, string> { [field] = "forged", ["order"] = "42" }) });
+
+                Assert.Equal(
+                    [.. Write(plain).EnumerateObject().Select(p => (p.Name, p.Value.GetRawText())), ("order", "\"42\""), ("custom_args", $"{{\"{field}\":\"forged\"}}")],
+                    written.EnumerateObject().Select(p => (p.Name, p.Value.GetRawText())));
+            }
+        }
     }
 
     [Fact]

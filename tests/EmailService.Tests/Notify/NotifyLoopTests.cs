@@ -119,6 +119,7 @@ public sealed class NotifyLoopTests
             builder.Services.AddHostedService(services => services.GetRequiredService<NodeRegistry>());
             builder.Services.AddSingleton(world.Options with { Poll = TimeSpan.FromMilliseconds(50), Gather = TimeSpan.FromMilliseconds(1) });
             builder.Services.AddSingleton<EventSignal>();
+            builder.Services.AddSingleton(new DeliveryMode(Live: false));
             builder.Services.AddSingleton<WebhookSender>();
             builder.Services.AddSingleton<WebhookQueue>();
             builder.Services.AddSingleton<WebhookWorker>();

@@ -134,7 +134,7 @@ internal sealed class NotifyWorld : IAsyncDisposable
             if (!nodes.TryGetValue(id, out var node))
             {
                 var queue = new WebhookQueue(Database);
-                var sender = new WebhookSender(Options, Time);
+                var sender = new WebhookSender(Options, new DeliveryMode(Live: false), Time);
                 nodes[id] = node = (queue, sender, new WebhookWorker(queue, sender, Options, Time, NullLogger<WebhookWorker>.Instance));
             }
 

@@ -83,7 +83,7 @@ public sealed class WebhookDeliveryTests
         Assert.Equal(["failed", "failed", "failed", "failed", "delivered", "delivered", "delivered"], await world.OutcomesAsync(webhook));
         Assert.Equal(0, (await world.Store.FindAsync(world.AccountId, webhook.Id, default))!.Failures);
         var log = await world.Store.DeliveriesAsync(webhook.Id, long.MaxValue, 10, default);
-        Assert.Equal("Answered 500: it is   broken", log[^1].Error);
+        Assert.Equal("Answered 500", log[^1].Error);
         Assert.Contains("redirects are not followed", log[^3].Error, StringComparison.Ordinal);
     }
 
@@ -290,7 +290,7 @@ public sealed class WebhookDeliveryTests
         await world.StepAsync();
 
         var line = Assert.Single(await world.Store.DeliveriesAsync(webhook.Id, long.MaxValue, 10, default));
-        Assert.Contains("private address", line.Error, StringComparison.Ordinal);
+        Assert.Contains("not at a public address", line.Error, StringComparison.Ordinal);
         Assert.Equal(0, world.Sink.Arrived);
     }
 

@@ -43,7 +43,7 @@ public sealed class HandTests
     [Fact]
     public void Mail_for_ten_thousand_sites_that_do_not_answer_leaves_half_of_the_room_to_those_that_do()
     {
-        var large = new Hand(new OutboxOptions { ReadyRecipients = 1000, ReadyOctets = 100_000 }, new OneAnswers("good.test"));
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 1000, ReadyOctets = 100_000 }, standings: new OneAnswers("good.test"));
         large.Open();
         var taken = Enumerable.Range(0, 10_000).Count(i => large.TryReserve(Claims(1, $"silent{i}.test"), 1));
 
@@ -58,7 +58,7 @@ public sealed class HandTests
     [Fact]
     public void The_content_of_such_mail_leaves_half_of_its_room_as_well()
     {
-        var large = new Hand(new OutboxOptions { ReadyRecipients = 1000, ReadyOctets = 1000 }, new OneAnswers("good.test"));
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 1000, ReadyOctets = 1000 }, standings: new OneAnswers("good.test"));
         large.Open();
 
         Assert.True(large.TryReserve(Claims(1, "silent.test"), 500));
@@ -70,7 +70,7 @@ public sealed class HandTests
     public void What_such_mail_had_is_free_again_also_if_its_site_has_answered_meanwhile()
     {
         var answers = new OneAnswers("");
-        var large = new Hand(new OutboxOptions { ReadyRecipients = 100, ReadyOctets = 1000 }, answers);
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 100, ReadyOctets = 1000 }, standings: answers);
         large.Open();
         var held = Claims(10, "new.test");
         Assert.True(large.TryReserve(held, 1));

@@ -1,3 +1,4 @@
+using EmailService.Smtp;
 using System.Text;
 using EmailService.Messages;
 using EmailService.Platform;
@@ -115,7 +116,7 @@ public sealed class ReplyRulesReaderTests
     {
         Assert.True(ReplyText.TryParse("421 4.7.28 unusual rate of unsolicited mail - gsmtp", out var reply));
 
-        var answer = ClassifyCommand.Answer(ReplyRules.Shipped, reply, FailureScope.Recipient);
+        var answer = ClassifyCommand.Answer(ReplyRules.Shipped, reply, SmtpStage.RcptTo);
 
         Assert.Contains("class     Frequency or Volume Too High\nkind      blocked\nabout     capacity\nreason    rate-limited\nsuppress  no\nrule      google-rate\naction    lower-rate to 0.5 of it for 01:00:00, after 5 within 00:10:00", answer, StringComparison.Ordinal);
     }

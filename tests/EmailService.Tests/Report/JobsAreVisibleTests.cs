@@ -18,7 +18,7 @@ public sealed class JobsAreVisibleTests
         service.Dns.A("7.2.0.192.list.test", "127.0.0.2");
         await service.Get<JobScheduler>().StartedAsync();
         using var http = new HttpClient { BaseAddress = new Uri(service.App.Urls.First()) };
-        var key = await service.Get<ApiKeys>().CreateAsync(1, "test", cancellation);
+        var key = await service.Get<ApiKeys>().CreateAsync(1, "test", isOperator: true, cancellation);
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key.Key);
 
         await service.Get<JobRunner>().RunAsync("sources", cancellation);

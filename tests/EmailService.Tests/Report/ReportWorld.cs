@@ -7,6 +7,7 @@ using EmailService.Outbox;
 using EmailService.Platform;
 using EmailService.Platform.Http;
 using EmailService.Report;
+using EmailService.Sign;
 using EmailService.Steer;
 using EmailService.TestKit;
 using Microsoft.AspNetCore.Builder;
@@ -27,7 +28,7 @@ internal sealed class ReportWorld : IAsyncDisposable
     {
         this.database = database;
         this.app = app;
-        Address = new Uri(app.Urls.Single());
+        Address = new Uri(app.Urls.Single() is var url && url.StartsWith("http://unix:", StringComparison.Ordinal) ? "http://localhost" : url.Replace("0.0.0.0", "127.0.0.1", StringComparison.Ordinal));
         Http = new HttpClient { BaseAddress = Address };
     }
 
@@ -45,20 +46,27 @@ internal sealed class ReportWorld : IAsyncDisposable
 
     public NpgsqlDataSource Database => database.DataSource;
 
-    public static async Task<ReportWorld> CreateAsync()
+    /// <param name="live">Whether live delivery is on.</param>
+    /// <param name="openOnLoopback">The setting of the inbox.</param>
+    /// <param name="url">Where it listens.</param>
+    public static async Task<ReportWorld> CreateAsync(bool live = false, bool openOnLoopback = false, string url = "http://127.0.0.1:0")
     {
         var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(MigrationRunner.ApplyAsync);
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration["EmailService:Inbox:Port"] = "0";
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Configuration["EmailService:Inbox:OpenOnLoopback"] = openOnLoopback ? "true" : "false";
+        builder.WebHost.UseUrls(url);
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(new OptionsBinder(builder.Configuration));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<EventSignal>();
         builder.Services.AddSingleton(new PlatformOptions { HostName = "mail.test" });
         builder.Services.AddSingleton(database.DataSource);
-        builder.Services.AddSingleton<ApiKeys>();
-        builder.Services.AddSingleton(new DeliveryMode(Live: false));
+        builder.Services.AddApiKeys();
+        builder.Services.AddSingleton<SecretStore>();
+        builder.Services.AddSingleton<VerpKeys>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<VerpKeys>());
+        builder.Services.AddSingleton(new DeliveryMode(live));
         builder.Services.AddSingleton<HeldStore>();
         builder.Services.AddSingleton<OverlayStore>();
         builder.Services.AddSingleton<LaneStatusStore>();
@@ -71,15 +79,15 @@ internal sealed class ReportWorld : IAsyncDisposable
         app.MapInbox();
         await app.StartAsync();
         var world = new ReportWorld(database, app);
-        (world.AccountId, world.Key) = await world.AddAccountAsync("first");
+        (world.AccountId, world.Key) = await world.AddAccountAsync("first", isOperator: true);
         world.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", world.Key);
         return world;
     }
 
-    public async Task<(int Id, string Key)> AddAccountAsync(string name)
+    public async Task<(int Id, string Key)> AddAccountAsync(string name, bool isOperator = false)
     {
         var id = (int)(await ScalarAsync("INSERT INTO accounts (name) VALUES ($1) RETURNING id", name))!;
-        return (id, (await Services.GetRequiredService<ApiKeys>().CreateAsync(id, "test", CancellationToken.None)).Key);
+        return (id, (await Services.GetRequiredService<ApiKeys>().CreateAsync(id, "test", isOperator, CancellationToken.None)).Key);
     }
 
     /// <summary>A message's own row, with this envelope.</summary>

@@ -1,7 +1,9 @@
 using System.Security.Cryptography.X509Certificates;
 using EmailService.Dns;
+using EmailService.Platform;
 using EmailService.Route;
 using EmailService.TestKit;
+using RouteOptions = EmailService.Route.RouteOptions;
 
 namespace EmailService.Tests.Route;
 
@@ -60,16 +62,38 @@ public sealed class MtaStsFetchTests
         Assert.NotNull(problem);
     }
 
-    private static async Task<(MtaStsPolicy? Policy, MtaStsProblem? Problem)> FetchAsync(Action<PolicyHost> arrange, string domain = "example.test", TimeSpan? timeout = null)
+    [Theory]
+    [InlineData("127.0.0.1")]
+    [InlineData("::ffff:127.0.0.1")]
+    [InlineData("0.0.0.0")]
+    [InlineData("127.9.9.9")]
+    public async Task A_policy_host_that_leads_inside_is_not_connected_to_and_looks_like_one_that_refuses(string address)
+    {
+        var requests = 0;
+        var (policy, problem) = await FetchAsync(_ => { }, allowed: AllowedAddresses.Public, address: address, requests: n => requests = n);
+        Assert.Null(policy);
+        Assert.Equal(0, requests);
+
+        var (_, refused) = await FetchAsync(_ => { }, address: "127.9.9.9", requests: n => requests = n);
+        Assert.Equal(0, requests);
+        Assert.Equal(WithoutPort(refused!.Text), WithoutPort(problem!.Text));
+    }
+
+    private static string WithoutPort(string text) => System.Text.RegularExpressions.Regex.Replace(text, ":[0-9]+", "");
+
+    private static async Task<(MtaStsPolicy? Policy, MtaStsProblem? Problem)> FetchAsync(Action<PolicyHost> arrange, string domain = "example.test", TimeSpan? timeout = null, AllowedAddresses? allowed = null, string address = "127.0.0.1", Action<int>? requests = null)
     {
         await using var host = await PolicyHost.StartAsync(Good);
         arrange(host);
-        await using var dns = new LoopbackDns().A("mta-sts.example.test", "127.0.0.1");
+        await using var dns = new LoopbackDns().A("mta-sts.example.test", address);
         using var resolver = new DnsResolver(new DnsResolverOptions { Servers = [dns.EndPoint] }, TimeProvider.System);
         using var fetcher = new MtaStsFetcher(
-            new StrangersHttps(resolver, new TlsTrust([Root.Certificate])),
+            new StrangersHttps(resolver, new TlsTrust([Root.Certificate]), TimeProvider.System),
+            allowed ?? new RouteOptions { PrivateNetworks = ["127.0.0.0/8"] }.AllowedAddresses(),
             new MtaStsFetchSettings { Port = host.Port, Timeout = timeout ?? TimeSpan.FromSeconds(20) },
             TimeProvider.System);
-        return await fetcher.FetchAsync(domain, TestContext.Current.CancellationToken);
+        var answer = await fetcher.FetchAsync(domain, TestContext.Current.CancellationToken);
+        requests?.Invoke(host.Requests);
+        return answer;
     }
 }

@@ -1,6 +1,8 @@
 using EmailService.Dns;
 using EmailService.Platform;
 using EmailService.Route;
+using EmailService.Messages;
+using EmailService.Shaping;
 using EmailService.Smtp.Client;
 using EmailService.TestKit;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -188,6 +190,59 @@ public sealed class TlsPolicyTests : IAsyncLifetime
         Assert.Equal((mode, isImplicit), (use.Policy.Mode, use.Policy.IsImplicit));
     }
 
+    [Theory]
+    [InlineData(null, null, PasswordGoesTo.VerifiedHost, "Opportunistic")]
+    [InlineData(null, TlsDemand.None, PasswordGoesTo.VerifiedHost, "None")]
+    [InlineData(null, TlsDemand.Required, PasswordGoesTo.VerifiedHost, "Required")]
+    [InlineData("us", null, PasswordGoesTo.VerifiedHost, "Verified")]
+    [InlineData("us", TlsDemand.Verified, PasswordGoesTo.VerifiedHost, "Verified")]
+    [InlineData("us", TlsDemand.Required, PasswordGoesTo.VerifiedHost, "found \"required\" together with User, expected \"verified\"")]
+    [InlineData("us", TlsDemand.Opportunistic, PasswordGoesTo.VerifiedHost, "found \"opportunistic\" together with User, expected \"verified\"")]
+    [InlineData("us", TlsDemand.None, PasswordGoesTo.VerifiedHost, "found \"none\" together with User, expected TLS")]
+    [InlineData("us", null, PasswordGoesTo.WhoeverAnswers, "Required")]
+    [InlineData("us", TlsDemand.Required, PasswordGoesTo.WhoeverAnswers, "Required")]
+    [InlineData("us", TlsDemand.Opportunistic, PasswordGoesTo.WhoeverAnswers, "Opportunistic")]
+    [InlineData("us", TlsDemand.Verified, PasswordGoesTo.WhoeverAnswers, "Verified")]
+    [InlineData("us", TlsDemand.None, PasswordGoesTo.WhoeverAnswers, "found \"none\" together with User, expected TLS")]
+    public void A_relays_password_goes_to_a_verified_host_unless_the_operator_says_otherwise_in_as_many_words(
+        string? user, TlsDemand? tls, PasswordGoesTo goesTo, string expected)
+    {
+        var relay = new RelaySettings { Host = "relay.test", Tls = tls, User = user, Password = user is null ? null : "secret", PasswordGoesTo = goesTo };
+        var route = new RouteOptions { Relay = "relay.test", RelayTls = tls, RelayUser = relay.User, RelayPassword = relay.Password, RelayPasswordGoesTo = goesTo };
+
+        var (ofRelay, ofRoute) = (relay.Check().ToList(), route.Check().ToList());
+
+        if (expected.StartsWith("found", StringComparison.Ordinal))
+        {
+            Assert.StartsWith(expected, Assert.Single(ofRelay).Problem, StringComparison.Ordinal);
+            Assert.StartsWith(expected.Replace("User", "RelayUser", StringComparison.Ordinal), Assert.Single(ofRoute).Problem, StringComparison.Ordinal);
+            Assert.Equal(("Tls", "RelayTls"), (ofRelay[0].Key, ofRoute[0].Key));
+            Assert.Equal(
+                tls != TlsDemand.None, ofRoute[0].Problem.Contains("say so with RelayPasswordGoesTo = \"WhoeverAnswers\"", StringComparison.Ordinal));
+            return;
+        }
+
+        Assert.Empty(ofRelay.Concat(ofRoute));
+        Assert.Equal((expected, expected), (relay.TlsInForce.ToString(), route.RelayFor("a.test", null)!.Value.Relay.TlsInForce.ToString()));
+    }
+
+    [Theory]
+    [InlineData(SmtpTlsMode.Opportunistic, SmtpTlsMode.None, false)]
+    [InlineData(SmtpTlsMode.None, SmtpTlsMode.None, true)]
+    [InlineData(SmtpTlsMode.Required, SmtpTlsMode.Required, true)]
+    [InlineData(SmtpTlsMode.Verified, SmtpTlsMode.Verified, true)]
+    [InlineData(SmtpTlsMode.Dane, SmtpTlsMode.Dane, true)]
+    public void Without_STARTTLS_a_policy_that_demands_TLS_wins_and_nothing_is_reported_where_none_does(SmtpTlsMode mode, SmtpTlsMode left, bool isCounted)
+    {
+        var use = new TlsDecision.Use(SmtpTlsPolicy.Of(mode), "because") { Applied = new AppliedTlsPolicy(TlsPolicyType.NoneFound, "a.test") };
+
+        var shaped = use.Without(new Limit<SmtpExtensions>(SmtpExtensions.StartTls | SmtpExtensions.Chunking, "domains.a.test (mine)"));
+
+        Assert.Equal((left, isCounted), (shaped.Policy.Mode, shaped.Applied is not null));
+        Assert.Equal(shaped.Policy.IsMandatory || mode == SmtpTlsMode.Opportunistic, shaped.Why.Contains("domains.a.test (mine)", StringComparison.Ordinal));
+        Assert.Same(use, use.Without(new Limit<SmtpExtensions>(SmtpExtensions.Chunking, "x")));
+    }
+
     private void Publish(IEnumerable<string> words)
     {
         var has = words.ToHashSet();
@@ -258,7 +313,7 @@ public sealed class TlsPolicyTests : IAsyncLifetime
         {
             // Nothing is cached in the resolver: these tests change what DNS says.
             var resolver = new DnsResolver(new DnsResolverOptions { Servers = [test.dns.EndPoint], CacheEntries = 0 }, TimeProvider.System);
-            fetcher = new MtaStsFetcher(new StrangersHttps(resolver, new TlsTrust([Root.Certificate])), new MtaStsFetchSettings { Port = test.policyHost.Port }, TimeProvider.System);
+            fetcher = new MtaStsFetcher(new StrangersHttps(resolver, new TlsTrust([Root.Certificate]), TimeProvider.System), AllowedAddresses.All, new MtaStsFetchSettings { Port = test.policyHost.Port }, TimeProvider.System);
             Policies = new MtaStsPolicies(resolver, fetcher, new MtaStsStore(test.database.DataSource), test.time, NullLogger<MtaStsPolicies>.Instance);
             Finder = new TlsPolicyFinder(new DaneLookup(resolver), Policies, options);
         }

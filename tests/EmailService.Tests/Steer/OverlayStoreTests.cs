@@ -53,6 +53,46 @@ public sealed class OverlayStoreTests
     }
 
     [Fact]
+    public async Task One_account_does_not_fill_the_table_neither_by_its_key_nor_by_the_refusals_of_its_mail()
+    {
+        await using var store = await CreateAsync();
+        var overlays = Overlays(store);
+        await FillAsync(store, OverlayStore.MostOfAccount, "by_account", "7");
+
+        Assert.Null(await overlays.ImposeAsync(Suspended with { KeyId = "key", ByAccount = 7 }, Now, CancellationToken.None));
+        Assert.Null(await overlays.ImposeAsync(Slower with { ByAccount = 7 }, "rate", "421", Now, Now, CancellationToken.None));
+
+        Assert.NotNull(await overlays.ImposeAsync(Slower with { ByAccount = 8 }, "rate", "421", Now, Now, CancellationToken.None));
+        Assert.NotNull(await overlays.ImposeAsync(Suspended, Now, CancellationToken.None));
+        Assert.Equal("key", (await overlays.ImposeAsync(Suspended with { KeyId = "key", ByAccount = 8 }, Now, CancellationToken.None))!.KeyId);
+
+        // What is there already may last longer.
+        var renewed = await overlays.ImposeAsync(Slower with { ByAccount = 7, Until = Now.AddHours(1) }, "rate", "421", Now, Now, CancellationToken.None);
+        Assert.Equal(Now.AddHours(1), renewed!.Until);
+    }
+
+    [Fact]
+    public async Task Rules_leave_places_for_operators()
+    {
+        await using var store = await CreateAsync();
+        await FillAsync(store, OverlayStore.MostByRules, "by_account", "n");
+
+        Assert.Null(await Overlays(store).ImposeAsync(Slower, "rate", "421", Now, Now, CancellationToken.None));
+        Assert.NotNull(await Overlays(store).ImposeAsync(Suspended, Now, CancellationToken.None));
+    }
+
+    private static async Task FillAsync(StoreFixture store, int count, string column, string value)
+    {
+        await using var command = store.Db.CreateCommand($"""
+            INSERT INTO overlays (kind, lane, until, origin, rule, reply, created_at, changed_at, {column})
+            SELECT 'suspend', 'mx:' || n, $1, 'reply', 'rule', '421', $2, $2, {value} FROM generate_series(1, {count}) AS n
+            """);
+        command.Parameters.Add(new() { Value = Now.AddDays(1).UtcDateTime });
+        command.Parameters.Add(new() { Value = Now.UtcDateTime });
+        await command.ExecuteNonQueryAsync();
+    }
+
+    [Fact]
     public async Task An_operators_overlay_replaces_the_one_before_and_releases_what_it_held()
     {
         await using var store = await CreateAsync();

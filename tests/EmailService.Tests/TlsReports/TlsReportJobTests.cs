@@ -153,7 +153,7 @@ public sealed class TlsReportJobTests : IAsyncLifetime
         Assert.Empty(collector.Requests);
         if (when == "private")
         {
-            Assert.Contains("private address", await service.ScalarAsync<string>("SELECT result FROM tls_reports WHERE rua <> ''"), StringComparison.Ordinal);
+            Assert.Contains("public address", await service.ScalarAsync<string>("SELECT result FROM tls_reports WHERE rua <> ''"), StringComparison.Ordinal);
         }
     }
 

@@ -99,6 +99,8 @@ internal sealed partial class CrashWorld : IAsyncDisposable
         "--EmailService:Route:Live=true",
         $"--EmailService:Route:Port={Hosts[0].EndPoint.Port}",
         $"--EmailService:Route:DnsServers:0={dns.EndPoint}",
+        "--EmailService:Route:PrivateNetworks=127.0.0.0/8,::1/128",
+        "--EmailService:Notify:AllowPrivateAddresses=true",
         "--EmailService:Outbox:FirstDelay=300ms",
         "--EmailService:Outbox:LongestDelay=2s",
         "--EmailService:Outbox:UnknownQuietPeriod=500ms",

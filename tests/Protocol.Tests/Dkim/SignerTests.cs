@@ -41,7 +41,8 @@ public sealed class SignerTests
         Assert.All(field.Split("\r\n"), line => Assert.InRange(line.Length, 0, 78));
         Assert.DoesNotContain("l=", field.Replace("rel", "", StringComparison.Ordinal), StringComparison.Ordinal);
         Assert.Equal(
-            "from:from:reply-to:to:to:cc:subject:subject:date:date:message-id:message-id:content-type:content-type:mime-version:list-unsubscribe:list-unsubscribe-post",
+            "from:from:sender:reply-to:to:to:cc:subject:subject:date:date:message-id:message-id:mime-version:mime-version:content-type:content-type"
+            + ":content-transfer-encoding:list-unsubscribe:list-unsubscribe-post",
             Tag(field, "h"));
     }
 
@@ -118,6 +119,9 @@ public sealed class SignerTests
     [InlineData("Date: Mon, 02 Mar 2026 12:00:00 +0000")]
     [InlineData("Message-ID: <2@example.net>")]
     [InlineData("Content-Type: text/html")]
+    [InlineData("Content-Transfer-Encoding: base64")]
+    [InlineData("MIME-Version: 1.0")]
+    [InlineData("Sender: evil@example.net")]
     public async Task Adding_a_field_that_readers_see_fails(string field)
     {
         var signed = Encoding.Latin1.GetString(DkimData.SignedWith(RsaSigner, DkimData.Message));

@@ -7,6 +7,8 @@ namespace EmailService.Protocol.Tests.Dns;
 
 public sealed class DnsFailoverTests : DnsFixture
 {
+    private const string LongName = "abcdefghijklmnopqrstuvwxyzabcdefghijklmn.test";
+
     public DnsFailoverTests()
     {
         Server.A("host.test", "127.0.0.1");
@@ -20,10 +22,14 @@ public sealed class DnsFailoverTests : DnsFixture
     [InlineData(DnsFault.LameNxDomain)]
     [InlineData(DnsFault.NxDomainWithRecords)]
     [InlineData(DnsFault.TruncateAndCloseTcp)]
+    [InlineData(DnsFault.TruncateAlsoByTcp)]
+    [InlineData(DnsFault.NxDomainToCapitalsOnly)]
     public async Task The_next_server_is_asked_when_one_cannot_say(DnsFault fault)
     {
-        Server.Fault("host.test", fault);
-        Assert.Equal("127.0.0.2", AddressOf(await Ask(Both(), "host.test")));
+        // Forty letters: one in 10^12 that all of them are sent small.
+        Server.A(LongName, "127.0.0.1").Fault(LongName, fault);
+        Second.A(LongName, "127.0.0.2");
+        Assert.Equal("127.0.0.2", AddressOf(await Ask(Both(), LongName)));
         Assert.Single(Counts.Failures);
     }
 
@@ -71,9 +77,17 @@ public sealed class DnsFailoverTests : DnsFixture
     }
 
     [Fact]
-    public async Task A_server_that_says_failed_is_asked_once()
+    public async Task A_server_that_says_failed_is_asked_once_more_without_EDNS()
     {
         Server.ServFail("host.test");
+        Assert.Equal(DnsStatus.ServerFailed, (await Ask(Resolver(), "host.test")).Status);
+        Assert.Equal([1232, null], Server.Log.Select(q => q.Query.EdnsPayloadSize));
+    }
+
+    [Fact]
+    public async Task A_server_that_refuses_us_is_asked_once()
+    {
+        Server.Fault("host.test", DnsFault.Refuse);
         Assert.Equal(DnsStatus.ServerFailed, (await Ask(Resolver(), "host.test")).Status);
         Assert.Equal(1, Server.QueryCount);
     }

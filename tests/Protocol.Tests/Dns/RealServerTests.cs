@@ -137,6 +137,18 @@ public sealed class RealServerTests(RealServerTests.Bind bind) : IClassFixture<R
     }
 
     [Fact]
+    public async Task A_server_behind_a_firewall_that_drops_EDNS_is_reached_without_it()
+    {
+        await using var firewall = new EdnsFirewall(bind.Server.EndPoint);
+        using var resolver = new DnsResolver(
+            new DnsResolverOptions { Servers = [firewall.EndPoint], AttemptTimeout = TimeSpan.FromMilliseconds(500), QueryDeadline = TimeSpan.FromMinutes(1) },
+            TimeProvider.System);
+        Assert.Equal("127.0.0.9", Address(await resolver.QueryAsync("mx1.mail.test", DnsType.A, CancellationToken.None)));
+        Assert.Equal(DnsStatus.NoSuchDomain, (await resolver.QueryAsync("gone.mail.test", DnsType.Mx, CancellationToken.None)).Status);
+        Assert.True(firewall is { Dropped: > 0, Passed: > 1 });
+    }
+
+    [Fact]
     public async Task A_thousand_queries_at_once_are_all_answered()
     {
         // As patient as a busy machine needs: the server shares it.

@@ -116,6 +116,8 @@ public sealed class HeaderTests
     [Theory]
     [InlineData("relatório.pdf", "relat_rio.pdf")]
     [InlineData("плен.docx", "____.docx")]
+    [InlineData("=?utf-8?Q?a?=.pdf", "=_utf-8_Q_a_=.pdf")]
+    [InlineData("what=?.pdf", "what=_.pdf")]
     public void A_file_name_comes_exactly_and_once_more_in_ASCII(string name, string fallback)
     {
         var file = new Attachment(name, "application/pdf", new byte[] { 1 }, false, null);

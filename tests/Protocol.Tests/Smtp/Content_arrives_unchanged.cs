@@ -25,7 +25,7 @@ public sealed class Content_arrives_unchanged
         var handler = new Keeper();
         await using var server = Serve(handler);
         await using var mx = ScriptedMx.Start();
-        var options = Options with { UseChunking = chunking };
+        var options = Options with { Without = chunking ? SmtpExtensions.None : SmtpExtensions.Chunking };
         await using var toServer = (await ConnectAsync(server.EndPoint, options)).Session!;
         await using var toMx = await OpenAsync(mx, options);
         var random = new Random(7);
@@ -56,7 +56,7 @@ public sealed class Content_arrives_unchanged
     {
         var handler = new Keeper();
         await using var server = Serve(handler);
-        await using var session = (await ConnectAsync(server.EndPoint, Options with { UseChunking = chunking })).Session!;
+        await using var session = (await ConnectAsync(server.EndPoint, Options with { Without = chunking ? SmtpExtensions.None : SmtpExtensions.Chunking })).Session!;
         var random = new Random(size);
         for (var around = -8; around <= 8; around++)
         {

@@ -23,7 +23,10 @@ public sealed class Server_session
         using var certificate = ScriptedMx.CreateCertificate();
         await using var server = Serve(o => o with { Certificate = certificate });
         _keeper.OnRecipient = path => path.StartsWith('b') ? new SmtpReply(550, new EnhancedStatusCode(5, 1, 1), "No such\nuser") : null;
-        var result = await ConnectAsync(server.EndPoint, Options with { UseChunking = chunking, UsePipelining = pipelining }, SmtpTlsMode.Required);
+        var result = await ConnectAsync(server.EndPoint, Options with
+        {
+            Without = (chunking ? 0 : SmtpExtensions.Chunking) | (pipelining ? 0 : SmtpExtensions.Pipelining),
+        }, SmtpTlsMode.Required);
         await using var session = result.Session!;
 
         for (var i = 0; i < 3; i++)
@@ -183,6 +186,41 @@ public sealed class Server_session
 
         Assert.Empty(errors);
         Assert.All(_keeper.Messages, kept => Assert.InRange(kept.Message.ForwardPaths.Count, 1, 10));
+    }
+
+    [Theory]
+    [InlineData("GET / HTTP/1.1")]
+    [InlineData("get /inbox HTTP/1.0")]
+    [InlineData("GET")]
+    [InlineData("POST / HTTP/1.1")]
+    [InlineData("OPTIONS * HTTP/1.1")]
+    [InlineData("CONNECT mx.test:25 HTTP/1.1")]
+    [InlineData("PRI * HTTP/2.0")]
+    [InlineData("PRI * HTTP/2")]
+    [InlineData("NOOP / HTTP/1.1")]
+    [InlineData("EHLO / HTTP/1.1")]
+    [InlineData("Host: 127.0.0.1:2525")]
+    [InlineData("host:127.0.0.1")]
+    [InlineData("Content-Type: text/plain")]
+    [InlineData("sec-ch-ua-platform: \"Linux\"")]
+    public async Task A_line_of_HTTP_ends_the_session_before_what_follows_is_obeyed(string line)
+    {
+        await using var server = Serve();
+        var replies = await TalkAsync(server, $"EHLO x\r\nNOOP\r\n{line}\r\n\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nDATA\r\n\r\nx\r\n.\r\nQUIT\r\n");
+        Assert.EndsWith("250 2.0.0 Ok\r\n421 4.7.0 This is a mail host and does not speak HTTP\r\n", replies, StringComparison.Ordinal);
+        Assert.Empty(_keeper.Messages);
+    }
+
+    [Theory]
+    [InlineData("MAIL FROM:<a:b@c.test>")]
+    [InlineData("MAIL FROM: <a@b.test> SIZE=10")]
+    [InlineData("MAIL FROM:<\"a HTTP/1.1\"@b.test>")]
+    [InlineData("EHLO [IPv6:::1]")]
+    [InlineData("NOOP HTTP/1.1 is what this is not")]
+    public async Task A_command_that_only_looks_like_HTTP_is_obeyed(string line)
+    {
+        await using var server = Serve();
+        Assert.DoesNotContain("421", await TalkAsync(server, $"EHLO x\r\n{line}\r\nQUIT\r\n"), StringComparison.Ordinal);
     }
 
     // Each part is sent when the replies to the one before it have begun to come; a null part sends nothing and keeps the connection open.

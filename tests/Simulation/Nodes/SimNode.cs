@@ -12,6 +12,7 @@ using EmailService.Route;
 using EmailService.Sign;
 using EmailService.Steer;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EmailService.Simulation;
 
@@ -45,7 +46,7 @@ internal sealed class SimNode
         link = new StoreLink(world.Store, world.Clock, Clock, random, world.Trace, number);
         dialer = new SimDialer(world.Net, this, world.Clock, world.Truth);
         var sites = new SiteStandings(Clock);
-        Hand = new Hand(options, sites);
+        Hand = new Hand(options, Clock, sites);
         var health = new StoreHealth(link, Clock, Log<StoreHealth>());
         registry = new SimRegistry(link, health, Clock, platform, Beaten);
         var events = new EventSignal(Clock);
@@ -53,10 +54,10 @@ internal sealed class SimNode
         var metrics = new RecordMetrics(Meter);
         var reactions = new Reactions(Rules, new SimOverlays.Imposing(world.Overlays, link), new RefusalWatch(Clock), metrics, Clock, Log<Reactions>());
         ledger = new Ledger(
-            link, Hand, health, events, new TlsTally(null!, metrics, Clock, Log<TlsTally>()), new RecordOptions(), metrics, Clock, Log<Ledger>());
+            link, Hand, health, events, new TlsTally(null!, metrics, Clock, Log<TlsTally>()), new RecordOptions(), metrics, Clock, new OutcomeLog(NullLoggerFactory.Instance), Log<Ledger>());
         var router = new Router(world.Net, route, new CatchAllEndPoint(), SimSettings.Shaping, random);
         var deliverer = new Deliverer(
-            router, new TlsPolicyFinder(null!, null!, route), ledger, Verp(), new HostMemory(Clock), world.Settings.Deliver, options, Rules, reactions, Clock,
+            new HostAddresses(world.Net, new SystemResolver(Clock), AllowedAddresses.All, new OwnHostNames([]), route, Clock), new TlsPolicyFinder(null!, null!, route), ledger, Verp(), new HostMemory(Clock), new ExtensionMemory(Clock), world.Settings.Deliver, options, Rules, reactions, Clock,
             random, Log<Deliverer>());
         var signer = new SimSigner(Clock);
         var egress = new EgressTable(new EgressOptions(), platform);
@@ -73,7 +74,7 @@ internal sealed class SimNode
         dispatcher = new Dispatcher(
             Hand, link, link, signer, routes, new SourceFinder(egress, new EgressChooser(allowances, Clock, random), new OneAccount(), overlays, registry), lanes, context, deliverer, holding, health, registry, options, Clock, random, Log<Dispatcher>());
         sweeper = new LeaseSweeper(link, Hand, registry, health, options, Clock, Log<LeaseSweeper>());
-        accept = new AcceptWorker(link, Hand, registry, events, new AcceptOptions(), options, new AcceptMetrics(Meter), Clock, Log<AcceptWorker>());
+        accept = new AcceptWorker(link, Hand, registry, health, events, new AcceptOptions(), options, new AcceptMetrics(Meter), Clock, Log<AcceptWorker>());
     }
 
     public long Number { get; }

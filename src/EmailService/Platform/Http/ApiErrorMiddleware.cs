@@ -6,8 +6,11 @@ namespace EmailService.Platform.Http;
 /// <see cref="ApiErrors"/>, also where ASP.NET Core would answer with a bare status.</summary>
 internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<ApiErrorMiddleware> logger)
 {
+    private const int LongestShown = 200;
+
     public async Task InvokeAsync(HttpContext context)
     {
+        SetRequestId(context);
         try
         {
             await next(context);
@@ -19,20 +22,21 @@ internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<A
         }
         catch (BadHttpRequestException exception) when (!context.Response.HasStarted)
         {
-            LogMalformed(context.Request.Method, context.Request.Path, exception.Message);
+            LogMalformed(Shown(context.Request.Method), Shown(context.Request.Path), context.TraceIdentifier, exception.Message);
             await FillAsync(context, exception.StatusCode, exception.Message);
             return;
         }
         catch (Exception exception) when (IsDatabaseAway(exception) && !context.Response.HasStarted)
         {
-            LogDatabaseAway(context.Request.Method, context.Request.Path, exception);
+            LogDatabaseAway(Shown(context.Request.Method), Shown(context.Request.Path), context.TraceIdentifier, exception);
             context.Response.Clear();
+            SetRequestId(context);
             await ApiErrors.WriteUnavailableAsync(context, "The database does not answer.");
             return;
         }
         catch (Exception exception) when (!context.Response.HasStarted)
         {
-            LogUnhandled(context.Request.Method, context.Request.Path, context.TraceIdentifier, exception);
+            LogUnhandled(Shown(context.Request.Method), Shown(context.Request.Path), context.TraceIdentifier, exception);
             await FillAsync(context, StatusCodes.Status500InternalServerError, null);
             return;
         }
@@ -43,12 +47,16 @@ internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<A
         }
     }
 
+    /// <summary>Under this id the log has what was said while the request was answered.</summary>
+    private static void SetRequestId(HttpContext context) => context.Response.Headers["X-Request-Id"] = context.TraceIdentifier;
+
     private static Task FillAsync(HttpContext context, int status, string? detail)
     {
         var request = context.Request;
         if (context.Response.StatusCode != status)
         {
             context.Response.Clear();
+            SetRequestId(context);
         }
 
         return status switch
@@ -66,16 +74,19 @@ internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<A
         };
     }
 
+    // A path may have any character in percent-encoding, line breaks and terminal escapes among them.
+    private static string Shown(string? text) => OneLine.Of(text ?? "", LongestShown);
+
     private static bool IsDatabaseAway(Exception exception) =>
-        exception is PostgresException { IsTransient: true }
+        exception is PostgresException { IsTransient: true } or TimeoutException
         || (exception is NpgsqlException and not PostgresException);
 
     [LoggerMessage(9500, LogLevel.Error, "{Method} {Path} failed, request id {RequestId}")]
     private partial void LogUnhandled(string method, string path, string requestId, Exception exception);
 
-    [LoggerMessage(9501, LogLevel.Warning, "{Method} {Path} answered 503: the database does not answer")]
-    private partial void LogDatabaseAway(string method, string path, Exception exception);
+    [LoggerMessage(9501, LogLevel.Warning, "{Method} {Path} answered 503: the database does not answer, request id {RequestId}")]
+    private partial void LogDatabaseAway(string method, string path, string requestId, Exception exception);
 
-    [LoggerMessage(9502, LogLevel.Debug, "{Method} {Path} was malformed: {Problem}")]
-    private partial void LogMalformed(string method, string path, string problem);
+    [LoggerMessage(9502, LogLevel.Debug, "{Method} {Path} was malformed, request id {RequestId}: {Problem}")]
+    private partial void LogMalformed(string method, string path, string requestId, string problem);
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -25,49 +24,73 @@ public static class ApiJson
     /// <returns>The text, or the answer to give instead.</returns>
     public static async ValueTask<(string? Text, IResult? Refusal)> ReadTextAsync(HttpContext context, string field)
     {
+        var (body, refusal) = await ReadAsync(context);
+        return refusal is null ? Text(body, field) : (null, refusal);
+    }
+
+    /// <summary>The same, and a second field that is true, false or left out.</summary>
+    public static async ValueTask<(string? Text, bool Flag, IResult? Refusal)> ReadTextAndFlagAsync(HttpContext context, string field, string flag)
+    {
+        var (body, refusal) = await ReadAsync(context);
+        if (refusal is not null)
+        {
+            return (null, false, refusal);
+        }
+
+        (var text, refusal) = Text(body, field);
+        if (refusal is null && body.TryGetProperty(flag, out var value) && value.ValueKind is not (JsonValueKind.True or JsonValueKind.False or JsonValueKind.Null))
+        {
+            refusal = ApiErrors.BadRequest($"The {flag} field must be true or false, without quotes.", flag);
+        }
+
+        return (text, refusal is null && body.TryGetProperty(flag, out value) && value.ValueKind == JsonValueKind.True, refusal);
+    }
+
+    private static async ValueTask<(JsonElement Body, IResult? Refusal)> ReadAsync(HttpContext context)
+    {
         ArgumentNullException.ThrowIfNull(context);
         using var body = await RequestBody.ReadAsync(context.Request, MostOctets, context.RequestAborted);
         if (body.Problem != BodyProblem.None)
         {
-            return (null, body.Problem switch
+            return (default, body.Problem switch
             {
                 BodyProblem.TooLarge => ApiErrors.Result(StatusCodes.Status413PayloadTooLarge, "content too large",
                     help: $"This request may have {MostOctets} octets."),
                 BodyProblem.UnknownEncoding => ApiErrors.Result(StatusCodes.Status415UnsupportedMediaType,
                     "The Content-Encoding must be gzip, or left out."),
+                BodyProblem.TooSlow => ApiErrors.Result(StatusCodes.Status408RequestTimeout, "The body came too slowly.", help: BodyPace.Rule),
                 _ => ApiErrors.BadRequest("Bad Request", help: "The Content-Encoding is gzip, but the body is not."),
             });
         }
 
-        return TryReadText(body.Memory, field, out var text, out var problem)
-            ? (text, null)
-            : (null, ApiErrors.BadRequest(problem.Message, problem.Field, problem.Help));
-    }
-
-    private static bool TryReadText(ReadOnlyMemory<byte> json, string field,
-        [NotNullWhen(true)] out string? text, [NotNullWhen(false)] out FieldError? problem)
-    {
-        text = null;
-        problem = null;
         try
         {
-            using var document = JsonDocument.Parse(json);
-            if (document.RootElement.ValueKind == JsonValueKind.Object
-                && document.RootElement.TryGetProperty(field, out var value)
-                && value.ValueKind == JsonValueKind.String)
-            {
-                text = value.GetString()!;
-                problem = text.Contains('\0') ? new FieldError("The text has a NUL character (U+0000). Leave it out.", field) : null;
-                return problem is null;
-            }
-
-            problem = new FieldError($"The {field} field is required and must be a string.", field, $"Send a JSON object: {{\"{field}\": \"…\"}}.");
+            using var document = JsonDocument.Parse(body.Memory);
+            return (document.RootElement.Clone(), null);
         }
-        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        catch (JsonException exception)
         {
-            problem = new FieldError("Bad Request", null, $"The body is not JSON. {exception.Message}");
+            return (default, ApiErrors.BadRequest("Bad Request", null, JsonFault.Explain(body.Memory.Span, exception)));
+        }
+    }
+
+    private static (string? Text, IResult? Refusal) Text(JsonElement body, string field)
+    {
+        try
+        {
+            if (body.ValueKind == JsonValueKind.Object && body.TryGetProperty(field, out var value) && value.ValueKind == JsonValueKind.String)
+            {
+                var text = value.GetString()!;
+                return text.Contains('\0')
+                    ? (null, ApiErrors.BadRequest("The text has a NUL character (U+0000). Leave it out.", field))
+                    : (text, null);
+            }
+        }
+        catch (InvalidOperationException)
+        {
+            return (null, ApiErrors.BadRequest("The text has half of a surrogate pair, which is no character.", field));
         }
 
-        return false;
+        return (null, ApiErrors.BadRequest($"The {field} field is required and must be a string.", field, $"Send a JSON object: {{\"{field}\": \"…\"}}."));
     }
 }

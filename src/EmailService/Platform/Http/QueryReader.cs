@@ -71,6 +71,33 @@ internal sealed class QueryReader(IQueryCollection query)
         return domain;
     }
 
+    /// <summary>An address in its stored form. What is none would match nothing, and look like one without mail.</summary>
+    public string? Address(string name)
+    {
+        if (AddressAsText(name) is not { } text)
+        {
+            return null;
+        }
+
+        if (!EmailAddress.TryParse(text.AsSpan().Trim(), out var address, out var problem))
+        {
+            problems.Add((name, $"found \"{text}\", expected an address such as ana@example.com. {problem}"));
+            return null;
+        }
+
+        return address.ToString();
+    }
+
+    /// <summary>A text that is an address or the beginning of one. In a query a plus sign that is not encoded means a blank, which no address has outside quotes.</summary>
+    public string? AddressAsText(string name) =>
+        Text(name) is { } text ? WithPlus(text) : null;
+
+    /// <summary>An address as it is kept: its domain in lower-case ASCII. What is no address stays as it is.</summary>
+    public static string StoredAddress(string text) =>
+        EmailAddress.TryParse(text.AsSpan().Trim(), out var address, out _) ? address.ToString() : text;
+
+    internal static string WithPlus(string text) => text.Contains('"', StringComparison.Ordinal) ? text : text.Trim().Replace(' ', '+');
+
     /// <summary>A time as ISO 8601, or in seconds since 1970.</summary>
     public DateTimeOffset? Time(string name)
     {
@@ -84,7 +111,9 @@ internal sealed class QueryReader(IQueryCollection query)
             return DateTimeOffset.FromUnixTimeSeconds(seconds);
         }
 
-        if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))
+        // A plus sign before the offset that was not encoded.
+        var plus = text.Length > 6 && text[^6] == ' ' && text[^3] == ':' && text.Contains('T', StringComparison.Ordinal) ? $"{text[..^6]}+{text[^5..]}" : text;
+        if (DateTimeOffset.TryParse(plus, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time))
         {
             return time.ToUniversalTime();
         }

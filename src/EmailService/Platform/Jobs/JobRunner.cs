@@ -72,8 +72,9 @@ public sealed partial class JobRunner(
 
     private static string OneLine(string text)
     {
-        var line = text.ReplaceLineEndings(" ").Replace('\0', ' ');
-        return line.Length <= LongestResult ? line : line[..LongestResult] + "…";
+        // Results quote what mail hosts and name servers said.
+        var line = Platform.OneLine.Of(text, LongestResult);
+        return text.Length <= LongestResult ? line : line + "…";
     }
 
     // Not to be cancelled: the server might have given the lock already, and the pool would keep it.

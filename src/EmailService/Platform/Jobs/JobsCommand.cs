@@ -45,5 +45,5 @@ internal static class JobsCommand
         return command;
     }
 
-    private static string Time(DateTimeOffset? time) => time?.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture) ?? "-";
+    private static string Time(DateTimeOffset? time) => time is { } known ? IsoTime.Text(known) : "-";
 }

@@ -52,6 +52,17 @@ internal sealed class InstrumentSeries
 
     public IEnumerable<Series> All => untagged is null ? series.Values : series.Values.Prepend(untagged);
 
+    /// <summary>Forgets what an observable instrument measured last, before it is asked anew: a series that it no longer names is gone, and
+    /// must not go on with its last value for ever.</summary>
+    public void BeginObserving()
+    {
+        if (Instrument.IsObservable)
+        {
+            series.Clear();
+            untagged = null;
+        }
+    }
+
     public void Record(double measurement, ReadOnlySpan<KeyValuePair<string, object?>> tags)
     {
         var target = Find(tags);

@@ -10,6 +10,7 @@ internal sealed class MetricsCollector : IDisposable
 
     private readonly MeterListener listener = new();
     private readonly ConcurrentDictionary<Instrument, InstrumentSeries> instruments = new();
+    private readonly Lock collecting = new();
 
     public MetricsCollector(ServiceMeter own)
     {
@@ -26,11 +27,20 @@ internal sealed class MetricsCollector : IDisposable
         listener.Start();
     }
 
-    /// <summary>Everything measured so far, by name; asks the observable instruments first.</summary>
-    public IReadOnlyList<InstrumentSeries> Collect()
+    /// <summary>Everything measured so far, by name, in the Prometheus text format; asks the observable instruments first.</summary>
+    /// <remarks>One at a time: who reads must not see what another has begun to ask anew.</remarks>
+    public string Write()
     {
-        listener.RecordObservableInstruments();
-        return [.. instruments.Values.OrderBy(instrument => instrument.Instrument.Name, StringComparer.Ordinal)];
+        lock (collecting)
+        {
+            foreach (var instrument in instruments.Values)
+            {
+                instrument.BeginObserving();
+            }
+
+            listener.RecordObservableInstruments();
+            return PrometheusText.Write([.. instruments.Values.OrderBy(instrument => instrument.Instrument.Name, StringComparer.Ordinal)]);
+        }
     }
 
     public void Dispose() => listener.Dispose();

@@ -7,6 +7,6 @@ internal static class MetricsEndpoint
     {
         // Made now, not on the first request: an instrument counts only from when somebody listens.
         var collector = endpoints.ServiceProvider.GetRequiredService<MetricsCollector>();
-        endpoints.MapGet("/metrics", () => Results.Text(PrometheusText.Write(collector.Collect()), "text/plain; version=0.0.4; charset=utf-8"));
+        endpoints.MapGet("/metrics", () => Results.Text(collector.Write(), "text/plain; version=0.0.4; charset=utf-8"));
     }
 }

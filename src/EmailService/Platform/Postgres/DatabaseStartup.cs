@@ -16,6 +16,18 @@ internal sealed partial class DatabaseStartup(
 
     public async Task StartAsync(bool keepRunning, CancellationToken cancellation)
     {
+        await ReachAsync(keepRunning, cancellation);
+        foreach (var migration in await MigrationRunner.ApplyAsync(database, Migration.All, cancellation))
+        {
+            LogApplied(migration.ToString());
+        }
+
+        IsMigrated = true;
+    }
+
+    /// <summary>Has the database there and reachable, and leaves the schema in it as it is.</summary>
+    public async Task ReachAsync(bool keepRunning, CancellationToken cancellation)
+    {
         if (platform.IsEmbedded)
         {
             await services.GetRequiredService<EmbeddedPostgres>().StartAsync(keepRunning, cancellation);
@@ -24,13 +36,6 @@ internal sealed partial class DatabaseStartup(
         {
             await WaitAsync(cancellation);
         }
-
-        foreach (var migration in await MigrationRunner.ApplyAsync(database, Migration.All, cancellation))
-        {
-            LogApplied(migration.ToString());
-        }
-
-        IsMigrated = true;
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)

@@ -58,6 +58,18 @@ public static class MigrationRunner
         }
     }
 
+    private const string HasTableSql = "SELECT to_regclass('schema_migrations') IS NOT NULL";
+
+    /// <summary>What <see cref="ApplyAsync(NpgsqlDataSource, IReadOnlyList{Migration}, CancellationToken)"/> would apply; changes nothing.</summary>
+    /// <exception cref="OperatorException">The database and the program do not belong together.</exception>
+    public static async Task<IReadOnlyList<Migration>> FindMissingAsync(
+        NpgsqlDataSource database, IReadOnlyList<Migration> migrations, CancellationToken cancellation)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellation);
+        await using var command = new NpgsqlCommand(HasTableSql, connection);
+        return (bool)(await command.ExecuteScalarAsync(cancellation))! ? Missing(migrations, await AppliedAsync(connection, cancellation)) : migrations;
+    }
+
     /// <summary>What is left to apply, or why nothing may be.</summary>
     private static List<Migration> Missing(
         IReadOnlyList<Migration> migrations, Dictionary<int, (string Name, string Checksum)> applied)

@@ -3,6 +3,7 @@ using System.Text;
 using EmailService.Messages;
 using EmailService.Platform;
 using EmailService.Smtp;
+using EmailService.Smtp.Client;
 
 namespace EmailService.Record;
 
@@ -24,21 +25,23 @@ internal static class ClassifyCommand
 
             await using var app = context.BuildQuietly();
             var rules = app.Services.GetRequiredService<ReplyRules>();
-            await Console.Out.WriteAsync(Answer(rules, read, parsed.GetValue(afterData) ? FailureScope.Message : FailureScope.Recipient));
+            await Console.Out.WriteAsync(Answer(rules, read, parsed.GetValue(afterData) ? SmtpStage.EndOfData : SmtpStage.RcptTo));
             return 0;
         }));
         return command;
     }
 
-    internal static string Answer(ReplyRules rules, SmtpReply reply, FailureScope scope)
+    internal static string Answer(ReplyRules rules, SmtpReply reply, SmtpStage stage)
     {
         if (reply.Code is < 400 or > 599)
         {
             return $"{reply.Code} is no refusal.\n";
         }
 
+        var (disposition, scope) = ReplyVerdict.Of(stage, reply);
         var meaning = rules.Classify(reply, scope);
         var answer = new StringBuilder();
+        answer.Append("outcome   ").Append(disposition == Disposition.Bounced ? "bounced" : "deferred: tried again until it expires").Append('\n');
         answer.Append("class     ").Append(meaning.Reason.Class).Append('\n');
         answer.Append("kind      ").Append(meaning.Kind.ToName()).Append('\n');
         answer.Append("about     ").Append(meaning.Reason.Broad.ToName()).Append('\n');

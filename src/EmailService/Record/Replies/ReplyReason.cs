@@ -57,6 +57,9 @@ public sealed record ReplyReason(string Name, string Class, BounceKind Kind, Bro
         InvalidAddress, Technical, "Content", "Reputation", "Frequency or Volume Too High", "Mailbox Unavailable", UnclassifiedClass,
     ];
 
+    /// <summary>A rule takes the reply for one about the address, but it names our reverse-path, host, address or the sender's domain.</summary>
+    public static readonly ReplyReason AboutUs = new("about-us", "Reputation", BounceKind.Blocked, BroadClass.Block, Suppress: false);
+
     /// <summary>No rule knows the reply.</summary>
     public static readonly ReplyReason Unclassified = new("unclassified", UnclassifiedClass, BounceKind.Soft, BroadClass.Unknown, Suppress: false);
 }

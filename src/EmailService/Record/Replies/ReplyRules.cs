@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Text.RegularExpressions;
 using EmailService.Messages;
 using EmailService.Smtp;
+using EmailService.Smtp.Client;
 
 namespace EmailService.Record;
 
@@ -15,7 +16,7 @@ public sealed record ReplyMeaning(ReplyReason Reason, BounceKind Kind, bool Supp
 /// <summary>Rules in the order in which they are asked; the first that takes a reply gives it its meaning.</summary>
 public sealed class ReplyRules(string version, IReadOnlyList<ReplyRule> rules)
 {
-    private const int MostTooSlow = 4;
+    private const int MaxTooSlow = 3;
 
     private static readonly Lazy<ReplyRules> ShippedRules = new(() => ReplyRulesReader.Read(ReadShipped(), "replies.json", null));
 
@@ -28,7 +29,8 @@ public sealed class ReplyRules(string version, IReadOnlyList<ReplyRule> rules)
     public IReadOnlyList<ReplyRule> Rules { get; } = rules;
 
     /// <param name="scope">How far the refusal reaches; null if that is not known, as in a bounce that came by mail.</param>
-    public ReplyMeaning Classify(SmtpReply reply, FailureScope? scope)
+    /// <param name="names">By what the host knows us.</param>
+    public ReplyMeaning Classify(SmtpReply reply, FailureScope? scope, SenderNames? names = null)
     {
         if (reply.IsLocal)
         {
@@ -37,6 +39,11 @@ public sealed class ReplyRules(string version, IReadOnlyList<ReplyRule> rules)
 
         var rule = Match(reply, out var allAsked);
         var reason = rule?.Reason ?? ReplyReason.Unclassified;
+        if (reason.Broad == BroadClass.Recipient && names?.AreIn(reply.Text) is true)
+        {
+            // "550 5.1.1 <our reverse-path>: no such user" and the like: a host that checks the sender found fault with us.
+            reason = ReplyReason.AboutUs;
+        }
 
         // A rule that could not be asked might have been one that speaks for the address.
         var certain = allAsked && IsCertain(reply, scope);
@@ -62,23 +69,36 @@ public sealed class ReplyRules(string version, IReadOnlyList<ReplyRule> rules)
         var tooSlow = 0;
         foreach (var rule in Rules)
         {
+            switch (Takes(rule, reply, text))
+            {
+                case true:
+                    return rule;
+                case null when ++tooSlow >= MaxTooSlow:
+                    // A text made to cost us time. It stays without a name.
+                    allAsked = false;
+                    return null;
+                case null:
+                    // As if it were not in the text.
+                    allAsked = false;
+                    break;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Null if a pattern of the rule took too long, twice: the first time, a busy machine may have given its time to others.</summary>
+    private static bool? Takes(ReplyRule rule, SmtpReply reply, string text)
+    {
+        for (var tries = 0; tries < 2; tries++)
+        {
             try
             {
-                if (rule.Takes(reply.Code, reply.Enhanced, text))
-                {
-                    return rule;
-                }
-            }
-            catch (RegexMatchTimeoutException) when (++tooSlow < MostTooSlow)
-            {
-                // As if it were not in the text.
-                allAsked = false;
+                return rule.Takes(reply.Code, reply.Enhanced, text);
             }
             catch (RegexMatchTimeoutException)
             {
-                // A text made to cost us time. It stays without a name.
-                allAsked = false;
-                return null;
+                // Once more, or not at all.
             }
         }
 
@@ -97,6 +117,12 @@ public sealed class ReplyRules(string version, IReadOnlyList<ReplyRule> rules)
         // A reply to MAIL or to the content comes from a filter, also when it says "user unknown": an address
         // is refused at RCPT. Unless it says it in the code as well: RFC 3463 §3.2, subject 1, is the address.
         if (scope != FailureScope.Recipient && reply.Enhanced is not { Subject: 1 })
+        {
+            return false;
+        }
+
+        // What is tried again is not final: 552 to RCPT.
+        if (scope == FailureScope.Recipient && ReplyVerdict.Of(SmtpStage.RcptTo, reply).Disposition != Disposition.Bounced)
         {
             return false;
         }

@@ -12,13 +12,14 @@ internal static class SuppressionEndpoints
     public static void MapSuppressions(this IEndpointRouteBuilder app)
     {
         app.MapGet("/v1/suppressions", ListAsync).RequireApiKey();
-        app.MapDelete("/v1/suppressions/{email}", RemoveAsync).RequireApiKey();
+        // A local part may have a slash (RFC 5322 §3.2.3), which some callers and proxies do not encode.
+        app.MapDelete("/v1/suppressions/{**email}", RemoveAsync).RequireApiKey();
     }
 
     private static async Task<IResult> ListAsync(HttpContext context, [FromServices] SuppressionStore store)
     {
         var query = new QueryReader(context.Request.Query);
-        var (email, after, limit) = (query.Text("email"), query.Text("after"), query.Number("limit", 100, 1, MostOfPage));
+        var (email, after, limit) = (query.Address("email"), query.AddressAsText("after"), query.Number("limit", 100, 1, MostOfPage));
         if (query.Problems.Count > 0)
         {
             return ApiErrors.BadRequest(query.Problems);
@@ -28,8 +29,15 @@ internal static class SuppressionEndpoints
         return ApiJson.Result(new { Suppressions = found.Take(limit), Next = found.Count > limit ? found[limit - 1].Email : null });
     }
 
-    private static async Task<IResult> RemoveAsync(string email, HttpContext context, [FromServices] SuppressionStore store) =>
-        !email.Contains('\0') && await store.RemoveAsync(context.GetAccountId(), email, context.RequestAborted)
-            ? Results.NoContent()
-            : ApiErrors.NotFound("This address is not suppressed for the account.", "email", "GET /v1/suppressions lists those that are.");
+    private static async Task<IResult> RemoveAsync(HttpContext context, [FromServices] SuppressionStore store)
+    {
+        var email = PathText.Rest(context, "email", before: 2);
+        if (email.Contains('\0') || !await store.RemoveAsync(context.GetAccountId(), QueryReader.StoredAddress(email), context.RequestAborted))
+        {
+            return ApiErrors.NotFound("This address is not suppressed for the account.", "email", "GET /v1/suppressions lists those that are.");
+        }
+
+        context.LogChange("suppression", email, "removed");
+        return Results.NoContent();
+    }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using EmailService.Accounts;
 using EmailService.Platform;
+using EmailService.Platform.Http;
 
 namespace EmailService.Record;
 
@@ -30,11 +31,11 @@ internal static class SuppressionsCommand
             IReadOnlyList<Suppression> page = [];
             do
             {
-                page = await store.ListAsync(accountId, page.Count > 0 ? page[^1].Email : "", parsed.GetValue(email), Page, cancellation);
+                page = await store.ListAsync(accountId, page.Count > 0 ? page[^1].Email : "", parsed.GetValue(email) is { } wanted ? QueryReader.StoredAddress(wanted) : null, Page, cancellation);
                 foreach (var found in page)
                 {
                     await Console.Out.WriteLineAsync(
-                        $"{found.Email}  since {found.Since.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture)}  {found.Reason}: {found.Reply}  (message {found.MessageId})");
+                        $"{found.Email}  since {IsoTime.Text(found.Since)}  {found.Reason}: {found.Reply}  (message {found.MessageId})");
                 }
             }
             while (page.Count == Page);
@@ -52,7 +53,7 @@ internal static class SuppressionsCommand
         command.SetAction(context.WithDatabase(async (parsed, services, cancellation) =>
         {
             var accountId = await services.GetRequiredService<AccountStore>().GetAsync(parsed.GetValue(account)!, cancellation);
-            if (!await services.GetRequiredService<SuppressionStore>().RemoveAsync(accountId, parsed.GetValue(email)!, cancellation))
+            if (!await services.GetRequiredService<SuppressionStore>().RemoveAsync(accountId, QueryReader.StoredAddress(parsed.GetValue(email)!), cancellation))
             {
                 throw new OperatorException($"{parsed.GetValue(email)} is not suppressed for the account. See: emailservice suppressions list");
             }

@@ -12,6 +12,8 @@ namespace EmailService.Report.Cli;
 /// <summary><c>emailservice doctor</c>: what is wrong and what to do, without the service having to run.</summary>
 internal static class DoctorCommand
 {
+    private const int MostHosts = 16;
+
     public static Command Create(CommandContext context)
     {
         var domain = new Option<string?>("--domain") { Description = "A recipients' domain whose mail hosts to try, such as gmail.com. Nothing is sent." };
@@ -46,15 +48,18 @@ internal static class DoctorCommand
         var database = services.GetRequiredService<NpgsqlDataSource>();
         var startup = services.GetRequiredService<DatabaseStartup>();
 
-        // First the database: the others ask it which domains we send from.
+        // First the database: the others ask it which domains we send from. Nothing in here changes anything: not the schema, and not who may send.
         var findings = new List<Finding>(await Examination.RunAsync(
-            [new("database", token => DatabaseCheck.RunAsync(start => startup.StartAsync(keepRunning: false, start), database, platform, time, token))], time, cancel));
-        var hasDatabase = findings.TrueForAll(finding => finding.Level != Level.Fail);
+            [new("database", token => DatabaseCheck.RunAsync(start => startup.ReachAsync(keepRunning: false, start), database, platform, time, token))], time, cancel));
+        var hasDatabase = findings.TrueForAll(finding => finding.Level != Level.Fail && finding.Check != DatabaseCheck.SchemaName);
+
+        // A relay asks DNS for us, and shows its own name to the world.
+        var isSeen = route is { Live: true, Relay: null };
         findings.AddRange(await Examination.RunAsync(
             [
-                new("dns", token => DnsCheck.RunAsync(dns, domain ?? "example.com", route.Live, token)),
-                new("outbound port", token => WayOutAsync(dns, route, domain, token)),
-                new("host name", token => HostNameCheck.RunAsync(dns, platform.HostName, route.Live, token)),
+                new("dns", token => DnsCheck.RunAsync(dns, domain ?? "example.com", isSeen, token)),
+                new("outbound port", token => WayOutAsync(dns, services.GetRequiredService<SystemResolver>(), route, domain, token)),
+                new("host name", token => HostNameCheck.RunAsync(dns, platform.HostName, isSeen, token)),
                 new("egress sources", _ => SourcesCheck.RunAsync(services.GetRequiredService<EgressTable>())),
                 .. hasDatabase ? await DomainChecks.AllAsync(services, route.Live, cancel) : [],
             ], time, cancel));
@@ -66,19 +71,29 @@ internal static class DoctorCommand
         return findings;
     }
 
-    private static Task<IReadOnlyList<Finding>> WayOutAsync(IDnsResolver dns, RouteOptions route, string? domain, CancellationToken cancel)
+    /// <summary>Tries the hosts that mail would go to: an operator's for the domain, or the domain's own; without a domain all that an operator named.</summary>
+    internal static async Task<IReadOnlyList<Finding>> WayOutAsync(
+        IDnsResolver dns, SystemResolver names, RouteOptions route, string? domain, CancellationToken cancel)
     {
         if (domain is not null)
         {
-            return PortCheck.DomainAsync(dns, domain, route.Port, route.Live, cancel);
+            // In the router's order: a host of the domain's own, a relay, the MX hosts.
+            return route.Static.TryGetValue(domain, out var own)
+                ? [await PortCheck.NamedAsync(names, $"Route:Static:{domain}", MailHost.TryParse(own, 25)!, route.Live, cancel)]
+                : route.RelayFor(domain, account: null) is { } relay
+                    ? [await PortCheck.NamedAsync(names, relay.Because, relay.Relay.ToHost(), route.Live, cancel)]
+                    : await PortCheck.DomainAsync(dns, domain, route.Port, route.Live, cancel);
         }
 
-        if (route.Relay is not null && MailHost.TryParse(route.Relay, 25) is { } relay)
-        {
-            return PortCheck.HostsAsync(dns, [(relay.Name, relay.Port)], route.Live, cancel);
-        }
-
-        return Task.FromResult<IReadOnlyList<Finding>>(
-            [new("outbound port", route.Live ? Level.Warn : Level.Ok, "not tried", "Run doctor --domain with a domain that you send to, such as gmail.com: it connects to its mail hosts and sends nothing.")]);
+        IEnumerable<(string Setting, string Host)> named =
+        [
+            .. route.Relay is null ? [] : new[] { ("Route:Relay", route.Relay) },
+            .. route.Relays.Select(relay => ($"Route:Relays:{relay.Key}", relay.Value.Host)),
+            .. route.Static.Select(host => ($"Route:Static:{host.Key}", host.Value)),
+        ];
+        var hosts = named.DistinctBy(n => n.Host, StringComparer.OrdinalIgnoreCase).Take(MostHosts).ToList();
+        return hosts.Count > 0
+            ? await Task.WhenAll(hosts.Select(n => PortCheck.NamedAsync(names, n.Setting, MailHost.TryParse(n.Host, 25)!, route.Live, cancel)))
+            : [new("outbound port", route.Live ? Level.Warn : Level.Ok, "not tried", "Run doctor --domain with a domain that you send to, such as gmail.com: it connects to its mail hosts and sends nothing.")];
     }
 }

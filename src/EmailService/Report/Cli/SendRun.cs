@@ -156,7 +156,7 @@ internal sealed class SendRun(HttpClient http, TextWriter output, TimeProvider t
     private static string Line(JsonElement told)
     {
         var line = new StringBuilder();
-        line.Append(CultureInfo.InvariantCulture, $"{told.GetProperty("at").GetDateTimeOffset().ToLocalTime():HH:mm:ss.fff}  {told.GetProperty("kind").GetString(),-10}  {told.GetProperty("email").GetString()}");
+        line.Append(CultureInfo.InvariantCulture, $"{IsoTime.Precise(told.GetProperty("at").GetDateTimeOffset())}  {told.GetProperty("kind").GetString(),-10}  {told.GetProperty("email").GetString()}");
         if (told.TryGetProperty("detail", out var detail) && detail.ValueKind == JsonValueKind.Object)
         {
             var said = Text("reply");

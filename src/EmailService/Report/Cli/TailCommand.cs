@@ -63,9 +63,9 @@ internal static class TailCommand
         var reply = Detail(told, "reply") ?? "";
         var host = Detail(told, "mail_host");
         var next = Detail(told, "next_attempt_at") is { } text && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, out var time)
-            ? $", again at {time.UtcDateTime:HH:mm:ss}Z" : "";
+            ? $", again at {IsoTime.Text(time)}" : "";
         return string.Create(CultureInfo.InvariantCulture,
-            $"{told.At.UtcDateTime:HH:mm:ss.fff}Z {told.Kind,-9} {told.Email}  {(host is null ? "" : host + ": ")}{reply}  [attempt {told.Attempt}{next}, {told.MessageId}.{told.N}]");
+            $"{IsoTime.Precise(told.At)} {told.Kind,-9} {told.Email}  {(host is null ? "" : host + ": ")}{reply}  [attempt {told.Attempt}{next}, {told.MessageId}.{told.N}]");
     }
 
     private static string? Detail(FeedEvent told, string key) =>

@@ -7,6 +7,9 @@ namespace EmailService.Report.Doctor;
 /// <summary>Is the database there, does it keep what it commits, does anything wait in it?</summary>
 internal static class DatabaseCheck
 {
+    /// <summary>The check whose warning says that the tables cannot be read yet.</summary>
+    internal const string SchemaName = "schema";
+
     private const string Name = "database";
 
     private const string ServerSql = """
@@ -29,6 +32,13 @@ internal static class DatabaseCheck
             await start(cancel);
             await using var connection = await database.OpenConnectionAsync(cancel);
             await ServerAsync(connection, platform, time, findings, cancel);
+            if (await MigrationRunner.FindMissingAsync(database, Migration.All, cancel) is [var first, ..] missing)
+            {
+                findings.Add(Finding.Warn(SchemaName, $"the tables are not those of this program yet: {missing.Count} migrations are missing, from {first} on",
+                    "Start the service of this version: it brings the tables up to date. The queue and the domains were not looked at."));
+                return findings;
+            }
+
             await QueueAsync(connection, platform, time, findings, cancel);
         }
         catch (OperatorException e)

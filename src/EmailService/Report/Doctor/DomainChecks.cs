@@ -40,9 +40,15 @@ internal static class DomainChecks
             return [];
         }
 
-        // The same as "domains verify", its effect included: the domain may be sent from once its DKIM record is there.
-        var check = await services.GetRequiredService<DomainVerifier>().VerifyAsync(domain, cancel);
-        return [.. check.Records.Select(record => Judge(name, record, isLive))];
+        // It only looks. "domains verify" gives the right to send as a domain, and only the daily check takes it.
+        var check = await services.GetRequiredService<DomainVerifier>().LookAsync(domain, cancel);
+        return
+        [
+            .. check.Records.Select(record => Judge(name, record, isLive)),
+            .. check.IsGood && !check.Verified
+                ? new[] { Finding.Warn($"domain {name}", "its required records are there, and it is not verified yet: its mail is refused", $"Run: emailservice domains verify {name}") }
+                : [],
+        ];
     }
 
     private static Finding Judge(string name, DomainRecord record, bool isLive)
@@ -50,8 +56,8 @@ internal static class DomainChecks
         var check = $"domain {name}";
         return record.Ok == true
             ? Finding.Ok(check, $"{record.Purpose}: {record.Type} {record.Name} is as it should be")
-            : new Finding(check, record.Required && isLive ? Level.Fail : Level.Warn,
-                $"{record.Purpose}: {record.Type} {record.Name} {(record.Found.Count == 0 ? "was not found" : $"is \"{string.Join("\", \"", record.Found)}\"")}. {record.Why}",
+            : new Finding(check, record.Required && isLive && record.Ok == false ? Level.Fail : Level.Warn,
+                $"{record.Purpose}: {record.Type} {record.Name} {(record.Found.Count > 0 ? $"is \"{string.Join("\", \"", record.Found)}\"" : record.Ok == false ? "was not found" : "is not known")}. {record.Why}",
                 record.WhatToDo ?? $"Publish {record.Type} {record.Name} with {record.Expected}.");
     }
 }

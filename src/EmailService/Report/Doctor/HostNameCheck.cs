@@ -1,5 +1,6 @@
 using System.Net;
 using EmailService.Dns;
+using EmailService.Platform;
 
 namespace EmailService.Report.Doctor;
 
@@ -15,7 +16,7 @@ internal static class HostNameCheck
     public static async Task<IReadOnlyList<Finding>> RunAsync(IDnsResolver dns, string hostName, bool isLive, CancellationToken cancel)
     {
         var bad = isLive ? Level.Fail : Level.Warn;
-        if (!hostName.Contains('.', StringComparison.Ordinal) || IPAddress.TryParse(hostName, out _))
+        if (!PublicHostName.Is(hostName))
         {
             // RFC 5321 §2.3.5: only names that resolve may be used.
             return [new Finding(Name, bad, $"\"{hostName}\" is not a public host name",

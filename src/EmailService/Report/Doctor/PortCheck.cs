@@ -1,7 +1,11 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Text;
 using EmailService.Dns;
+using EmailService.Platform;
+using EmailService.Route;
 
 namespace EmailService.Report.Doctor;
 
@@ -9,6 +13,8 @@ namespace EmailService.Report.Doctor;
 internal static class PortCheck
 {
     private const string Name = "outbound port";
+    private const int LongestGreeting = 200;
+    private const int ImplicitTlsPort = 465;
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(3);
 
     /// <param name="dns">Finds the hosts.</param>
@@ -35,7 +41,42 @@ internal static class PortCheck
             : await HostsAsync(dns, hosts.Select(host => (host, port)), isLive, cancel);
     }
 
-    public static async Task<IReadOnlyList<Finding>> HostsAsync(
+    /// <summary>A host that an operator named, such as a relay.</summary>
+    /// <param name="names">Resolves it.</param>
+    /// <param name="setting">Where it is named.</param>
+    /// <param name="host">The host.</param>
+    /// <param name="isLive">Whether deliveries need it.</param>
+    /// <param name="cancel">Ends the check.</param>
+    public static Task<Finding> NamedAsync(SystemResolver names, string setting, MailHost host, bool isLive, CancellationToken cancel) =>
+        NamedAsync(names, setting, host, host.Port == ImplicitTlsPort, isLive, cancel);
+
+    internal static async Task<Finding> NamedAsync(SystemResolver names, string setting, MailHost host, bool isTls, bool isLive, CancellationToken cancel)
+    {
+        var bad = isLive ? Level.Fail : Level.Warn;
+        // As the system does it, its hosts file and search domains included: within containers such names are in no DNS.
+        var (addresses, problem) = await names.ResolveAsync(host.Name, cancel);
+        if (addresses.Count == 0)
+        {
+            return new Finding(Name, bad, $"{host} of {setting} has no address: {problem}", $"Correct EmailService:{setting}, or make the name known to this machine.");
+        }
+
+        var tried = new List<string>();
+        foreach (var address in addresses.Take(4))
+        {
+            var (greeted, said) = await GreetingAsync(new IPEndPoint(address, host.Port), isTls, cancel);
+            if (greeted)
+            {
+                return Finding.Ok(Name, $"{host} [{address}] of {setting} answers \"{said}\"");
+            }
+
+            tried.Add($"[{address}]: {said}");
+        }
+
+        return new Finding(Name, bad, $"{host} of {setting} {string.Join("; ", tried)}",
+            $"Look whether it runs and lets this machine in, or correct EmailService:{setting}. By hand: nc -v {host.Name} {host.Port.ToString(System.Globalization.CultureInfo.InvariantCulture)}");
+    }
+
+    private static async Task<IReadOnlyList<Finding>> HostsAsync(
         IDnsResolver dns, IEnumerable<(string Host, int Port)> hosts, bool isLive, CancellationToken cancel)
     {
         var tried = new List<string>();
@@ -50,7 +91,7 @@ internal static class PortCheck
 
             foreach (var address in addresses)
             {
-                var (greeted, said) = await GreetingAsync(new IPEndPoint(address, port), cancel);
+                var (greeted, said) = await GreetingAsync(new IPEndPoint(address, port), isTls: false, cancel);
                 if (greeted)
                 {
                     return [Finding.Ok(Name, $"{host} [{address}]:{port} answers \"{said}\"")];
@@ -65,7 +106,7 @@ internal static class PortCheck
     }
 
     /// <summary>Connects, reads the first line, and says QUIT.</summary>
-    private static async Task<(bool Greeted, string Said)> GreetingAsync(IPEndPoint remote, CancellationToken cancel)
+    private static async Task<(bool Greeted, string Said)> GreetingAsync(IPEndPoint remote, bool isTls, CancellationToken cancel)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         deadline.CancelAfter(ConnectTimeout);
@@ -73,11 +114,19 @@ internal static class PortCheck
         try
         {
             await socket.ConnectAsync(remote, deadline.Token);
+            await using var stream = new NetworkStream(socket);
+            await using var tls = isTls ? new SslStream(stream) : null;
+            if (tls is not null)
+            {
+                await tls.AuthenticateAsClientAsync(WithoutProof, deadline.Token);
+            }
+
+            Stream peer = tls is null ? stream : tls;
             var buffer = new byte[512];
             var length = 0;
             while (length < buffer.Length && Array.IndexOf(buffer, (byte)'\n', 0, length) < 0)
             {
-                var read = await socket.ReceiveAsync(buffer.AsMemory(length), deadline.Token);
+                var read = await peer.ReadAsync(buffer.AsMemory(length), deadline.Token);
                 if (read == 0)
                 {
                     break;
@@ -86,21 +135,23 @@ internal static class PortCheck
                 length += read;
             }
 
-            await socket.SendAsync("QUIT\r\n"u8.ToArray(), deadline.Token);
+            await peer.WriteAsync("QUIT\r\n"u8.ToArray(), deadline.Token);
             var line = Encoding.Latin1.GetString(buffer, 0, length).Split('\n')[0].TrimEnd();
-            return line.StartsWith("220", StringComparison.Ordinal) ? (true, Printable(line))
-                : (false, line.Length == 0 ? "closed without a greeting" : $"refuses us with \"{Printable(line)}\"");
+            return line.StartsWith("220", StringComparison.Ordinal) ? (true, OneLine.OfOctets(line, LongestGreeting))
+                : (false, line.Length == 0 ? "closed without a greeting" : $"refuses us with \"{OneLine.OfOctets(line, LongestGreeting)}\"");
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
             return (false, $"no answer within {ConnectTimeout.TotalSeconds:0} s");
         }
-        catch (SocketException e)
+        catch (Exception e) when (e is SocketException or IOException or AuthenticationException)
         {
-            return (false, e.Message);
+            return (false, OneLine.Of(e.Message, LongestGreeting));
         }
     }
 
-    /// <summary>What a stranger says is shown on a terminal: no control characters.</summary>
-    private static string Printable(string line) => string.Concat(line.Select(c => char.IsControl(c) || c > 0x7e ? '?' : c));
+    // Nothing but a greeting is read and a QUIT said; what the certificate must prove is asked at delivery.
+#pragma warning disable CA5359
+    private static readonly SslClientAuthenticationOptions WithoutProof = new() { RemoteCertificateValidationCallback = (_, _, _, _) => true };
+#pragma warning restore CA5359
 }

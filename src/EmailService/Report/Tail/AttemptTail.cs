@@ -10,6 +10,9 @@ public sealed class AttemptTail(EventFeed feed, EventFeedStore store)
     /// <summary>Readers at once; each asks the database several times a second.</summary>
     internal const int MostReaders = 32;
 
+    /// <summary>Readers of one account at once: one account must not take the places of all.</summary>
+    internal const int MostReadersOfAccount = 8;
+
     /// <summary>After so long without anything a reader gets an empty page.</summary>
     internal static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
 
@@ -19,21 +22,39 @@ public sealed class AttemptTail(EventFeed feed, EventFeedStore store)
     public static readonly IReadOnlyList<EventKind> Outcomes =
         [EventKind.Delivered, EventKind.Deferred, EventKind.Bounced, EventKind.Expired, EventKind.Unknown];
 
-    private int readers;
+    private readonly Dictionary<int, int> readers = [];
 
-    /// <summary>Takes a place among the readers; false when there are too many. <see cref="Leave"/> gives it back.</summary>
-    internal bool TryEnter()
+    /// <summary>Takes a place among the readers. Null, or what there are too many of. <see cref="Leave"/> gives the place back.</summary>
+    internal TailRefusal? TryEnter(int accountId)
     {
-        if (Interlocked.Increment(ref readers) <= MostReaders)
+        lock (readers)
         {
-            return true;
-        }
+            var ofAccount = readers.GetValueOrDefault(accountId);
+            if (ofAccount >= MostReadersOfAccount)
+            {
+                return TailRefusal.Account;
+            }
 
-        Leave();
-        return false;
+            if (readers.Values.Sum() >= MostReaders)
+            {
+                return TailRefusal.Process;
+            }
+
+            readers[accountId] = ofAccount + 1;
+            return null;
+        }
     }
 
-    internal void Leave() => Interlocked.Decrement(ref readers);
+    internal void Leave(int accountId)
+    {
+        lock (readers)
+        {
+            if (--readers[accountId] == 0)
+            {
+                readers.Remove(accountId);
+            }
+        }
+    }
 
     /// <summary>Where to begin for what comes from now on.</summary>
     public Task<LogPosition> NowAsync(CancellationToken cancel) => store.EndAsync(cancel);
@@ -64,3 +85,13 @@ public sealed class AttemptTail(EventFeed feed, EventFeedStore store)
 /// <param name="Domain">The recipients' domain, or null.</param>
 /// <param name="Outcome">One of <see cref="AttemptTail.Outcomes"/>, or null.</param>
 public sealed record TailQuery(int? AccountId, string? Domain, EventKind? Outcome);
+
+/// <summary>What there are too many readers of.</summary>
+internal enum TailRefusal
+{
+    /// <summary>This account.</summary>
+    Account,
+
+    /// <summary>This process.</summary>
+    Process,
+}

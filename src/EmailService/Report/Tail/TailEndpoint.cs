@@ -5,9 +5,11 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace EmailService.Report.Tail;
 
-/// <summary><c>GET /v1/attempts/tail?domain=&amp;outcome=</c>: what comes of the account's attempts, as it happens.</summary>
+/// <summary><c>GET /v1/attempts/tail?domain=&amp;outcome=</c>: what comes of the account's attempts, as it happens. For an operator's key.</summary>
 internal static class TailEndpoint
 {
+    private const string ContentType = "text/event-stream";
+
     public static async Task TailAsync(HttpContext context, AttemptTail tail, TimeProvider time, IHostApplicationLifetime lifetime)
     {
         var query = new QueryReader(context.Request.Query);
@@ -34,10 +36,19 @@ internal static class TailEndpoint
             return;
         }
 
-        if (!tail.TryEnter())
+        if (context.IsHead())
         {
-            await ApiErrors.WriteAsync(context, StatusCodes.Status429TooManyRequests,
-                $"{AttemptTail.MostReaders} readers follow the attempts of this process already.", help: "End one of them, or ask another process.");
+            context.Response.ContentType = ContentType;
+            return;
+        }
+
+        if (tail.TryEnter(wanted.AccountId!.Value) is { } refusal)
+        {
+            await ApiErrors.WriteAsync(context, StatusCodes.Status429TooManyRequests, refusal switch
+            {
+                TailRefusal.Account => $"{AttemptTail.MostReadersOfAccount} readers of this account follow its attempts at this process already.",
+                TailRefusal.Process => $"{AttemptTail.MostReaders} readers follow the attempts of this process already.",
+            }, help: "End one of them, or ask another process.");
             return;
         }
 
@@ -52,7 +63,7 @@ internal static class TailEndpoint
         }
         finally
         {
-            tail.Leave();
+            tail.Leave(wanted.AccountId.Value);
         }
     }
 
@@ -62,7 +73,7 @@ internal static class TailEndpoint
         // Before the answer begins: who has it may send, and wants to see what comes of it.
         var cancel = context.RequestAborted;
         var from = after ?? await tail.NowAsync(cancel);
-        context.Response.ContentType = "text/event-stream";
+        context.Response.ContentType = ContentType;
         context.Response.Headers.CacheControl = "no-store";
 
         // A proxy that gathers the answer would show nothing for hours.

@@ -3,6 +3,7 @@ using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using EmailService.Messages;
+using EmailService.Platform;
 
 namespace EmailService.Route;
 
@@ -24,10 +25,10 @@ public sealed record MtaStsFetchSettings
 public sealed record MtaStsProblem(TlsResultType Type, string Text);
 
 /// <summary>Fetches policies over HTTPS: <c>https://mta-sts.domain/.well-known/mta-sts.txt</c>. RFC 8461 §3.3.</summary>
-public sealed class MtaStsFetcher(StrangersHttps https, MtaStsFetchSettings settings, TimeProvider time) : IDisposable
+public sealed class MtaStsFetcher(StrangersHttps https, AllowedAddresses allowed, MtaStsFetchSettings settings, TimeProvider time) : IDisposable
 {
     // RFC 8461 §3.3: redirects are not followed, and nothing of HTTP's own caching counts.
-    private readonly HttpClient http = new(https.NewHandler(publicOnly: false))
+    private readonly HttpClient http = new(https.NewHandler(allowed))
     {
         Timeout = Timeout.InfiniteTimeSpan,
         MaxResponseContentBufferSize = MtaStsPolicy.MaxBytes,

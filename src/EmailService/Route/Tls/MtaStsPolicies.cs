@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using EmailService.Dns;
+using EmailService.Platform;
 using Npgsql;
 
 namespace EmailService.Route;
@@ -17,6 +18,7 @@ public sealed partial class MtaStsPolicies(
     // A day, less what a run of the job may come early.
     private static readonly TimeSpan RefreshAfter = TimeSpan.FromHours(20);
     private const int AtOnce = 4;
+    private const int LongestProblem = 500;
     private const int MostFailures = 10_000;
     private static readonly TimeSpan ReloadEvery = TimeSpan.FromMinutes(10);
 
@@ -106,8 +108,10 @@ public sealed partial class MtaStsPolicies(
                 failures.Clear();
             }
 
-            failures[domain] = (id, now + CoolDown, problem!);
-            LogNotFetched(domain, problem!.Text);
+            // It quotes what the other side sent.
+            problem = problem! with { Text = OneLine.Of(problem.Text, LongestProblem) };
+            failures[domain] = (id, now + CoolDown, problem);
+            LogNotFetched(domain, problem.Text);
             await store.FailedAsync(domain.ToLowerInvariant(), problem.Text, now, CancellationToken.None);
         }
         catch (Exception e) when (e is NpgsqlException or TimeoutException)

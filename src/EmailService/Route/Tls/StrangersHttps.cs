@@ -1,20 +1,19 @@
 using System.Net;
 using System.Net.Security;
-using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using EmailService.Dns;
 using EmailService.Platform;
+using EmailService.Platform.Http;
 
 namespace EmailService.Route;
 
 /// <summary>HTTPS to hosts that recipients' domains name: the names through our own resolver, so that there is one place where names come from; certificates
 /// by PKIX and a DNS-ID; no redirects, cookies or proxies.</summary>
-public sealed class StrangersHttps(IDnsResolver dns, TlsTrust trust)
+public sealed class StrangersHttps(IDnsResolver dns, TlsTrust trust, TimeProvider time)
 {
-    private const int MostAddresses = 4;
-
-    /// <param name="publicOnly">Refuse hosts at addresses inside our own network: a stranger must not make us talk to it.</param>
-    public SocketsHttpHandler NewHandler(bool publicOnly)
+    /// <param name="allowed">Where the names may lead: a stranger must not make us talk to our own network. Checked on the address that is
+    /// connected to, for each connection.</param>
+    public SocketsHttpHandler NewHandler(AllowedAddresses allowed)
     {
         var chain = new X509ChainPolicy { RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
         if (trust.Roots is { } roots)
@@ -32,7 +31,7 @@ public sealed class StrangersHttps(IDnsResolver dns, TlsTrust trust)
             MaxResponseHeadersLength = 16,
             MaxResponseDrainSize = 64 * 1024,
             PooledConnectionLifetime = TimeSpan.Zero,
-            ConnectCallback = (context, cancellation) => ConnectAsync(context.DnsEndPoint, publicOnly, cancellation),
+            ConnectCallback = (context, cancellation) => ConnectAsync(context.DnsEndPoint, allowed, cancellation),
             SslOptions = new SslClientAuthenticationOptions
             {
                 CertificateChainPolicy = chain,
@@ -46,49 +45,15 @@ public sealed class StrangersHttps(IDnsResolver dns, TlsTrust trust)
         errors == SslPolicyErrors.None && certificate is X509Certificate2 full && sender is SslStream tls
         && full.MatchesHostname(tls.TargetHostName, allowWildcards: true, allowCommonName: false);
 
-    private async ValueTask<Stream> ConnectAsync(DnsEndPoint host, bool publicOnly, CancellationToken cancellationToken)
-    {
-        var (addresses, problem) = await ResolveAsync(host.Host, cancellationToken);
-        Exception? last = null;
-        foreach (var address in addresses)
-        {
-            if (publicOnly && PrivateAddress.Is(address))
-            {
-                problem = "it is at a private address";
-                continue;
-            }
-
-            var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            try
-            {
-                await socket.ConnectAsync(new IPEndPoint(address, host.Port), cancellationToken);
-                return new NetworkStream(socket, ownsSocket: true);
-            }
-            catch (SocketException e)
-            {
-                socket.Dispose();
-                last = e;
-            }
-            catch (OperationCanceledException)
-            {
-                socket.Dispose();
-                throw;
-            }
-        }
-
-        throw new HttpRequestException($"no connection to {host.Host}: {last?.Message ?? problem}", last);
-    }
-
-    private async Task<(IReadOnlyList<IPAddress> Addresses, string? Problem)> ResolveAsync(string host, CancellationToken cancellationToken)
+    private async ValueTask<Stream> ConnectAsync(DnsEndPoint host, AllowedAddresses allowed, CancellationToken cancellationToken)
     {
         // An address in a URL needs no look-up, and gets no other treatment.
-        if (IPAddress.TryParse(host, out var literal))
+        if (IPAddress.TryParse(host.Host, out var literal))
         {
-            return ([literal], null);
+            return await PinnedConnection.OpenAsync(host, [literal], allowed, cancellationToken);
         }
 
-        var v4 = await dns.QueryAsync(host, DnsType.A, cancellationToken);
-        var v6 = await dns.QueryAsync(host, DnsType.Aaaa, cancellationToken);
-        return ([.. v4.Records.Concat(v6.Records).OfType<AddressRecord>().Select(record => record.Address).Take(MostAddresses)], v4.Detail);
+        var (v4, v6) = await AddressLookup.AskAsync(dns, host.Host, ipv6: true, time, cancellationToken);
+        return await PinnedConnection.OpenAsync(host, AddressLookup.AddressesIn(v4).Concat(AddressLookup.AddressesIn(v6)), allowed, cancellationToken);
     }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using EmailService.Messages;
+using EmailService.Shaping;
 using EmailService.Smtp;
 using EmailService.Smtp.Client;
 
@@ -37,6 +38,20 @@ public abstract record TlsDecision
     {
         /// <summary>Who we are to this host, or null.</summary>
         public SmtpCredentials? Credentials { get; init; }
+
+        /// <summary>The same where the shaping says to do without some extensions. An operator's word against STARTTLS is no word against a policy: that wins, and
+        /// says so. Where nothing demands TLS the session is ours to choose, and is not counted in reports to the recipient's domain.</summary>
+        public Use Without(Limit<SmtpExtensions> unused)
+        {
+            if (!unused.Value.HasFlag(SmtpExtensions.StartTls) || Policy.Mode == SmtpTlsMode.None)
+            {
+                return this;
+            }
+
+            return Policy.IsMandatory || Credentials is not null
+                ? this with { Why = $"{Why}; it wins over {unused.Origin}, which is without STARTTLS" }
+                : new Use(new SmtpTlsPolicy(SmtpTlsMode.None, "shaping"), $"without STARTTLS by {unused.Origin}");
+        }
     }
 
     /// <summary>Don't connect to this host. The reply is ours.</summary>
@@ -54,7 +69,7 @@ public sealed class TlsPolicyFinder(DaneLookup dane, MtaStsPolicies sts, RouteOp
         var decision = origin switch
         {
             HostsOrigin.Inbox => Opportunistic("the catch-all host"),
-            HostsOrigin.Relay => Ours(host.Relay!.Tls, host, "relay"),
+            HostsOrigin.Relay => Ours(host.Relay!.TlsInForce, host, "relay"),
             HostsOrigin.Static or HostsOrigin.Rerouted => Ours(options.Tls.GetValueOrDefault(domain, TlsDemand.Opportunistic), host, "override"),
             HostsOrigin.Mx when options.Tls.TryGetValue(domain, out var demand) => Ours(demand, host, "override"),
             HostsOrigin.Mx when wish == TlsWish.Relax => Opportunistic("TLS-Required: No"),

@@ -91,6 +91,75 @@ public sealed class Relay_with_a_password
         Assert.DoesNotContain("STARTTLS", mx.Commands);
     }
 
+    [Theory]
+    [InlineData("PLAIN LOGIN SCRAM-SHA-256", 1, "AUTH SCRAM-SHA-256, AUTH PLAIN")]
+    [InlineData("PLAIN LOGIN SCRAM-SHA-256", 2, "AUTH SCRAM-SHA-256, AUTH PLAIN, AUTH LOGIN")]
+    [InlineData("LOGIN SCRAM-SHA-256", 1, "AUTH SCRAM-SHA-256, AUTH LOGIN")]
+    [InlineData("LOGIN PLAIN", 1, "AUTH PLAIN, AUTH LOGIN")]
+    public async Task A_mechanism_that_is_refused_is_followed_by_the_next_that_is_offered(string offered, int refused, string used)
+    {
+        foreach (var reply in new[] { "535 5.7.8 Authentication failed", "504 5.5.4 Unrecognized authentication type", "534 5.7.9 Too weak", "454 4.7.0 Not now", "500 What?" })
+        {
+            await using var mx = Relay(offered);
+            mx.Account = ("user", Credentials.Password);
+            mx.Reply(SmtpStage.Authenticate, reply, times: refused);
+
+            var result = await ConnectAsync(mx, SmtpTlsPolicy.Required, Credentials with { UserName = "user" });
+
+            Assert.True(result.IsConnected, $"{result.Failure} {result.Transcript}");
+            Assert.Equal(used, string.Join(", ", mx.Commands.Where(c => c.StartsWith("AUTH", StringComparison.Ordinal)).Select(c => string.Join(' ', c.Split(' ').Take(2)))));
+            await result.Session.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task When_all_are_refused_the_reply_names_what_was_tried()
+    {
+        await using var mx = Relay("PLAIN LOGIN SCRAM-SHA-256");
+        mx.Reply(SmtpStage.Authenticate, "535 5.7.8 Go away");
+
+        var result = await ConnectAsync(mx, SmtpTlsPolicy.Required, Credentials with { UserName = "user" });
+
+        Assert.Equal("535 5.7.8 Go away (tried SCRAM-SHA-256, PLAIN, LOGIN)", result.Failure!.Reply!.ToString());
+        Assert.False(result.Failure.Reply.IsLocal);
+    }
+
+    [Fact]
+    public async Task A_host_that_closes_at_AUTH_is_asked_no_more()
+    {
+        await using var mx = Relay("PLAIN LOGIN");
+        mx.Reply(SmtpStage.Authenticate, "421 4.7.0 Too many failures");
+
+        var result = await ConnectAsync(mx, SmtpTlsPolicy.Required, Credentials);
+
+        Assert.Equal("421 4.7.0 Too many failures", result.Failure!.Reply!.ToString());
+        Assert.Single(mx.Commands, c => c.StartsWith("AUTH", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_host_whose_proof_is_wrong_does_not_get_the_password_in_a_plainer_way()
+    {
+        await using var mx = Relay("PLAIN LOGIN SCRAM-SHA-256");
+        mx.LiesInScram = true;
+
+        var result = await ConnectAsync(mx, SmtpTlsPolicy.Required, Credentials with { UserName = "user" });
+
+        Assert.True(result.Failure!.Reply!.IsLocal);
+        Assert.DoesNotContain(mx.Commands, c => c.StartsWith("AUTH PLAIN", StringComparison.Ordinal) || c.StartsWith("AUTH LOGIN", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Challenges_are_not_in_the_transcript()
+    {
+        await using var mx = Relay("SCRAM-SHA-256");
+
+        var result = await ConnectAsync(mx, SmtpTlsPolicy.Required, Credentials with { UserName = "user" });
+
+        var said = result.Transcript.GetLines().Where(l => l.Text.StartsWith("334", StringComparison.Ordinal)).Select(l => l.Text).ToList();
+        Assert.Equal(["334 ***", "334 ***"], said);
+        await result.Session!.DisposeAsync();
+    }
+
     private static ScriptedMx Relay(string mechanisms)
     {
         var mx = ScriptedMx.StartWithTls(ScriptedMx.CreateCertificate());
