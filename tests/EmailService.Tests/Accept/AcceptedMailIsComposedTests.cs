@@ -28,7 +28,7 @@ public sealed partial class AcceptedMailIsComposedTests(ITestOutputHelper output
         while (mails < wanted)
         {
             var json = requests.Next();
-            if (!SendRequestReader.TryRead(Encoding.UTF8.GetBytes(json), Reading.Now, Reading.Pools, SendApi.V3, out var request, out var errors))
+            if (!SendRequestReader.TryRead(Encoding.UTF8.GetBytes(json), Reading.Now, Reading.Pools, SendApi.SendGrid, out var request, out var errors))
             {
                 Assert.NotEmpty(errors);
                 refused++;
