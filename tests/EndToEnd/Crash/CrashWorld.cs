@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using EmailService.ServiceKit;
 using EmailService.TestKit;
 
@@ -7,7 +6,7 @@ namespace EmailService.EndToEnd.Crash;
 
 /// <summary>What stays while things are killed: DNS, three mail hosts that record what they get, a webhook's receiver, and the
 /// data folder in which the built program is started again and again.</summary>
-internal sealed partial class CrashWorld : IAsyncDisposable
+internal sealed class CrashWorld : IAsyncDisposable
 {
     private readonly int port = FreePort.Take();
     private readonly LoopbackDns dns = new();
@@ -57,9 +56,10 @@ internal sealed partial class CrashWorld : IAsyncDisposable
     public async Task SetUpAsync(ServiceProcess service)
     {
         ApiKey = (await RunAsync("keys", "create", "crash")).Trim();
-        foreach (Match record in TxtRecord().Matches(await RunAsync("domains", "add", "sender.test")))
+        using var records = JsonDocument.Parse(await RunAsync("domains", "add", "sender.test", "--format", "json"));
+        foreach (var record in records.RootElement.GetProperty("records").EnumerateArray().Where(r => r.GetProperty("type").GetString() == "TXT"))
         {
-            dns.Txt(record.Groups["name"].Value, record.Groups["text"].Value);
+            dns.Txt(record.GetProperty("name").GetString()!, record.GetProperty("value").GetString()!);
         }
 
         await RunAsync("domains", "verify", "sender.test");
@@ -145,7 +145,4 @@ internal sealed partial class CrashWorld : IAsyncDisposable
             return TimeSpan.FromMilliseconds(random.Next(0, 150));
         }
     }
-
-    [GeneratedRegex(@"^(?<name>\S+)\.  TXT  (?<text>.+)$", RegexOptions.Multiline)]
-    private static partial Regex TxtRecord();
 }
