@@ -160,6 +160,7 @@ public sealed class File_descriptors_run_out
             "--EmailService:Route:Live=true",
             $"--EmailService:Route:Port={Mx.EndPoint.Port}",
             $"--EmailService:Route:DnsServers:0={dns.EndPoint}",
+            "--EmailService:Route:PrivateNetworks=127.0.0.0/8",
             "--EmailService:Outbox:FirstDelay=300ms",
             "--EmailService:Outbox:LongestDelay=2s",
             "--EmailService:Deliver:IdleTimeout=200ms",

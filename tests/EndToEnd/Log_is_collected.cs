@@ -23,7 +23,7 @@ public sealed class Log_is_collected
         await Wait.UntilAsync(() => Lines(service).Any(line => Category(line) == "EmailService.Outcomes"), "the line of the outcome");
 
         var outcome = Lines(service).First(line => Category(line) == "EmailService.Outcomes").GetProperty("State");
-        Assert.Equal("delivered", outcome.GetProperty("Event").GetString());
+        Assert.Equal("delivered", outcome.GetProperty("Outcome").GetString());
         Assert.StartsWith(id, outcome.GetProperty("Recipient").GetString(), StringComparison.Ordinal);
         Assert.DoesNotContain("ana@example.com", service.Output, StringComparison.Ordinal);
         Assert.All(Lines(service), line => Assert.EndsWith("Z", line.GetProperty("Timestamp").GetString(), StringComparison.Ordinal));

@@ -33,6 +33,8 @@ public static class AccountsServices
 
     public static void MapAccounts(this WebApplication app)
     {
+        // Made now: its counters are among the metrics before the first key is refused.
+        app.Services.GetRequiredService<AccessLog>();
         app.MapKeys();
         app.MapDomains();
     }

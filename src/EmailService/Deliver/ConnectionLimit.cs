@@ -32,9 +32,16 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
     private int answeringTurn;
     private int unprovenTurn;
     private bool isWanted;
+    private long brokenOff;
 
     /// <summary>All of them.</summary>
     public int Most => rules.Most;
+
+    /// <summary>Those in the hands of sites that are new or silent.</summary>
+    public int Unproven => Volatile.Read(ref unproven);
+
+    /// <summary>Attempts that were broken off for the sake of others, so far.</summary>
+    public long BrokenOff => Volatile.Read(ref brokenOff);
 
     /// <summary>Somebody waits because all are taken: whoever has one without work is to give it back at once.</summary>
     public bool IsWanted => Volatile.Read(ref isWanted);
@@ -338,6 +345,7 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
 
         foreach (var permit in chosen)
         {
+            Interlocked.Increment(ref brokenOff);
             permit.Break(now);
         }
     }

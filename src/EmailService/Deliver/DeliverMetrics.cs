@@ -7,8 +7,13 @@ namespace EmailService.Deliver;
 /// <summary>What the pager may look at; docs/operating.md says what to alert on.</summary>
 public sealed class DeliverMetrics : IHostedService
 {
-    public DeliverMetrics(ServiceMeter service, LaneDirectory lanes, LaneContext context, Hand hand)
+    public DeliverMetrics(ServiceMeter service, LaneDirectory lanes, LaneContext context, Hand hand, ConnectionLimit connections)
     {
+        service.Meter.CreateObservableGauge(
+            "emailservice.deliver.connections_unproven", () => connections.Unproven, "{connection}", "Connections in the hands of sites that are new or silent.");
+        service.Meter.CreateObservableCounter(
+            "emailservice.deliver.attempts_broken_off", () => connections.BrokenOff, "{attempt}",
+            "Attempts at such sites that were broken off because others waited for their connections.");
         service.Meter.CreateObservableGauge(
             "emailservice.deliver.recipients_in_hand", () => hand.Count, "{recipient}", "Recipients that this node holds.");
         service.Meter.CreateObservableGauge(

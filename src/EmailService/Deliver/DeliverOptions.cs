@@ -12,7 +12,8 @@ public sealed record DeliverOptions : ICheckedOptions
     /// <summary>Connections to the hosts of one lane at most, in place of what the shaping's default block says.</summary>
     public int? ConnectionsPerLane { get; init; }
 
-    /// <summary>Connections of this process in all at most.</summary>
+    /// <summary>Connections of this process in all at most; fewer where the limit of file descriptors is small. Half of them at most are for sites that
+    /// are new or silent.</summary>
     public int Connections { get; init; } = 500;
 
     /// <summary>Messages that one connection carries at most, in place of what the shaping's default block says.</summary>

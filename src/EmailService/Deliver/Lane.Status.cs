@@ -9,8 +9,6 @@ public sealed partial class Lane
 {
     private const int MostAttempts = 50;
 
-    private readonly LaneRecord record = new();
-
     /// <summary>Connections that the lane dares; for a gauge.</summary>
     public int Window
     {
@@ -92,6 +90,7 @@ public sealed partial class Lane
                 ConnectionsLimit = new Figure(pace.Limits.Connections.Value, pace.Limits.Connections.Origin),
                 RateLimit = new Figure(pace.Limits.MessagesPerSecond.Value, pace.Limits.MessagesPerSecond.Origin),
                 Minute = record.Minute(now),
+                Hour = record.Hour(now),
                 SecondsPerMessage = record.SecondsPerMessage is { } seconds ? Math.Round(seconds, 3) : null,
                 LimitedBy = LaneLimiting.Of(situation),
                 RestsUntil = restsUntil,

@@ -13,7 +13,8 @@ namespace EmailService.Deliver;
 /// <param name="name">What it is called, and of what it is the lane.</param>
 /// <param name="siteRest">The rest of the hosts, shared by the lanes of all sources.</param>
 /// <param name="site">What is known of the hosts, shared by the lanes of all sources.</param>
-public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest, SiteStanding site, LaneContext context)
+/// <param name="record">What a lane of this name remembers, or a new one.</param>
+public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest, SiteStanding site, LaneRecord record, LaneContext context)
 {
     /// <summary>A wait for a turn that is worth a new session to others.</summary>
     private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(1);
@@ -26,6 +27,9 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
     private int workers;
     private int idle;
     private readonly Rest rest = new(context.Options);
+
+    /// <summary>For a lane that takes its place, once it has no work and nobody can give it any.</summary>
+    public LaneRecord Record => record;
 
     /// <summary>Its name in memory.</summary>
     public string Key => name.Key;

@@ -7,7 +7,14 @@ namespace EmailService.Deliver;
 public sealed class LaneDirectory(LaneContext context, EgressTable egress)
 {
     private readonly Lock gate = new();
+    /// <summary>For so long those who ask see what a lane did, though it left the memory, which it does minutes after its last mail.</summary>
+    private static readonly TimeSpan ShownFor = TimeSpan.FromHours(1);
+
+    /// <summary>Of more lanes that left, only the last are shown.</summary>
+    private const int MaxPast = 500;
+
     private readonly Dictionary<string, Site> sites = [];
+    private readonly Dictionary<string, Lane> past = [];
 
     private sealed class Site(Rest rest, SiteStanding standing)
     {
@@ -32,7 +39,8 @@ public sealed class LaneDirectory(LaneContext context, EgressTable egress)
             if (!site.Lanes.TryGetValue(work.Source, out var lane))
             {
                 var name = new LaneName(egress.LaneOf(work.Plan.Lane, work.Source), work.Plan.Lane, work.Source);
-                site.Lanes[work.Source] = lane = new Lane(name, work.Plan.Limits, site.Rest, site.Standing, context);
+                var record = past.Remove(name.Key, out var before) ? before.Record : new LaneRecord();
+                site.Lanes[work.Source] = lane = new Lane(name, work.Plan.Limits, site.Rest, site.Standing, record, context);
             }
 
             // The hand shares its room by lanes as far as it knows them; a thousand new domains of one site it does not.
@@ -125,9 +133,10 @@ public sealed class LaneDirectory(LaneContext context, EgressTable egress)
         {
             foreach (var (name, site) in sites.ToList())
             {
-                foreach (var (source, _) in site.Lanes.Where(l => l.Value.IsForgettable).ToList())
+                foreach (var (source, lane) in site.Lanes.Where(l => l.Value.IsForgettable).ToList())
                 {
                     site.Lanes.Remove(source);
+                    past[lane.Key] = lane;
                 }
 
                 if (site.Lanes.Count == 0)
@@ -135,6 +144,31 @@ public sealed class LaneDirectory(LaneContext context, EgressTable egress)
                     sites.Remove(name);
                 }
             }
+
+            ForgetPast();
+        }
+    }
+
+    /// <summary>Lanes that left the memory lately; they have no work and take none.</summary>
+    public IReadOnlyList<Lane> Past()
+    {
+        lock (gate)
+        {
+            return [.. past.Values];
+        }
+    }
+
+    private void ForgetPast()
+    {
+        var since = context.Time.GetUtcNow() - ShownFor;
+        foreach (var (key, _) in past.Where(l => l.Value.Record.LastAt is not { } at || at < since).ToList())
+        {
+            past.Remove(key);
+        }
+
+        foreach (var (key, _) in past.Count <= MaxPast ? [] : past.OrderBy(l => l.Value.Record.LastAt).Take(past.Count - MaxPast).ToList())
+        {
+            past.Remove(key);
         }
     }
 }

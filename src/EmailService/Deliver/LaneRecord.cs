@@ -3,23 +3,24 @@ using EmailService.Steer;
 
 namespace EmailService.Deliver;
 
-/// <summary>What a lane remembers of its last minute and its last replies, for those who ask. Bounded. Not thread-safe; the lane has the lock.</summary>
+/// <summary>What a lane remembers of its last minute, its last hour and its last replies, for those who ask. Bounded. Not thread-safe; the lane has the lock.</summary>
 public sealed class LaneRecord
 {
     private const int MostDomains = 100;
     private const int MostRefusals = 4;
-    private const int Parts = 6;
-
-    private static readonly TimeSpan Part = TimeSpan.FromSeconds(10);
 
     private readonly HashSet<string> domains = [];
     private readonly Queue<(DateTimeOffset At, Outcome Outcome)> refusals = new(MostRefusals);
-    private readonly (long Number, MinuteCounts Counts)[] parts = new (long, MinuteCounts)[Parts];
+    private readonly OutcomeCounter minute = new(6, TimeSpan.FromSeconds(10));
+    private readonly OutcomeCounter hour = new(12, TimeSpan.FromMinutes(5));
     private (DateTimeOffset At, Outcome Outcome)? delivered;
 
     /// <summary>What a delivery takes, the last ones counting most; null before the first. Failures take no time, or all of it, and say
     /// nothing about how fast the lane may go.</summary>
     public double? SecondsPerMessage { get; private set; }
+
+    /// <summary>When the last attempt came to its outcome; null before the first.</summary>
+    public DateTimeOffset? LastAt { get; private set; }
 
     /// <summary>Lanes of the table whose recipients came here; some of them, if they are many.</summary>
     public string[] Domains => [.. domains];
@@ -38,12 +39,13 @@ public sealed class LaneRecord
 
     public void Add(Outcome outcome, TimeSpan took, DateTimeOffset now)
     {
-        var number = now.UtcTicks / Part.Ticks;
-        ref var part = ref parts[number % Parts];
-        part = (number, (part.Number == number ? part.Counts : default) + new MinuteCounts(
+        var counts = new OutcomeCounts(
             outcome.Disposition == Disposition.Delivered ? 1 : 0,
             outcome.Disposition is Disposition.Deferred or Disposition.Unknown ? 1 : 0,
-            outcome.Disposition == Disposition.Bounced ? 1 : 0));
+            outcome.Disposition == Disposition.Bounced ? 1 : 0);
+        minute.Add(counts, now);
+        hour.Add(counts, now);
+        LastAt = now;
         if (outcome.Disposition == Disposition.Delivered)
         {
             SecondsPerMessage = SecondsPerMessage is { } before ? (0.9 * before) + (0.1 * took.TotalSeconds) : took.TotalSeconds;
@@ -60,9 +62,8 @@ public sealed class LaneRecord
     }
 
     /// <summary>What came of the attempts of the last minute, to ten seconds.</summary>
-    public MinuteCounts Minute(DateTimeOffset now)
-    {
-        var number = now.UtcTicks / Part.Ticks;
-        return parts.Where(p => p.Number > number - Parts).Aggregate(default(MinuteCounts), (sum, p) => sum + p.Counts);
-    }
+    public OutcomeCounts Minute(DateTimeOffset now) => minute.Sum(now);
+
+    /// <summary>What came of the attempts of the last hour, to five minutes.</summary>
+    public OutcomeCounts Hour(DateTimeOffset now) => hour.Sum(now);
 }

@@ -11,7 +11,7 @@ public sealed partial class LaneTeller(
     LaneDirectory lanes, Hand hand, HostMemory hosts, LaneStatusStore store, StoreHealth health, INode node, OutboxOptions outbox,
     DeliverOptions options, ILogger<LaneTeller> logger) : NodeTeller<string>(node, TimeSpan.FromSeconds(1))
 {
-    /// <summary>Of more lanes only the busiest are told.</summary>
+    /// <summary>Of more lanes only the busiest are told; those that left the memory within the hour come last.</summary>
     private const int MostLanes = 500;
 
     private const int RoundsBetweenTelling = 2;
@@ -38,7 +38,7 @@ public sealed partial class LaneTeller(
         var all = lanes.All();
         var stores = health.IsHealthy && Node.IsAlive;
         var avoided = hosts.Avoided();
-        var now = all.OrderByDescending(l => l.Waiting + l.Workers).Take(MostLanes)
+        var now = all.OrderByDescending(l => l.Waiting + l.Workers).Concat(lanes.Past()).DistinctBy(l => l.Key).Take(MostLanes)
             .ToDictionary(l => l.Key, l => LaneStatusStore.Write(l.Status(stores, [.. avoided[l.Site]])));
         var (changed, gone) = SinceTold(now);
         var ofNode = new NodeStatus
@@ -50,7 +50,7 @@ public sealed partial class LaneTeller(
             ConnectionsLimit = options.Connections,
             Stores = stores,
             Lanes = all.Count,
-            LanesTold = now.Count,
+            LanesTold = Math.Min(all.Count, MostLanes),
         };
         if (changed.Count == 0 && gone.Count == 0 && ofNode == toldOfNode && !TellsAll)
         {

@@ -23,7 +23,7 @@ public sealed partial class OutcomeLog(ILoggerFactory loggers)
     }
 
     [LoggerMessage(4012, LogLevel.Information,
-        "{Event} {Recipient} attempt={Attempt} lane={Lane} source={Source} host={Host} remote={Remote} tls={Tls} reply=\"{Reply}\"")]
+        "{Outcome} {Recipient} attempt={Attempt} lane={Lane} source={Source} host={Host} remote={Remote} tls={Tls} reply=\"{Reply}\"")]
     private partial void LogOutcome(
-        string @event, string recipient, int attempt, string lane, string source, string host, string remote, string tls, string reply);
+        string outcome, string recipient, int attempt, string lane, string source, string host, string remote, string tls, string reply);
 }

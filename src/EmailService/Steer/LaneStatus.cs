@@ -37,7 +37,10 @@ public sealed record LaneStatus
     public required Figure RateLimit { get; init; }
 
     /// <summary>In the minute before.</summary>
-    public MinuteCounts Minute { get; init; }
+    public OutcomeCounts Minute { get; init; }
+
+    /// <summary>In the hour before, also when the lane has left the memory meanwhile.</summary>
+    public OutcomeCounts Hour { get; init; }
 
     /// <summary>What an attempt takes on a connection, in seconds; null before the first.</summary>
     public double? SecondsPerMessage { get; init; }
@@ -55,10 +58,10 @@ public sealed record LaneStatus
 /// <summary>A limit and who says so.</summary>
 public sealed record Figure(double Value, string Origin);
 
-/// <summary>Outcomes of one minute.</summary>
-public readonly record struct MinuteCounts(int Delivered, int Deferred, int Bounced)
+/// <summary>Outcomes of some time.</summary>
+public readonly record struct OutcomeCounts(int Delivered, int Deferred, int Bounced)
 {
-    public static MinuteCounts operator +(MinuteCounts a, MinuteCounts b) => new(a.Delivered + b.Delivered, a.Deferred + b.Deferred, a.Bounced + b.Bounced);
+    public static OutcomeCounts operator +(OutcomeCounts a, OutcomeCounts b) => new(a.Delivered + b.Delivered, a.Deferred + b.Deferred, a.Bounced + b.Bounced);
 }
 
 /// <param name="Id">The message.</param>

@@ -52,6 +52,7 @@ internal static class LaneText
             Row("limited by", Limiter(lane.LimitedBy, withOrigin: true)),
             Row("rests until", lane.RestsUntil is { } until ? $"{IsoTime.Text(until)}, another {Span(until - now)}; to end it: retry --lane {lane.Lane}" : null),
             Row("last minute", $"{lane.PerMinute.Delivered} delivered, {lane.PerMinute.Deferred} deferred, {lane.PerMinute.Bounced} bounced"),
+            Row("last hour", $"{lane.LastHour.Delivered} delivered, {lane.LastHour.Deferred} deferred, {lane.LastHour.Bounced} bounced"),
             Row("connections", lane.Nodes.Count == 0 ? "none, no process has it in memory" : Connections(lane.Connections)),
             Row("rate", lane.RateLimit is { } rate ? rate.Value > 0 ? $"{Number(rate.Value)} per second, {rate.Origin}" : $"no limit, {rate.Origin}" : null),
             Row("ceiling", lane.CeilingPerMinute is { } ceiling

@@ -18,7 +18,10 @@ public sealed record LaneView
     public DateTimeOffset? NextDueAt { get; init; }
 
     /// <summary>Outcomes in the minute before.</summary>
-    public required MinuteCounts PerMinute { get; init; }
+    public required OutcomeCounts PerMinute { get; init; }
+
+    /// <summary>Outcomes in the hour before, to five minutes.</summary>
+    public required OutcomeCounts LastHour { get; init; }
     public required ConnectionsView Connections { get; init; }
 
     /// <summary>Messages per second by the shaping, over all processes; null when no process has the lane in memory, 0 for no limit.</summary>
@@ -59,7 +62,8 @@ public sealed record LaneView
             Depth = new DepthView(found.Due, found.Later, seen.Sum(s => s.Status.Waiting), seen.Sum(s => s.Status.InHands), found.AtLeast),
             OldestDueAt = found.Due > 0 ? found.FirstDueAt : null,
             NextDueAt = found.Due > 0 ? null : found.FirstDueAt,
-            PerMinute = seen.Aggregate(default(MinuteCounts), (sum, s) => sum + s.Status.Minute),
+            PerMinute = seen.Aggregate(default(OutcomeCounts), (sum, s) => sum + s.Status.Minute),
+            LastHour = seen.Aggregate(default(OutcomeCounts), (sum, s) => sum + s.Status.Hour),
             Connections = connections,
             RateLimit = rate,
             SecondsPerMessage = seconds,

@@ -50,7 +50,8 @@ public sealed partial class AcceptedMailIsComposedTests(ITestOutputHelper output
             }
         }
 
-        Assert.InRange(refused, 1, mails);
+        // Neither are all requests fine, nor nearly none: then they would say nothing about either.
+        Assert.InRange(refused, 1, 2 * mails);
         output.WriteLine($"{mails} accepted mails of {Seed}: all composed and read back equal; {refused} requests refused");
     }
 

@@ -45,9 +45,22 @@ public sealed class LaneLimitingTests
         record.Add(Outcome(Disposition.Bounced), TimeSpan.FromSeconds(1), Now.AddSeconds(59));
 
         Assert.Equal(1, record.SecondsPerMessage);
-        Assert.Equal(new MinuteCounts(1, 1, 1), record.Minute(Now.AddSeconds(59)));
-        Assert.Equal(new MinuteCounts(0, 1, 1), record.Minute(Now.AddSeconds(61)));
+        Assert.Equal(new OutcomeCounts(1, 1, 1), record.Minute(Now.AddSeconds(59)));
+        Assert.Equal(new OutcomeCounts(0, 1, 1), record.Minute(Now.AddSeconds(61)));
         Assert.Equal(default, record.Minute(Now.AddMinutes(5)));
+    }
+
+    [Fact]
+    public void An_hour_counts_the_last_hour_only()
+    {
+        var record = new LaneRecord();
+        record.Add(Outcome(Disposition.Delivered), TimeSpan.FromSeconds(1), Now);
+        record.Add(Outcome(Disposition.Deferred), TimeSpan.FromSeconds(1), Now.AddMinutes(30));
+
+        Assert.Equal(new OutcomeCounts(1, 1, 0), record.Hour(Now.AddMinutes(54)));
+        Assert.Equal(new OutcomeCounts(0, 1, 0), record.Hour(Now.AddMinutes(61)));
+        Assert.Equal(default, record.Hour(Now.AddHours(3)));
+        Assert.Equal(Now.AddMinutes(30), record.LastAt);
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public sealed class LaneViewTests
 
         Assert.Equal(5 + 3 + 9, view.Depth.Total);
         Assert.Equal((5, 10), (view.Connections.Open, view.Connections.Window));
-        Assert.Equal(new MinuteCounts(20, 2, 0), view.PerMinute);
+        Assert.Equal(new OutcomeCounts(20, 2, 0), view.PerMinute);
         Assert.Equal(LaneLimiter.Rate, view.LimitedBy.By);
     }
 
@@ -116,7 +116,7 @@ public sealed class LaneViewTests
     private static LaneStatus Status(LaneLimiter limiter, int waiting, int connections) => new()
     {
         Lane = "provider:x", Domains = ["x.test"], Waiting = waiting, Connections = connections, ConnectionsAllowed = 5, Window = 5,
-        ConnectionsLimit = new Figure(20, "blocks.x in shipped"), RateLimit = new Figure(0, "default in shipped"), Minute = new MinuteCounts(10, 1, 0),
+        ConnectionsLimit = new Figure(20, "blocks.x in shipped"), RateLimit = new Figure(0, "default in shipped"), Minute = new OutcomeCounts(10, 1, 0),
         LimitedBy = new LimitedBy(limiter),
     };
 }

@@ -11,7 +11,9 @@ async function sendgrid() {
   mail.client.setDefaultRequest('baseUrl', baseUrl);
   for (const { from, to, subject, text, html, files, calendar } of mails) {
     await mail.send({
-      from, to, subject, text, html,
+      // The library makes content of text and html, and puts it beside what is given.
+      from, to, subject, html,
+      text: calendar ? undefined : text,
       content: calendar && [{ type: 'text/plain', value: text }, { type: calendar.type, value: Buffer.from(calendar.content, 'base64').toString() }],
       attachments: files && files.map((file) => ({
         content: file.content, filename: file.filename, type: file.type, disposition: file.disposition, content_id: file.contentId,
