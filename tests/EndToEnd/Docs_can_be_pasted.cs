@@ -44,6 +44,28 @@ public sealed partial class Docs_can_be_pasted
     }
 
     [Fact]
+    public async Task The_example_for_SendGrids_own_client_sends_to_us()
+    {
+        Assert.SkipUnless(SendGridReceiver.HasNode, "needs node and npm");
+        await using var folder = new DataFolder();
+        using var service = ServiceProcess.Start(folder.Path);
+        await service.WaitUntilReadyAsync();
+        var example = Assert.Single(Blocks("README.md"), block => block.Language == "js").Text;
+        // Were the example in the wrong order, it would go to SendGrid: nothing leaves the machine.
+        var script = $"""
+            require('dns').lookup = (name, options, callback) => (callback || options)(new Error(name + ' is not this machine'));
+            process.env.EMAILSERVICE_URL = '{service.Http.BaseAddress!.ToString().TrimEnd('/')}'; process.env.EMAILSERVICE_API_KEY = '{folder.ApiKey}';
+            {example}
+            """;
+
+        Assert.Equal("sent", (await SendGridReceiver.RunScriptAsync("-", script)).Trim());
+
+        service.Http.DefaultRequestHeaders.Authorization = new("Bearer", folder.ApiKey);
+        await Wait.UntilAsync(async () => (await service.Http.GetStringAsync("/inbox.json")).Contains("shop@demo.example", StringComparison.Ordinal), "the mail in the inbox");
+        Assert.Equal(0, await service.StopAsync());
+    }
+
+    [Fact]
     public void Every_block_says_what_it_is_and_one_that_is_not_run_says_why()
     {
         var blocks = Pages.SelectMany(Blocks).ToList();
