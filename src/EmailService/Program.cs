@@ -20,7 +20,7 @@ if (split != 0)
     return split;
 }
 
-var context = new CommandContext(configuration, ServiceHost.Build);
+var context = new CommandContext(HostArguments.WithSharedFile(configuration), ServiceHost.Build);
 
 var root = new RootCommand("EmailService: takes mail over HTTP, signs it and delivers it. Without a command it serves. Every command takes "
     + "--config <file> and settings as --EmailService:Key=value.")

@@ -98,10 +98,11 @@ public sealed partial class Docs_can_be_pasted
     private static async Task WriteRunAsync(string folder, LoopbackDns dns)
     {
         var run = Path.Combine(folder, "run");
+        await File.WriteAllTextAsync(Path.Combine(folder, "settings.json"), "{}");
         await File.WriteAllTextAsync(run, $"""
             #!/bin/sh
             [ $# -gt 0 ] || set -- --urls http://127.0.0.1:{FreePort.Take()}
-            EMAILSERVICE_HOME='{folder}' EmailService__Route__DnsServers='{dns.EndPoint}' exec '{Path.Combine(AppContext.BaseDirectory, "emailservice")}' "$@"
+            EMAILSERVICE_HOME='{folder}' EMAILSERVICE_CONFIG='{folder}/settings.json' EmailService__Route__DnsServers='{dns.EndPoint}' exec '{Path.Combine(AppContext.BaseDirectory, "emailservice")}' "$@"
 
             """);
         using var mode = Process.Start("chmod", ["755", folder, run]);

@@ -110,6 +110,13 @@ internal sealed class ServiceProcess : IDisposable
         return (process.ExitCode, await output + await error);
     }
 
+    private static readonly Lazy<string> NoSettings = new(() =>
+    {
+        var path = Path.Combine(AppContext.BaseDirectory, "no-settings.json");
+        File.WriteAllText(path, "{}");
+        return path;
+    });
+
     private static string Program => Path.Combine(AppContext.BaseDirectory, "emailservice");
 
     private static Process Launch(string[] arguments) => Launch(arguments, Program);
@@ -127,6 +134,8 @@ internal sealed class ServiceProcess : IDisposable
             RedirectStandardError = true,
             WorkingDirectory = workingFolder ?? Path.GetTempPath(),
         };
+        // Not the settings of a service that the machine may have.
+        start.Environment["EMAILSERVICE_CONFIG"] = NoSettings.Value;
         foreach (var (name, value) in environment ?? new Dictionary<string, string>())
         {
             start.Environment[name] = value;

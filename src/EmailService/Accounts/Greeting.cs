@@ -34,6 +34,9 @@ internal sealed record Greeting
 
         """;
 
+    /// <summary>For a process that takes no requests to send.</summary>
+    public string WithoutApi() => $"\n  EmailService listens on  {Url}\n  Live delivery is         {DeliveryLine()}\n";
+
     private string KeyLines() => (Key, KeyFile) switch
     {
         ({ } key, { } file) => $"  API key                  {key}\n  Both are also in         {file}",

@@ -33,6 +33,7 @@ public sealed class Quickstart(
     {
         if (!platform.Has(Role.Api))
         {
+            lifetime.ApplicationStarted.Register(() => Output.WriteLine(Told(Url()).WithoutApi()));
             return;
         }
 
@@ -81,7 +82,7 @@ public sealed class Quickstart(
     private void Greet()
     {
         var url = Url();
-        var greeting = new Greeting { Url = url, Key = IsTerminal ? newKey : null, Mode = mode, HostName = platform.HostName, Domain = domain };
+        var greeting = Told(url);
         try
         {
             if ((newKey ?? ReadKey()) is { } key)
@@ -99,6 +100,8 @@ public sealed class Quickstart(
 
         Output.WriteLine(greeting with { Problem = problem });
     }
+
+    private Greeting Told(string url) => new() { Url = url, Key = IsTerminal ? newKey : null, Mode = mode, HostName = platform.HostName, Domain = domain };
 
     /// <summary>What a mail may be sent from, for the line to paste.</summary>
     private async Task<string?> FindDomainAsync(CancellationToken cancellation)

@@ -36,10 +36,10 @@ public static class HostArguments
         return ([.. commands], [.. configuration]);
     }
 
-    /// <summary>The file of <c>--config</c>, or else of <c>EMAILSERVICE_CONFIG</c>, or else the shared one if it is there, and the arguments without it.</summary>
+    /// <summary>The file of <c>--config</c>, or else of <c>EMAILSERVICE_CONFIG</c>, and the arguments without it.</summary>
     internal static (string? File, string[] Others) TakeConfigFile(string[] args)
     {
-        var file = Environment.GetEnvironmentVariable("EMAILSERVICE_CONFIG") is { Length: > 0 } given ? given : IsThere(SharedFile) ? SharedFile : null;
+        var file = Environment.GetEnvironmentVariable("EMAILSERVICE_CONFIG") is { Length: > 0 } given ? given : null;
         var rest = new List<string>();
         for (var i = 0; i < args.Length; i++)
         {
@@ -59,6 +59,11 @@ public static class HostArguments
 
         return (file, [.. rest]);
     }
+
+    /// <summary>The arguments with the shared settings file, if it is there and no other is given. For the program alone: a service that a test
+    /// builds must not take the settings of the one on the machine.</summary>
+    public static string[] WithSharedFile(string[] configuration) =>
+        TakeConfigFile(configuration).File is null && IsThere(SharedFile) ? ["--config", SharedFile, .. configuration] : configuration;
 
     /// <summary>Which settings file a command reads that is given none.</summary>
     internal static string SettingsFileHint() => Environment.GetEnvironmentVariable("EMAILSERVICE_CONFIG") is { Length: > 0 } given

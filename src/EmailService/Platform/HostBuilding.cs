@@ -6,8 +6,8 @@ public static class HostBuilding
     /// <summary>Where the service listens unless told otherwise: this machine alone.</summary>
     internal const string DefaultUrl = "http://127.0.0.1:8080";
 
-    /// <summary>What is given further right wins: the settings file (of <c>--config</c>, else of <c>EMAILSERVICE_CONFIG</c>, else
-    /// <see cref="HostArguments.SharedFile"/> if there is one), the environment (<c>EmailService__Key</c>), the command line
+    /// <summary>What is given further right wins: the settings file (of <c>--config</c>, else of <c>EMAILSERVICE_CONFIG</c>; for the
+    /// program else <see cref="HostArguments.SharedFile"/>), the environment (<c>EmailService__Key</c>), the command line
     /// (<c>--EmailService:Key=value</c>).</summary>
     /// <exception cref="OperatorException">The settings file cannot be read.</exception>
     public static WebApplicationBuilder CreateBuilder(string[] args)

@@ -55,6 +55,7 @@ public sealed class QuickstartTests
         Assert.Contains("is         off: nothing leaves this machine. All mail goes to http://127.0.0.1:8080/inbox", Told.ToString(), StringComparison.Ordinal);
         Assert.Contains("on: mail goes to its recipients' mail hosts, greeted as mx.sender.test,", (Told with { Mode = new DeliveryMode(true) }).ToString(), StringComparison.Ordinal);
         Assert.Contains("on: mail goes by the relay relay.test:587,", (Told with { Mode = new DeliveryMode(true, "relay.test:587") }).ToString(), StringComparison.Ordinal);
+        Assert.Contains("Live delivery is         on: ", (Told with { Mode = new DeliveryMode(true) }).WithoutApi(), StringComparison.Ordinal);
         Assert.Contains("emailservice domains add <domain>", (Told with { Mode = new DeliveryMode(true), Domain = null }).ToString(), StringComparison.Ordinal);
     }
 

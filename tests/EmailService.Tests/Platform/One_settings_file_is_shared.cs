@@ -38,7 +38,7 @@ public sealed class One_settings_file_is_shared : IDisposable
         // A copy of /etc with the file in it, that only this program sees.
         string[] withEtc = ["unshare", "-m", "sh", "-c", $"mkdir '{folder}/all' && cp -a /etc/. '{folder}/all' && rm -rf '{folder}/all/emailservice' && cp -a '{etc}' '{folder}/all/emailservice' && mount --bind '{folder}/all' /etc && exec \"$0\" \"$@\""];
 
-        var (_, shared) = await ServiceProcess.EndAsync(folder, ["jobs", "list"], wrapper: withEtc);
+        var (_, shared) = await ServiceProcess.EndAsync(folder, ["jobs", "list"], Environment(""), withEtc);
         Directory.Delete(Path.Combine(folder, "all"), recursive: true);
         var (_, variable) = await ServiceProcess.EndAsync(folder, ["jobs", "list"], Environment(ofVariable), withEtc);
         Directory.Delete(Path.Combine(folder, "all"), recursive: true);
