@@ -8,8 +8,19 @@ using EmailService.Platform.Jobs;
 using EmailService.Report.Cli;
 using EmailService.Steer;
 
-var (commands, configuration) = HostArguments.Split(args);
-var context = new CommandContext(configuration, ServiceHost.Build);
+string[] commands = [];
+string[] configuration = [];
+var split = await CommandContext.Guarded(() =>
+{
+    (commands, configuration) = HostArguments.Split(args);
+    return Task.FromResult(0);
+});
+if (split != 0)
+{
+    return split;
+}
+
+var context = new CommandContext(HostArguments.WithSharedFile(configuration), ServiceHost.Build);
 
 var root = new RootCommand("EmailService: takes mail over HTTP, signs it and delivers it. Without a command it serves. Every command takes "
     + "--config <file> and settings as --EmailService:Key=value.")
@@ -36,4 +47,6 @@ foreach (var command in OverlayCommands.Create(context))
 root.SetAction((_, _) => ServeCommand.RunAsync(context));
 
 // The host handles SIGTERM itself, and has 30 s to finish; the parser must not end the process before that.
-return await root.Parse(commands).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
+var parsed = root.Parse(commands);
+var code = await parsed.InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
+return parsed.Errors.Count > 0 ? (int)ExitCode.Usage : code;

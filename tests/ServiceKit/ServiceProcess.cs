@@ -84,6 +84,39 @@ internal sealed class ServiceProcess : IDisposable
             : throw new InvalidOperationException($"{string.Join(' ', arguments)} ended with {process.ExitCode}: {await output} {await error}");
     }
 
+    /// <summary>Runs the program in a folder, with nothing added, however it ends.</summary>
+    /// <param name="workingFolder">Where it is called from.</param>
+    /// <param name="environment">Variables to set.</param>
+    /// <param name="arguments">All of its command line.</param>
+    /// <param name="wrapper">A command that runs the program, such as setpriv with its options.</param>
+    public static async Task<(int Code, string Output)> EndAsync(
+        string workingFolder, string[] arguments, IReadOnlyDictionary<string, string>? environment = null, string[]? wrapper = null)
+    {
+        string[] command = [.. wrapper ?? [], Program, .. arguments];
+        using var process = Launch(command[1..], command[0], workingFolder, environment);
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        using var deadline = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        try
+        {
+            await process.WaitForExitAsync(deadline.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill();
+            throw new InvalidOperationException($"{string.Join(' ', arguments)} did not end: {await output} {await error}");
+        }
+
+        return (process.ExitCode, await output + await error);
+    }
+
+    private static readonly Lazy<string> NoSettings = new(() =>
+    {
+        var path = Path.Combine(AppContext.BaseDirectory, "no-settings.json");
+        File.WriteAllText(path, "{}");
+        return path;
+    });
+
     private static string Program => Path.Combine(AppContext.BaseDirectory, "emailservice");
 
     private static Process Launch(string[] arguments) => Launch(arguments, Program);
@@ -92,14 +125,22 @@ internal sealed class ServiceProcess : IDisposable
     private static Process LaunchWith(int descriptors, string[] arguments) =>
         Launch(["-c", $"ulimit -n {descriptors} && exec \"$0\" \"$@\"", Program, .. arguments], "/bin/sh");
 
-    private static Process Launch(string[] arguments, string program)
+    private static Process Launch(
+        string[] arguments, string program, string? workingFolder = null, IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = new ProcessStartInfo(program)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            WorkingDirectory = Path.GetTempPath(),
+            WorkingDirectory = workingFolder ?? Path.GetTempPath(),
         };
+        // Not the settings of a service that the machine may have.
+        start.Environment["EMAILSERVICE_CONFIG"] = NoSettings.Value;
+        foreach (var (name, value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
         foreach (var argument in arguments)
         {
             start.ArgumentList.Add(argument);

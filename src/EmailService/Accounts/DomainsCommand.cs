@@ -153,7 +153,7 @@ internal static class DomainsCommand
     private static Argument<string> NameArgument() => new("name") { Description = "The domain, such as example.com." };
 
     private static string Normal(string text) =>
-        SendingDomains.TryNormalize(text, out var name, out var problem) ? name : throw new OperatorException($"{text}: {problem}");
+        SendingDomains.TryNormalize(text, out var name, out var problem) ? name : throw new OperatorException($"{text}: {problem}") { Exit = ExitCode.Usage };
 
     private static Task<int> AccountAsync(string name, IServiceProvider services, CancellationToken cancellation) =>
         services.GetRequiredService<AccountStore>().GetOrAddAsync(name, cancellation);

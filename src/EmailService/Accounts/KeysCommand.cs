@@ -35,7 +35,7 @@ internal static class KeysCommand
             var label = parsed.GetValue(name)!;
             if (!ApiKeys.IsGoodName(label))
             {
-                throw new OperatorException($"The name must have 1 to {ApiKeys.MostCharactersOfName} characters, and no line break or other control character.");
+                throw new OperatorException($"The name must have 1 to {ApiKeys.MostCharactersOfName} characters, and no line break or other control character.") { Exit = ExitCode.Usage };
             }
 
             var accountId = await services.GetRequiredService<AccountStore>().GetOrAddAsync(parsed.GetValue(account)!, cancellation);
@@ -90,7 +90,7 @@ internal static class KeysCommand
             var (one, keep) = (parsed.GetValue(id), parsed.GetValue(allBut));
             if (one is null == keep is null)
             {
-                throw new OperatorException("Give either the id of the key to revoke, or --all-but and the id of the key to keep.");
+                throw new OperatorException("Give either the id of the key to revoke, or --all-but and the id of the key to keep.") { Exit = ExitCode.Usage };
             }
 
             var accountId = await services.GetRequiredService<AccountStore>().GetAsync(parsed.GetValue(account)!, cancellation);

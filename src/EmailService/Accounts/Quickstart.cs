@@ -5,17 +5,20 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 namespace EmailService.Accounts;
 
 /// <summary>On the first start, when there is no account: makes one, with a key and a domain to send from, writes both
-/// where a script finds them, and prints a line that sends a mail when pasted. The key is an operator's, and is printed on a terminal only. Register after what migrates the database.</summary>
-public sealed partial class Quickstart(
+/// where a script finds them. Each start prints a <see cref="Greeting"/>. The key is an operator's, and is printed on a terminal only; where it can
+/// neither be written nor printed, none is made. Register after what migrates the database.</summary>
+public sealed class Quickstart(
     AccountStore accounts, ApiKeys keys, SendingDomains domains, DeliveryMode mode, PlatformOptions platform,
-    IServer server, IHostApplicationLifetime lifetime, IConfiguration configuration, ILogger<Quickstart> log) : IHostedService
+    IServer server, IHostApplicationLifetime lifetime, IConfiguration configuration) : IHostedService
 {
     private const string FileName = "quickstart.env";
     private const string UrlVariable = "EMAILSERVICE_URL";
-    private const string KeyVariable = "EMAILSERVICE_API_KEY";
+    internal const string KeyVariable = "EMAILSERVICE_API_KEY";
     private const string DefaultUrl = "http://127.0.0.1:8080";
 
     private string? newKey;
+    private string? problem;
+    private string? domain;
 
     /// <summary>Where the greeting goes.</summary>
     public TextWriter Output { get; set; } = Console.Out;
@@ -30,6 +33,7 @@ public sealed partial class Quickstart(
     {
         if (!platform.Has(Role.Api))
         {
+            lifetime.ApplicationStarted.Register(() => Output.WriteLine(Told(Url()).WithoutApi()));
             return;
         }
 
@@ -38,6 +42,7 @@ public sealed partial class Quickstart(
             await MakeAsync(cancellationToken);
         }
 
+        domain = await FindDomainAsync(cancellationToken);
         lifetime.ApplicationStarted.Register(Greet);
     }
 
@@ -46,78 +51,66 @@ public sealed partial class Quickstart(
     private async Task MakeAsync(CancellationToken cancellation)
     {
         var accountId = await accounts.GetOrAddAsync(AccountStore.DefaultName, cancellation);
-        newKey = (await keys.CreateAsync(accountId, "quickstart", isOperator: true, cancellation)).Key;
         if (!mode.Live)
         {
             await domains.AddAsync(accountId, SendingDomains.DemoName, verified: true, cancellation);
         }
 
-        // At once, and again when the address is known: the key exists nowhere else.
-        Write(configuration["urls"]?.Split(';')[0] ?? DefaultUrl, newKey);
+        var url = configuration["urls"]?.Split(';')[0] ?? DefaultUrl;
+        try
+        {
+            // Tried before there is a key: one that can neither be kept nor shown would be lost, and no later start makes another.
+            Write(url, "");
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            problem = exception.Message;
+            if (!IsTerminal)
+            {
+                return;
+            }
+        }
+
+        newKey = (await keys.CreateAsync(accountId, "quickstart", isOperator: true, cancellation)).Key;
+        if (problem is null)
+        {
+            // At once, and again when the address is known: the key exists nowhere else.
+            Write(url, newKey);
+        }
     }
 
     private void Greet()
     {
         var url = Url();
+        var greeting = Told(url);
         try
         {
-            if (newKey is { } key)
-            {
-                Write(url, key);
-                Output.WriteLine(FirstGreeting(url, IsTerminal ? key : null, Path, mode.Live));
-            }
-            else if (ReadKey() is { } old)
+            if ((newKey ?? ReadKey()) is { } key)
             {
                 // The port may have changed since; scripts read the file.
-                Write(url, old);
-                Output.WriteLine($"EmailService listens on {url}\nThe API key is in {Path} ({KeyVariable}).");
-            }
-            else
-            {
-                Output.WriteLine($"EmailService listens on {url}\nMake an API key with: emailservice keys create <name>");
+                Write(url, key);
+                greeting = greeting with { KeyFile = Path };
             }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            LogFileFailed(Path, exception);
+            problem ??= exception.Message;
+            greeting = greeting with { KeyFile = newKey is null && File.Exists(Path) ? Path : null };
         }
+
+        Output.WriteLine(greeting with { Problem = problem });
     }
 
-    /// <param name="key">Null where it must not be shown.</param>
-    internal static string FirstGreeting(string url, string? key, string path, bool live)
+    private Greeting Told(string url) => new() { Url = url, Key = IsTerminal ? newKey : null, Mode = mode, HostName = platform.HostName, Domain = domain };
+
+    /// <summary>What a mail may be sent from, for the line to paste.</summary>
+    private async Task<string?> FindDomainAsync(CancellationToken cancellation)
     {
-        var where = key is null
-            ? $"""
-
-                EmailService listens on  {url}
-                The API key is in        {path} ({KeyVariable}), which its owner alone may read
-
-                """
-            : $"""
-
-                EmailService listens on  {url}
-                API key                  {key}
-                Both are also in         {path}
-
-                """;
-        return live
-            ? $"""
-                {where}
-                Live delivery is on. Add the domain you send from, and publish the records that this prints:
-                  emailservice domains add example.com
-
-                """
-            : $$"""
-                {{where}}
-                Nothing leaves this machine until live delivery is switched on. Paste this to send a first mail:
-                  {{(key is null ? $". '{path}'; " : "")}}curl -s {{url}}/v1/send -H {{Authorization(key)}} -H 'Content-Type: application/json' -d '{"from":"Demo <hello@{{SendingDomains.DemoName}}>","to":"you@example.com","subject":"Hello","text":"It works."}'
-                Then look at             {{url}}/inbox (it asks for the API key)
-
-                """;
+        var account = await accounts.FindAsync(AccountStore.DefaultName, cancellation);
+        return account is { } id
+            ? (await domains.ListAsync(id, cancellation)).FirstOrDefault(found => found.Verified && !(mode.Live && found.Name == SendingDomains.DemoName))?.Name
+            : null;
     }
-
-    private static string Authorization(string? key) =>
-        key is null ? $"\"Authorization: Bearer ${KeyVariable}\"" : $"'Authorization: Bearer {key}'";
 
     private void Write(string url, string key)
     {
@@ -145,7 +138,7 @@ public sealed partial class Quickstart(
     {
         const string Start = KeyVariable + "=";
         return File.Exists(Path)
-            ? File.ReadLines(Path).FirstOrDefault(line => line.StartsWith(Start, StringComparison.Ordinal))?[Start.Length..]
+            ? File.ReadLines(Path).FirstOrDefault(line => line.StartsWith(Start, StringComparison.Ordinal) && line.Length > Start.Length)?[Start.Length..]
             : null;
     }
 
@@ -159,7 +152,4 @@ public sealed partial class Quickstart(
             .Replace("//[::]", "//127.0.0.1", StringComparison.Ordinal)
             .TrimEnd('/');
     }
-
-    [LoggerMessage(8000, LogLevel.Warning, "{Path} could not be written or read")]
-    private partial void LogFileFailed(string path, Exception exception);
 }

@@ -26,7 +26,7 @@ internal sealed partial class InboxHost(
             return Task.CompletedTask;
         }
 
-        server = Listen(options.Port) ?? Listen(0) ?? throw new OperatorException("The catch-all mail host can listen on no port of 127.0.0.1.");
+        server = Listen(options.Port) ?? Listen(0) ?? throw new OperatorException("The catch-all mail host can listen on no port of 127.0.0.1.") { Exit = ExitCode.Unavailable };
         published.EndPoint = server.EndPoint;
         LogListening(server.EndPoint);
         return Task.CompletedTask;

@@ -14,9 +14,10 @@ internal static class ConsoleLog
     private static readonly string[] Quiet = ["Npgsql", "Microsoft.AspNetCore", "Microsoft.Hosting", "Microsoft.Extensions", "Quartz"];
 
     /// <param name="isStarted">Whether the start is over: until then the host's own error is said by whoever called it, once and in one line.</param>
-    /// <exception cref="OperatorException">There is no such formatter.</exception>
+    /// <exception cref="OperatorException">There is no such formatter or level.</exception>
     public static void AddConsoleLog(this WebApplicationBuilder builder, Func<bool> isStarted)
     {
+        ThrowIfNoLevel(builder.Configuration);
         var logging = builder.Logging;
         logging.ClearProviders();
         switch (builder.Configuration[FormatterKey])
@@ -47,7 +48,7 @@ internal static class ConsoleLog
                 });
                 break;
             case { } unknown:
-                throw new OperatorException($"{FormatterKey}: found \"{unknown}\", expected simple (a line an entry, the default), json or systemd");
+                throw new OperatorException($"{FormatterKey}: found \"{unknown}\", expected simple (a line an entry, the default), json or systemd") { Exit = ExitCode.Configuration };
         }
 
         logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", level => level >= LogLevel.Warning && isStarted());
@@ -59,6 +60,16 @@ internal static class ConsoleLog
                 filter.Rules.Add(new LoggerFilterRule(null, category, LogLevel.Warning, null));
             }
         }));
+    }
+
+    private static void ThrowIfNoLevel(IConfiguration configuration)
+    {
+        foreach (var level in configuration.GetSection("Logging").GetChildren().Append(configuration.GetSection("Logging"))
+            .SelectMany(provider => provider.GetSection("LogLevel").GetChildren())
+            .Where(level => level.Value is { Length: > 0 } text && !Enum.TryParse<LogLevel>(text, ignoreCase: true, out _)))
+        {
+            throw new OperatorException($"{level.Path}: found \"{level.Value}\", expected one of {string.Join(", ", Enum.GetNames<LogLevel>())}") { Exit = ExitCode.Configuration };
+        }
     }
 
     /// <summary>One line for each outcome, written when <c>Logging:LogLevel:EmailService.Outcomes</c> is Information.</summary>

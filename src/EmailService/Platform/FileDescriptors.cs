@@ -74,7 +74,7 @@ public sealed class FileDescriptors(long? limit)
         if (limit < Least)
         {
             throw new OperatorException(
-                $"This process may have {limit} file descriptors, and needs {Least} at least. Raise the limit: ulimit -n, LimitNOFILE= of systemd, --ulimit nofile= of a container.");
+                $"This process may have {limit} file descriptors, and needs {Least} at least. Raise the limit: ulimit -n, LimitNOFILE= of systemd, --ulimit nofile= of a container.") { Exit = ExitCode.Unavailable };
         }
     }
 

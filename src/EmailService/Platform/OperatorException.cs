@@ -15,4 +15,7 @@ public sealed class OperatorException : Exception
     public OperatorException()
     {
     }
+
+    /// <summary>What the program ends with, for scripts and supervisors.</summary>
+    public ExitCode Exit { get; init; } = ExitCode.Failed;
 }

@@ -76,7 +76,7 @@ public sealed class ShapingTable
 
         return problems.Count == 0
             ? new ShapingTable(document)
-            : throw new OperatorException($"The shaping has {problems.Count} problem{(problems.Count == 1 ? "" : "s")}:\n  {string.Join("\n  ", problems)}");
+            : throw new OperatorException($"The shaping has {problems.Count} problem{(problems.Count == 1 ? "" : "s")}:\n  {string.Join("\n  ", problems)}") { Exit = ExitCode.Configuration };
     }
 
     /// <summary>The lane and the limits of a domain whose mail these hosts take.</summary>
@@ -154,11 +154,11 @@ public sealed class ShapingTable
         {
             return new FileInfo(path).Length <= MaxFileSize
                 ? File.ReadAllBytes(path)
-                : throw new OperatorException($"Deliver:ShapingFile: {path} is larger than {MaxFileSize:N0} octets.");
+                : throw new OperatorException($"Deliver:ShapingFile: {path} is larger than {MaxFileSize:N0} octets.") { Exit = ExitCode.Configuration };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new OperatorException($"Deliver:ShapingFile: {path} cannot be read: {e.Message}", e);
+            throw new OperatorException($"Deliver:ShapingFile: {path} cannot be read: {e.Message}", e) { Exit = ExitCode.Configuration };
         }
     }
 }

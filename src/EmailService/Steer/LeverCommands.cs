@@ -76,7 +76,7 @@ internal static class LeverCommands
             {
                 Domain = parsed.ReadDomain(domain),
                 Message = parsed.GetValue(message) is { } id
-                    ? MessageId.TryParse(id, out var read) ? read : throw new OperatorException($"--message: found \"{id}\", expected a message id, 22 letters and digits as the answer to a send has it.")
+                    ? MessageId.TryParse(id, out var read) ? read : throw new OperatorException($"--message: found \"{id}\", expected a message id, 22 letters and digits as the answer to a send has it.") { Exit = ExitCode.Usage }
                     : null,
                 N = parsed.GetValue(n),
                 AccountId = parsed.GetValue(account) is { } name ? await services.GetRequiredService<AccountStore>().GetAsync(name, cancellation) : null,
@@ -84,13 +84,13 @@ internal static class LeverCommands
             };
             if (selection.N is not null && selection.Message is null)
             {
-                throw new OperatorException("--n names a recipient of a message: give --message too.");
+                throw new OperatorException("--n names a recipient of a message: give --message too.") { Exit = ExitCode.Usage };
             }
 
             // A filter that was forgotten must not mean everything.
             if (selection == new OutboxSelection() != parsed.GetValue(all))
             {
-                throw new OperatorException("Say which recipients are meant: --domain, --lane, --message or --account, or else --all.");
+                throw new OperatorException("Say which recipients are meant: --domain, --lane, --message or --account, or else --all.") { Exit = ExitCode.Usage };
             }
 
             return selection;

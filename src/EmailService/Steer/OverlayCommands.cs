@@ -118,7 +118,7 @@ internal static class OverlayCommands
     private static async Task<OverlayWish> WishAsync(IServiceProvider services, OverlayRequest request, CancellationToken cancellation)
     {
         var (wish, problems) = await services.GetRequiredService<OverlayReader>().ReadAsync(request, cancellation);
-        return wish ?? throw new OperatorException(string.Join("\n  ", problems.Select(problem => $"--{OptionOf(problem.Field)}: {problem.Message}")));
+        return wish ?? throw new OperatorException(string.Join("\n  ", problems.Select(problem => $"--{OptionOf(problem.Field)}: {problem.Message}"))) { Exit = ExitCode.Usage };
     }
 
     /// <summary>What a field of the request is called here.</summary>

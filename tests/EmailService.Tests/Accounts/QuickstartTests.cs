@@ -32,10 +32,9 @@ public sealed class QuickstartTests
     [Fact]
     public void The_greeting_has_a_line_to_paste()
     {
-        var text = Quickstart.FirstGreeting("http://127.0.0.1:8080", "SG.a.b", "/data/quickstart.env", live: false);
+        var text = Told with { Key = "SG.a.b" };
 
-        Assert.Contains("curl -s http://127.0.0.1:8080/v1/send -H 'Authorization: Bearer SG.a.b' -H 'Content-Type: application/json' -d '{\"from\":", text, StringComparison.Ordinal);
-        Assert.DoesNotContain("curl", Quickstart.FirstGreeting("http://127.0.0.1:8080", "SG.a.b", "/data/quickstart.env", live: true), StringComparison.Ordinal);
+        Assert.Contains("curl -s http://127.0.0.1:8080/v1/send -H 'Authorization: Bearer SG.a.b' -H 'Content-Type: application/json' -d '{\"from\":", text.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -43,12 +42,59 @@ public sealed class QuickstartTests
     {
         foreach (var live in new[] { true, false })
         {
-            var text = Quickstart.FirstGreeting("http://127.0.0.1:8080", null, "/data/quickstart.env", live);
+            var text = (Told with { Mode = new DeliveryMode(live) }).ToString();
 
             Assert.Contains("/data/quickstart.env (EMAILSERVICE_API_KEY)", text, StringComparison.Ordinal);
-            Assert.Equal(!live, text.Contains(". '/data/quickstart.env'; curl -s http://127.0.0.1:8080/v1/send -H \"Authorization: Bearer $EMAILSERVICE_API_KEY\" -H", StringComparison.Ordinal));
+            Assert.True(text.Contains(". '/data/quickstart.env'; curl -s http://127.0.0.1:8080/v1/send -H \"Authorization: Bearer $EMAILSERVICE_API_KEY\" -H", StringComparison.Ordinal));
         }
     }
+
+    [Fact]
+    public void Each_greeting_says_where_mail_goes()
+    {
+        Assert.Contains("is         off: nothing leaves this machine. All mail goes to http://127.0.0.1:8080/inbox", Told.ToString(), StringComparison.Ordinal);
+        Assert.Contains("on: mail goes to its recipients' mail hosts, greeted as mx.sender.test,", (Told with { Mode = new DeliveryMode(true) }).ToString(), StringComparison.Ordinal);
+        Assert.Contains("on: mail goes by the relay relay.test:587,", (Told with { Mode = new DeliveryMode(true, "relay.test:587") }).ToString(), StringComparison.Ordinal);
+        Assert.Contains("Live delivery is         on: ", (Told with { Mode = new DeliveryMode(true) }).WithoutApi(), StringComparison.Ordinal);
+        Assert.Contains("emailservice domains add <domain>", (Told with { Mode = new DeliveryMode(true), Domain = null }).ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_first_start_that_can_write_nowhere_makes_no_key_that_would_be_lost_and_says_how_to_make_one()
+    {
+        await using var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(MigrationRunner.ApplyAsync);
+        using var service = ServiceProcess.Start("/proc/nowhere", $"--EmailService:ConnectionString={database.ConnectionString}");
+        await service.WaitUntilReadyAsync();
+        await Wait.UntilAsync(() => Task.FromResult(service.Output.Contains("/inbox", StringComparison.Ordinal)), () => $"the greeting; there is:\n{service.Output}");
+
+        Assert.Contains("emailservice keys create <name> --operator", service.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", service.Output, StringComparison.Ordinal);
+        await using (var count = database.DataSource.CreateCommand("SELECT count(*) FROM api_keys"))
+        {
+            Assert.Equal(0L, await count.ExecuteScalarAsync());
+        }
+
+        var made = await ServiceProcess.RunAsync("/proc/nowhere", "keys", "create", "mine", "--operator", $"--EmailService:ConnectionString={database.ConnectionString}");
+        service.Http.DefaultRequestHeaders.Authorization = new("Bearer", made.Trim());
+        Assert.Contains("demo.example", await service.Http.GetStringAsync("/v1/domains"), StringComparison.Ordinal);
+        Assert.Equal(0, await service.StopAsync());
+    }
+
+    [Fact]
+    public async Task A_first_start_that_can_write_nowhere_shows_the_key_on_a_terminal()
+    {
+        await using var database = await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(MigrationRunner.ApplyAsync);
+
+        var shown = await OnTerminalAsync("/proc/nowhere", database);
+
+        Assert.Contains("API key                  SG.", shown, StringComparison.Ordinal);
+        Assert.Contains("it is shown this once, and kept nowhere", shown, StringComparison.Ordinal);
+    }
+
+    private static readonly Greeting Told = new()
+    {
+        Url = "http://127.0.0.1:8080", KeyFile = "/data/quickstart.env", Mode = new DeliveryMode(false), HostName = "mx.sender.test", Domain = "demo.example",
+    };
 
     [Fact]
     public async Task The_first_key_is_printed_once_on_a_terminal_and_never_into_a_journal()
@@ -66,7 +112,12 @@ public sealed class QuickstartTests
 
         Assert.Contains($"API key                  {KeyIn(folder.Path)}", first, StringComparison.Ordinal);
         Assert.DoesNotContain("SG.", again, StringComparison.Ordinal);
-        Assert.Contains($"The API key is in {folder.Path}/quickstart.env", again, StringComparison.Ordinal);
+        Assert.Contains($"The API key is in        {folder.Path}/quickstart.env", again, StringComparison.Ordinal);
+        Assert.All(new[] { first, again }, text =>
+        {
+            Assert.Contains("off: nothing leaves this machine", text, StringComparison.Ordinal);
+            Assert.Contains("/v1/send -H ", text, StringComparison.Ordinal);
+        });
         Assert.StartsWith("SG.", KeyIn(otherFolder.Path), StringComparison.Ordinal);
         Assert.DoesNotContain("SG.", journal.Output, StringComparison.Ordinal);
         Assert.Contains($"{otherFolder.Path}/quickstart.env (EMAILSERVICE_API_KEY)", journal.Output, StringComparison.Ordinal);
@@ -78,7 +129,7 @@ public sealed class QuickstartTests
         var program = Path.Combine(AppContext.BaseDirectory, "emailservice");
         await using var terminal = await TerminalProcess.StartAsync(
             $"'{program}' --urls http://127.0.0.1:{FreePort.Take()} --EmailService:DataFolder={dataFolder} '--EmailService:ConnectionString={database.ConnectionString}'");
-        await terminal.WaitForAsync("/inbox", "The API key is in");
+        await terminal.WaitForAsync("\"It works.\"");
         return terminal.Text;
     }
 

@@ -13,7 +13,13 @@ public sealed class CommandTests
     public async Task Command_starts_the_database_for_itself_and_stops_it()
     {
         await using var folder = new DataFolder();
-        Assert.Equal(0, await CountNodesAsync(folder));
+        using (var service = ServiceProcess.Start(folder.Path))
+        {
+            await service.WaitUntilReadyAsync();
+            Assert.Equal(0, await service.StopAsync());
+        }
+
+        Assert.Equal(1, await CountNodesAsync(folder));
         Assert.Null(folder.Postmaster());
     }
 

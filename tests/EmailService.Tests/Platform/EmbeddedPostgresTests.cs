@@ -1,3 +1,4 @@
+using EmailService.Platform;
 using EmailService.ServiceKit;
 using EmailService.TestKit;
 
@@ -107,7 +108,7 @@ public sealed class EmbeddedPostgresTests
 
         using var second = ServiceProcess.Start(folder.Path);
 
-        Assert.Equal(1, await second.ExitAsync());
+        Assert.Equal((int)ExitCode.Unavailable, await second.ExitAsync());
         Assert.Contains("Another emailservice process uses the data folder", second.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", second.Output, StringComparison.Ordinal);
         await first.WaitUntilReadyAsync();
@@ -128,7 +129,7 @@ public sealed class EmbeddedPostgresTests
         await using var folder = new DataFolder();
         using var service = ServiceProcess.Start(folder.Path, "--EmailService:Postgres:BinaryFolder=/nowhere");
 
-        Assert.Equal(1, await service.ExitAsync());
+        Assert.Equal((int)ExitCode.Unavailable, await service.ExitAsync());
         Assert.Contains("Found no PostgreSQL programs in /nowhere", service.Output, StringComparison.Ordinal);
         Assert.Contains("apt-get install postgresql", service.Output, StringComparison.Ordinal);
         Assert.Contains("EmailService:ConnectionString", service.Output, StringComparison.Ordinal);

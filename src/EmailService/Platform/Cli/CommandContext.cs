@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging.Console;
+using Npgsql;
 
 namespace EmailService.Platform;
 
@@ -18,11 +19,13 @@ public sealed class CommandContext(string[] configuration, Func<string[], Action
     });
 
     /// <summary>The action of a command that needs the database: hands over the services with the database there and migrated, nothing
-    /// else started. Uses the server of a running service, or runs the embedded one for as long as the command takes.</summary>
+    /// else started. Uses the server of a running service, or runs the embedded one for as long as the command takes. Never makes a database:
+    /// see <see cref="ServiceDatabase"/>.</summary>
     public Func<ParseResult, CancellationToken, Task<int>> WithDatabase(Func<ParseResult, IServiceProvider, CancellationToken, Task<int>> action) =>
         (parsed, cancellation) => Guarded(async () =>
         {
             await using var app = BuildQuietly();
+            ServiceDatabase.ThrowIfMissing(app.Services.GetRequiredService<PlatformOptions>());
             var startup = app.Services.GetRequiredService<DatabaseStartup>();
             try
             {
@@ -35,7 +38,7 @@ public sealed class CommandContext(string[] configuration, Func<string[], Action
             }
         });
 
-    /// <summary>Prints what the operator can put right as one message, and returns 1.</summary>
+    /// <summary>Prints what the operator can put right as one message, and returns its exit code. Any other exception is a fault of ours, and keeps its stack trace.</summary>
     public static async Task<int> Guarded(Func<Task<int>> action)
     {
         try
@@ -44,8 +47,21 @@ public sealed class CommandContext(string[] configuration, Func<string[], Action
         }
         catch (OperatorException e)
         {
-            await Console.Error.WriteLineAsync($"emailservice: {e.Message}");
-            return 1;
+            return await SayAsync(e.Message, e.Exit);
         }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            return await SayAsync(e.Message, ExitCode.CannotCreate);
+        }
+        catch (NpgsqlException e) when (e is not PostgresException || e.IsTransient)
+        {
+            return await SayAsync($"The database does not answer: {e.Message}", ExitCode.Unavailable);
+        }
+    }
+
+    private static async Task<int> SayAsync(string message, ExitCode code)
+    {
+        await Console.Error.WriteLineAsync($"emailservice: {message}");
+        return (int)code;
     }
 }

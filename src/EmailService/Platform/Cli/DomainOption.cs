@@ -11,6 +11,6 @@ internal static class DomainOption
     {
         null => null,
         var text when DomainName.TryNormalize(text, out var domain, out _) => domain,
-        var text => throw new OperatorException($"{option.Name}: found \"{text}\", expected a domain such as example.com"),
+        var text => throw new OperatorException($"{option.Name}: found \"{text}\", expected a domain such as example.com") { Exit = ExitCode.Usage },
     };
 }

@@ -52,7 +52,7 @@ public sealed class OptionsBinder(IConfiguration configuration)
         if (all.Count > 0)
         {
             throw new OperatorException($"The configuration has {all.Count} problem{(all.Count == 1 ? "" : "s")}:\n  "
-                + string.Join("\n  ", all));
+                + string.Join("\n  ", all)) { Exit = ExitCode.Configuration };
         }
     }
 

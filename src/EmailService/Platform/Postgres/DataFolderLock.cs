@@ -4,6 +4,9 @@ namespace EmailService.Platform;
 /// ends, however it ends.</summary>
 internal sealed class DataFolderLock : IDisposable
 {
+    /// <summary>EAGAIN of flock(2) on Linux. Other errors, such as a read-only file system, do not mean that somebody holds it.</summary>
+    private const int Locked = 11;
+
     private readonly FileStream file;
 
     private DataFolderLock(FileStream file) => this.file = file;
@@ -11,20 +14,20 @@ internal sealed class DataFolderLock : IDisposable
     /// <summary>Null when another process holds it.</summary>
     public static DataFolderLock? TryTake(string dataPath)
     {
-        Directory.CreateDirectory(dataPath);
         var path = Path.Combine(dataPath, "lock");
         try
         {
+            Directory.CreateDirectory(dataPath);
             // FileShare.None is flock(2) here; no child inherits the descriptor.
             return new DataFolderLock(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
         }
-        catch (IOException)
+        catch (IOException e) when (e.HResult == Locked)
         {
             return null;
         }
-        catch (UnauthorizedAccessException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new OperatorException($"Cannot write to the data folder {dataPath}: {e.Message} Run as its owner, or set EmailService:DataFolder.", e);
+            throw new OperatorException($"Cannot write to the data folder {dataPath}: {e.Message} Run as its owner, or set EmailService:DataFolder.", e) { Exit = ExitCode.CannotCreate };
         }
     }
 

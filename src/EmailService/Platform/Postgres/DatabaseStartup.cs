@@ -59,7 +59,7 @@ internal sealed partial class DatabaseStartup(
                 await using var connection = await database.OpenConnectionAsync(deadline.Token);
                 if (connection.PostgreSqlVersion.Major < PostgresBinaries.Oldest)
                 {
-                    throw new OperatorException($"The database server is PostgreSQL {connection.PostgreSqlVersion}; {PostgresBinaries.Oldest} or newer is needed.");
+                    throw new OperatorException($"The database server is PostgreSQL {connection.PostgreSqlVersion}; {PostgresBinaries.Oldest} or newer is needed.") { Exit = ExitCode.Unavailable };
                 }
 
                 return;
@@ -67,7 +67,7 @@ internal sealed partial class DatabaseStartup(
             // Class 28 (wrong password) and 3D (no such database) do not get better by waiting.
             catch (PostgresException e) when (e.SqlState is ['2', '8', ..] or ['3', 'D', ..])
             {
-                throw new OperatorException($"The database server refused EmailService:ConnectionString: {e.MessageText}", e);
+                throw new OperatorException($"The database server refused EmailService:ConnectionString: {e.MessageText}", e) { Exit = ExitCode.Configuration };
             }
             catch (NpgsqlException e)
             {
@@ -78,7 +78,7 @@ internal sealed partial class DatabaseStartup(
                 }
                 catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
                 {
-                    throw new OperatorException($"The database of EmailService:ConnectionString did not answer within {options.StartTimeout}: {e.Message}", e);
+                    throw new OperatorException($"The database of EmailService:ConnectionString did not answer within {options.StartTimeout}: {e.Message}", e) { Exit = ExitCode.Unavailable };
                 }
             }
         }

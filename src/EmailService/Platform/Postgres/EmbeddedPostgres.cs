@@ -72,7 +72,7 @@ internal sealed partial class EmbeddedPostgres : IAsyncDisposable
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            throw new OperatorException($"PostgreSQL in {place.Folder} did not answer within {options.StartTimeout}. Its log, {place.Log}, ends with:\n{LogTail()}");
+            throw new OperatorException($"PostgreSQL in {place.Folder} did not answer within {options.StartTimeout}. Its log, {place.Log}, ends with:\n{LogTail()}") { Exit = ExitCode.Unavailable };
         }
 
         if (keepRunning)
@@ -138,7 +138,7 @@ internal sealed partial class EmbeddedPostgres : IAsyncDisposable
             if (Stopwatch.GetElapsedTime(since) > LockPatience)
             {
                 throw new OperatorException($"Another emailservice process uses the data folder {platform.DataPath}. Stop it first, "
-                    + "give this one another EmailService:DataFolder, or run both on one server of yours with EmailService:ConnectionString.");
+                    + "give this one another EmailService:DataFolder, or run both on one server of yours with EmailService:ConnectionString.") { Exit = ExitCode.Unavailable };
             }
 
             await Task.Delay(100, cancellation);
@@ -191,7 +191,7 @@ internal sealed partial class EmbeddedPostgres : IAsyncDisposable
             // refuses to start until they are gone.
             if (failures >= 8)
             {
-                throw new OperatorException($"PostgreSQL in {place.Folder} does not start. Its log, {place.Log}, ends with:\n{LogTail()}");
+                throw new OperatorException($"PostgreSQL in {place.Folder} does not start. Its log, {place.Log}, ends with:\n{LogTail()}") { Exit = ExitCode.Unavailable };
             }
 
             await Task.Delay(backoff, cancellation);
@@ -288,7 +288,7 @@ internal sealed partial class EmbeddedPostgres : IAsyncDisposable
         var result = await ShellCommand.RunAsync(user, cancellation, command);
         if (result.ExitCode != 0)
         {
-            throw new OperatorException($"Could not {purpose} in {place.Folder}: {command[0]} ended with {result.ExitCode}: {result.Output}");
+            throw new OperatorException($"Could not {purpose} in {place.Folder}: {command[0]} ended with {result.ExitCode}: {result.Output}") { Exit = ExitCode.CannotCreate };
         }
     }
 

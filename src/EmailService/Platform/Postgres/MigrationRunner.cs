@@ -82,7 +82,7 @@ public static class MigrationRunner
                 throw new OperatorException(
                     $"The database is newer than this program: it has migration {number:0000}_{name}, and this program "
                     + $"knows migrations up to {(migrations.Count == 0 ? 0 : migrations[^1].Number):0000}. "
-                    + "Run the newer program, or restore a backup from before the upgrade.");
+                    + "Run the newer program, or restore a backup from before the upgrade.") { Exit = ExitCode.Unavailable };
             }
 
             if (migration.Checksum != checksum)
@@ -90,7 +90,7 @@ public static class MigrationRunner
                 throw new OperatorException(
                     $"Migration {migration} was changed after it had been applied to this database (checksum {checksum[..12]} "
                     + $"in the database, {migration.Checksum[..12]} in the program). Put the file back as it was and "
-                    + "make the change in a new migration.");
+                    + "make the change in a new migration.") { Exit = ExitCode.Unavailable };
             }
         }
 
@@ -106,7 +106,7 @@ public static class MigrationRunner
         }
         catch (PostgresException e)
         {
-            throw new OperatorException($"Migration {migration} failed and was rolled back: {e.MessageText} ({e.SqlState}).", e);
+            throw new OperatorException($"Migration {migration} failed and was rolled back: {e.MessageText} ({e.SqlState}).", e) { Exit = ExitCode.Unavailable };
         }
 
         await using (var record = new NpgsqlCommand(RecordSql, connection)

@@ -44,7 +44,7 @@ internal sealed partial record PostgresBinaries(string Folder, int Major)
             ? $"Found {seen}; PostgreSQL {Oldest} or newer is needed. Install it (Debian: apt-get install postgresql), name its folder in "
                 + "EmailService:Postgres:BinaryFolder, or name a server of yours in EmailService:ConnectionString."
             : $"Found {seen}, but the data folder was made by PostgreSQL {clusterMajor}. Install that version (Debian: apt-get install "
-                + $"postgresql-{clusterMajor}), or upgrade the data with pg_upgrade.");
+                + $"postgresql-{clusterMajor}), or upgrade the data with pg_upgrade.") { Exit = ExitCode.Unavailable };
     }
 
     private static async Task<PostgresBinaries?> ReadAsync(string folder, CancellationToken cancellation)

@@ -25,9 +25,25 @@ internal sealed record PostgresPlace(string Folder, string SocketFolder)
 
     /// <summary><c>{data}/postgres</c>. If the user that must run PostgreSQL can't get there (the data folder is under root's home),
     /// the cluster goes to <c>/var/lib/emailservice/{hash}</c> and <c>{data}/postgres</c> becomes a link to it.</summary>
+    /// <exception cref="OperatorException">The folders cannot be made, or belong to somebody else.</exception>
     public static PostgresPlace Prepare(string dataPath, UnprivilegedUser? user)
     {
-        Directory.CreateDirectory(dataPath);
+        try
+        {
+            Directory.CreateDirectory(dataPath);
+            return PrepareIn(dataPath, user);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new OperatorException($"The data folder {dataPath} cannot be made or written ({e.Message}). Set EmailService:DataFolder to a folder that {Environment.UserName} may write to.", e)
+            {
+                Exit = ExitCode.CannotCreate,
+            };
+        }
+    }
+
+    private static PostgresPlace PrepareIn(string dataPath, UnprivilegedUser? user)
+    {
         var folder = Path.Combine(dataPath, "postgres");
         var key = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(folder)))[..12];
         if (new DirectoryInfo(folder) is { LinkTarget: { } } link)
@@ -45,7 +61,7 @@ internal sealed record PostgresPlace(string Folder, string SocketFolder)
         if (user is not null && Directory.Exists(folder) && !CanReach(Path.GetDirectoryName(folder)!, user))
         {
             throw new OperatorException($"The user {user.Name}, who must run PostgreSQL because it refuses to run as root, cannot reach {folder}. "
-                + "Let others pass its parent folders (chmod o+x), or set EmailService:DataFolder to a folder elsewhere.");
+                + "Let others pass its parent folders (chmod o+x), or set EmailService:DataFolder to a folder elsewhere.") { Exit = ExitCode.Configuration };
         }
 
         MakePrivate(folder, user);
@@ -80,7 +96,7 @@ internal sealed record PostgresPlace(string Folder, string SocketFolder)
         if (!owns)
         {
             throw new OperatorException($"The folder {folder} is not {(user is null ? "yours" : expected)}. Remove it, change its owner, "
-                + "or set EmailService:DataFolder to another folder.");
+                + "or set EmailService:DataFolder to another folder.") { Exit = ExitCode.Configuration };
         }
 
         Run(["chmod", "700", folder]);
@@ -93,7 +109,7 @@ internal sealed record PostgresPlace(string Folder, string SocketFolder)
         var result = ShellCommand.Run(command);
         if (result.ExitCode != 0)
         {
-            throw new OperatorException($"Could not make a folder for PostgreSQL: {result.Output}");
+            throw new OperatorException($"Could not make a folder for PostgreSQL: {result.Output}") { Exit = ExitCode.CannotCreate };
         }
     }
 

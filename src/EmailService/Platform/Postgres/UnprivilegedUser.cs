@@ -19,7 +19,7 @@ internal sealed record UnprivilegedUser(string Name, int UserId, int GroupId)
         var users = File.ReadLines("/etc/passwd").Select(line => line.Split(':')).Where(fields => fields.Length > 3).ToList();
         var fields = users.Find(fields => fields[0] == "postgres") ?? users.Find(fields => fields[0] == "nobody")
             ?? throw new OperatorException("PostgreSQL refuses to run as root, and this system has neither a user postgres nor a user nobody. "
-                + "Add one, run this program as another user, or set EmailService:ConnectionString.");
+                + "Add one, run this program as another user, or set EmailService:ConnectionString.") { Exit = ExitCode.Unavailable };
         return new UnprivilegedUser(
             fields[0], int.Parse(fields[2], CultureInfo.InvariantCulture), int.Parse(fields[3], CultureInfo.InvariantCulture));
     }
@@ -32,7 +32,7 @@ internal sealed record UnprivilegedUser(string Name, int UserId, int GroupId)
         _ when IsInstalled("runuser") => ["runuser", "-u", Name, "--", .. command],
         _ when IsInstalled("su") => ["su", "-s", "/bin/sh", "-c", "exec \"$0\" \"$@\"", "--", Name, .. command],
         _ => throw new OperatorException("PostgreSQL refuses to run as root, and none of setpriv, runuser and su is installed to run it as "
-            + $"{Name}. Install util-linux, run this program as another user, or set EmailService:ConnectionString."),
+            + $"{Name}. Install util-linux, run this program as another user, or set EmailService:ConnectionString.") { Exit = ExitCode.Unavailable },
     };
 
     private static bool IsInstalled(string tool) =>

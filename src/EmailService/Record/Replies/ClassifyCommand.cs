@@ -20,7 +20,7 @@ internal static class ClassifyCommand
             var text = string.Join(' ', parsed.GetValue(reply)!);
             if (!ReplyText.TryParse(text, out var read))
             {
-                throw new OperatorException($"found \"{text}\", expected a reply that begins with its three-digit code: emailservice classify \"550 5.1.1 No such user\"");
+                throw new OperatorException($"found \"{text}\", expected a reply that begins with its three-digit code: emailservice classify \"550 5.1.1 No such user\"") { Exit = ExitCode.Usage };
             }
 
             await using var app = context.BuildQuietly();

@@ -39,7 +39,7 @@ public sealed class ReplyRulesReader
         return reader._problems.Count == 0
             ? rules
             : throw new OperatorException($"The reply rules have {reader._problems.Count} problem{(reader._problems.Count == 1 ? "" : "s")}:\n  "
-                + string.Join("\n  ", reader._problems));
+                + string.Join("\n  ", reader._problems)) { Exit = ExitCode.Configuration };
     }
 
     /// <summary>The operator's rules in front of the shipped ones, or these alone when there is no file.</summary>
@@ -57,7 +57,7 @@ public sealed class ReplyRulesReader
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new OperatorException($"{path}: the file of reply rules cannot be read: {e.Message} Set EmailService:Record:ReplyRules to a file that can be, or leave it out.", e);
+            throw new OperatorException($"{path}: the file of reply rules cannot be read: {e.Message} Set EmailService:Record:ReplyRules to a file that can be, or leave it out.", e) { Exit = ExitCode.Configuration };
         }
     }
 

@@ -25,11 +25,15 @@ internal static class DoctorCommand
         command.SetAction((parsed, cancel) => CommandContext.Guarded(async () =>
         {
             await using var app = context.BuildQuietly();
+            if (ServiceDatabase.Missing(app.Services.GetRequiredService<PlatformOptions>()) is not null)
+            {
+                // Whoever asks for the database has its folder made; here nothing may be.
+                return Tell(await ExamineAsync(app.Services, parsed.GetValue(domain), cancel), parsed.GetValue(json));
+            }
+
             try
             {
-                var findings = await ExamineAsync(app.Services, parsed.GetValue(domain), cancel);
-                DoctorReport.Write(findings, parsed.GetValue(json));
-                return findings.Any(finding => finding.Level == Level.Fail) ? 1 : 0;
+                return Tell(await ExamineAsync(app.Services, parsed.GetValue(domain), cancel), parsed.GetValue(json));
             }
             finally
             {
@@ -39,18 +43,23 @@ internal static class DoctorCommand
         return command;
     }
 
+    private static int Tell(IReadOnlyList<Finding> findings, bool asJson)
+    {
+        DoctorReport.Write(findings, asJson);
+        return findings.Any(finding => finding.Level == Level.Fail) ? 1 : 0;
+    }
+
     internal static async Task<IReadOnlyList<Finding>> ExamineAsync(IServiceProvider services, string? domain, CancellationToken cancel)
     {
         var time = services.GetRequiredService<TimeProvider>();
         var platform = services.GetRequiredService<PlatformOptions>();
         var route = services.GetRequiredService<RouteOptions>();
         var dns = services.GetRequiredService<IDnsResolver>();
-        var database = services.GetRequiredService<NpgsqlDataSource>();
-        var startup = services.GetRequiredService<DatabaseStartup>();
 
         // First the database: the others ask it which domains we send from. Nothing in here changes anything: not the schema, and not who may send.
-        var findings = new List<Finding>(await Examination.RunAsync(
-            [new("database", token => DatabaseCheck.RunAsync(start => startup.ReachAsync(keepRunning: false, start), database, platform, time, token))], time, cancel));
+        List<Finding> findings = ServiceDatabase.Missing(platform) is { } problem
+            ? [new("database", Level.Fail, "none that is a service's", problem)]
+            : [.. await Examination.RunAsync([new("database", token => ExamineDatabaseAsync(services, token))], time, cancel)];
         var hasDatabase = findings.TrueForAll(finding => finding.Level != Level.Fail && finding.Check != DatabaseCheck.SchemaName);
 
         // A relay asks DNS for us, and shows its own name to the world.
@@ -69,6 +78,13 @@ internal static class DoctorCommand
         }
 
         return findings;
+    }
+
+    private static Task<IReadOnlyList<Finding>> ExamineDatabaseAsync(IServiceProvider services, CancellationToken cancel)
+    {
+        var startup = services.GetRequiredService<DatabaseStartup>();
+        return DatabaseCheck.RunAsync(start => startup.ReachAsync(keepRunning: false, start), services.GetRequiredService<NpgsqlDataSource>(),
+            services.GetRequiredService<PlatformOptions>(), services.GetRequiredService<TimeProvider>(), cancel);
     }
 
     /// <summary>Tries the hosts that mail would go to: an operator's for the domain, or the domain's own; without a domain all that an operator named.</summary>

@@ -34,11 +34,12 @@ internal static class SendCommand
             await using var app = context.BuildQuietly();
             var quickstart = QuickstartFile.Read(app.Services.GetRequiredService<PlatformOptions>().DataPath);
             var apiKey = parsed.GetValue(key) ?? quickstart.ApiKey ?? throw new OperatorException(
-                $"There is no API key: no --key, no EMAILSERVICE_API_KEY and no {QuickstartFile.Name} in the data folder. Start the service once, or make a key with \"keys create\".");
+                $"There is no API key: no --key, no EMAILSERVICE_API_KEY and no {QuickstartFile.Name} in the data folder {app.Services.GetRequiredService<PlatformOptions>().DataPath}. "
+                + "Start the service once, name its EmailService:DataFolder, or make a key with \"keys create\".") { Exit = ExitCode.Configuration };
             var address = parsed.GetValue(url) ?? quickstart.Url ?? "http://127.0.0.1:8080";
             if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https"))
             {
-                throw new OperatorException($"The URL of the service is \"{address}\", expected one such as http://127.0.0.1:8080.");
+                throw new OperatorException($"The URL of the service is \"{address}\", expected one such as http://127.0.0.1:8080.") { Exit = ExitCode.Usage };
             }
 
             using var http = new HttpClient { BaseAddress = new Uri(uri.GetLeftPart(UriPartial.Path).TrimEnd('/') + "/"), Timeout = TimeSpan.FromSeconds(60) };

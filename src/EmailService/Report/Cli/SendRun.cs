@@ -119,11 +119,11 @@ internal sealed class SendRun(HttpClient http, TextWriter output, TimeProvider t
         }
         catch (HttpRequestException e)
         {
-            throw new OperatorException($"Nothing answers at {http.BaseAddress} ({e.Message}). Is the service running? Start it with ./run, or give --url.", e);
+            throw new OperatorException($"Nothing answers at {http.BaseAddress} ({e.Message}). Is the service running? Start it with ./run, or give --url.", e) { Exit = ExitCode.Unavailable };
         }
         catch (TaskCanceledException e) when (!cancel.IsCancellationRequested)
         {
-            throw new OperatorException($"{http.BaseAddress} took the request and did not answer within {http.Timeout.TotalSeconds:0} s. Its log says why.", e);
+            throw new OperatorException($"{http.BaseAddress} took the request and did not answer within {http.Timeout.TotalSeconds:0} s. Its log says why.", e) { Exit = ExitCode.Unavailable };
         }
     }
 
