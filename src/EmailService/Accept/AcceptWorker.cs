@@ -55,9 +55,10 @@ public sealed partial class AcceptWorker(
     // The end of the channel ends it, not a token: what waits was not answered yet.
     private async Task RunBatcherAsync()
     {
-        var batch = new List<AcceptEntry>();
         while (await waiting.Reader.WaitToReadAsync(CancellationToken.None))
         {
+            // A list of its own each time: a transaction that is left alone may go on, and stores what is in it.
+            var batch = new List<AcceptEntry>();
             var octets = 0;
             while (batch.Count < options.BatchRequests && octets < options.BatchOctets && waiting.Reader.TryRead(out var entry))
             {
@@ -75,7 +76,6 @@ public sealed partial class AcceptWorker(
             if (batch.Count > 0)
             {
                 await CommitAsync(batch);
-                batch.Clear();
             }
         }
     }

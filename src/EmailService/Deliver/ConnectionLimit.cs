@@ -71,15 +71,20 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
 
         if (mustTell)
         {
-            Interlocked.Exchange(ref wanted, new()).Cancel();
+            Tell();
         }
 
         if (!waiter.Task.IsCompleted)
         {
-            waiter.GivesUp = cancellation.UnsafeRegister(_ => GiveUp(line, waiter, cancellation), null);
+            var givesUp = cancellation.UnsafeRegister(_ => GiveUp(line, waiter, cancellation), null);
+            lock (gate)
+            {
+                waiter.GivesUp = givesUp;
+            }
+
             if (waiter.Task.IsCompleted)
             {
-                waiter.GivesUp.Unregister();
+                givesUp.Unregister();
             }
         }
 
@@ -110,7 +115,7 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
             var line = lines[permit.Site];
             line.Held.Remove(permit);
             Enqueue(line);
-            Admit(permit.Address);
+            Admit(remotes.WaitingFor(permit.Address));
             Serve();
         }
     }
@@ -125,16 +130,18 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
                 return true;
             }
 
-            if (remotes.Full(address, permit.IsUnproven, lines[permit.Site].Most) is not null)
+            // Counted out before it is asked: who goes from one address of a network to another needs no further place there.
+            var before = permit.Address;
+            remotes.Add(before, permit.IsUnproven, -1);
+            var isFull = remotes.Full(address, permit.IsUnproven, lines[permit.Site].Most) is not null;
+            permit.Address = isFull ? before : address;
+            remotes.Add(permit.Address, permit.IsUnproven);
+            if (isFull)
             {
                 return false;
             }
 
-            var before = permit.Address;
-            remotes.Add(before, permit.IsUnproven, -1);
-            permit.Address = address;
-            remotes.Add(address, permit.IsUnproven);
-            Admit(before);
+            Admit(remotes.WaitingFor(before));
             Serve();
             return true;
         }
@@ -283,18 +290,14 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
     }
 
     /// <summary>A place in a network is free: the first who can have it waits among the others again.</summary>
-    private void Admit(IPAddress? address)
+    private void Admit(LinkedList<SiteLine>? parked)
     {
-        if (remotes.WaitingFor(address) is { } parked)
+        for (var node = parked?.First; node is not null; node = node.Next)
         {
-            for (var node = parked.First; node is not null; node = node.Next)
+            if (remotes.Full(node.Value.Address, node.Value.IsUnproven, node.Value.Most) is null)
             {
-                if (remotes.Full(node.Value.Address, node.Value.IsUnproven, node.Value.Most) is null)
-                {
-                    parked.Remove(node);
-                    Enqueue(node.Value);
-                    return;
-                }
+                Enqueue(node.Value);
+                return;
             }
         }
     }
@@ -315,8 +318,11 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
         permit.IsUnproven = permit.IsSlow || permit.Site.State != SiteState.Answers;
         permit.IsFirst = permit.Site.State == SiteState.New;
         Count(permit, 1);
-        Admit(permit.Address);
+        Admit(remotes.WaitingFor(permit.Address));
     }
+
+    /// <summary>Not under the lock: what waits for it may go on here.</summary>
+    private void Tell() => Interlocked.Exchange(ref wanted, new()).Cancel();
 
     // While somebody waits: which attempts have had their time.
 
@@ -332,6 +338,12 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
                 MarkSlow(now);
             }
 
+            // Who was admitted to a network may wait for something else by now: its place there is for the next.
+            foreach (var (_, there) in remotes.Contended)
+            {
+                Admit(there.Waiting);
+            }
+
             var under = taken.Where(p => p is { IsUnproven: true, IsStuck: false, BeganAt: > 0 }).OrderBy(p => p.BeganAt).ToList();
             MarkStuck(under, now);
             chosen = new BreakOffRule(rules, time, now).Choose(
@@ -345,8 +357,16 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
 
         foreach (var permit in chosen)
         {
-            Interlocked.Increment(ref brokenOff);
-            permit.Break(now);
+            if (permit.Break(now))
+            {
+                Interlocked.Increment(ref brokenOff);
+            }
+        }
+
+        // Those who waited for something else first were not told of when they came.
+        if (IsWanted)
+        {
+            Tell();
         }
     }
 

@@ -83,15 +83,17 @@ public sealed class ConnectionPermit : IDisposable
     /// <summary>The standing of its site is another since: this and all others of the site count accordingly.</summary>
     public void SiteChanged() => limit.SiteChanged(Site);
 
-    /// <summary>Breaks off the attempt under way, if there is one. Not under a lock: what waits for it may go on here.</summary>
-    internal void Break(long now)
+    /// <summary>Breaks off the attempt that was under way at <paramref name="now"/>, if it still is, and not the next one of the same connection. Not under
+    /// a lock: what waits for it may go on here.</summary>
+    /// <returns>True if that was done.</returns>
+    internal bool Break(long now)
     {
         CancellationTokenSource breaking;
         lock (gate)
         {
-            if (attempt is null || BrokenAt > 0)
+            if (attempt is null || BrokenAt > 0 || BeganAt >= now)
             {
-                return;
+                return false;
             }
 
             breaking = attempt;
@@ -106,6 +108,8 @@ public sealed class ConnectionPermit : IDisposable
         {
             // It has ended by itself, or failed in ending; on a timer's thread nobody else would catch it.
         }
+
+        return true;
     }
 
     public void Dispose() => limit.Release(this);

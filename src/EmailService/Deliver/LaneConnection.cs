@@ -91,8 +91,9 @@ public sealed class LaneConnection(
 
                 counted.Clear();
                 isFresh = true;
-                permit.HasItsSession();
             }
+
+            permit.HasItsSession();
 
             if (!await mayBegin())
             {

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using EmailService.Accept;
 using EmailService.Messages;
 using EmailService.ServiceKit;
+using Npgsql;
 
 namespace EmailService.Tests.Accept;
 
@@ -143,6 +144,26 @@ public sealed class AcceptWorkerTests
         await service.Get<AcceptWorker>().AcceptAsync(1, bad, Key, CancellationToken.None);
 
         Assert.Equal(0, await service.ScalarAsync<long>("SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM outbox) + (SELECT count(*) FROM idempotency_keys)"));
+    }
+
+    /// <summary>A key that is stored without its message would answer 202 to whoever tries again, and nothing would ever be sent.</summary>
+    [Fact]
+    public async Task A_transaction_that_was_left_alone_stores_later_what_it_was_given_or_nothing()
+    {
+        await using var service = await StartAsync();
+        await using (var other = await service.Db.OpenConnectionAsync())
+        {
+            await using var transaction = await other.BeginTransactionAsync();
+            await using var locking = new NpgsqlCommand("LOCK TABLE idempotency_keys IN EXCLUSIVE MODE", other);
+            await locking.ExecuteNonQueryAsync();
+            Assert.IsType<AcceptResult.Unavailable>(await AcceptAsync(service, "anna@shop.test", Key).WaitAsync(TimeSpan.FromMinutes(1)));
+        }
+
+        var again = await AcceptAsync(service, "anna@shop.test", Key).WaitAsync(TimeSpan.FromMinutes(1));
+
+        Assert.IsType<AcceptResult.Accepted>(again);
+        Assert.Equal(1, await service.ScalarAsync<long>("SELECT count(*) FROM messages"));
+        Assert.Equal(1, await service.ScalarAsync<long>("SELECT count(*) FROM outbox"));
     }
 
     // No delivery: what is accepted stays in the table.

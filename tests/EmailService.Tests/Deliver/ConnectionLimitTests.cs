@@ -99,6 +99,67 @@ public sealed class ConnectionLimitTests : IDisposable
     }
 
     [Fact]
+    public void A_second_address_of_a_network_that_is_full_is_dialled_by_who_is_counted_there()
+    {
+        using var limit = Limit(512);
+        var there = Many(16, i => limit.Take(Site(SiteState.New), $"192.0.2.{i % 4}").There());
+        var last = limit.Take(Site(SiteState.New), "192.0.2.200");
+        Assert.False(last.IsCompleted);
+
+        Assert.True(there[0].TryDial(IPAddress.Parse("192.0.2.201")));
+        Assert.False(last.IsCompleted);
+
+        // Not where the address itself has all that it may.
+        var more = Many(4, i => there[4 * i].TryDial(IPAddress.Parse("192.0.2.1")));
+        Assert.Equal([true, true, true, true], more);
+        Assert.False(there[2].TryDial(IPAddress.Parse("192.0.2.1")));
+        there[2].Dispose();
+        Assert.True(last.IsCompletedSuccessfully);
+    }
+
+    [Fact]
+    public void A_place_in_a_network_that_its_next_cannot_use_is_for_the_others_who_wait_there()
+    {
+        using var limit = Limit(64);
+        var (busy, first, second) = (Site(SiteState.New), Site(SiteState.New), Site(SiteState.New));
+        var held = Many(2, i => limit.Take(i == 0 ? busy : Site(SiteState.New), "192.0.2.1").There());
+
+        // It waits for one more, and another new site behind it.
+        var further = limit.Take(busy, "192.0.2.1");
+        var next = limit.Take(first, "192.0.2.1");
+        var elsewhere = Many(7, i => limit.Take(Site(SiteState.New), $"198.51.{i}.1"));
+        Assert.Equal(7, Done(elsewhere));
+        Assert.False(further.IsCompleted || next.IsCompleted);
+
+        held[1].Dispose();
+        time.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.False(further.IsCompleted);
+        Assert.True(next.IsCompletedSuccessfully);
+    }
+
+    [Fact]
+    public void Who_waits_first_for_want_of_standing_and_then_for_a_place_is_told_to_those_without_work()
+    {
+        using var limit = Limit(4);
+        var answering = Many(2, _ => limit.Take(Site(SiteState.Answers)).There());
+        var site = Site(SiteState.New);
+        var unproven = Many(2, i => limit.Take(i == 0 ? site : Site(SiteState.New)).There());
+        var waiting = limit.Take(Site(SiteState.New));
+        var wanted = limit.Wanted;
+        Assert.False(limit.IsWanted || wanted.IsCancellationRequested);
+
+        site.Note(PaceSignal.Answered, false, TimeSpan.FromSeconds(1), time.GetUtcNow());
+        unproven[0].SiteChanged();
+        Assert.True(limit.IsWanted);
+        time.Advance(TimeSpan.FromSeconds(1));
+
+        Assert.True(wanted.IsCancellationRequested);
+        answering[0].Dispose();
+        Assert.True(waiting.IsCompletedSuccessfully);
+    }
+
+    [Fact]
     public async Task While_others_wait_the_attempt_that_has_come_to_nothing_for_longest_is_broken_off()
     {
         using var limit = Limit(8);
@@ -116,6 +177,23 @@ public sealed class ConnectionLimitTests : IDisposable
         Assert.All(later, l => Assert.False(l.Attempt.IsCancellationRequested));
         first.Permit.Dispose();
         await next;
+    }
+
+    [Fact]
+    public void What_ended_as_it_was_to_be_broken_off_leaves_the_next_attempt_of_its_connection_alone()
+    {
+        using var limit = Limit(2);
+        var (permit, attempt) = Begin(limit.Take(Site(SiteState.New)).There());
+        time.Advance(TimeSpan.FromSeconds(3));
+        var seen = time.GetTimestamp();
+        permit.End();
+        var (_, next) = Begin(permit);
+
+        Assert.False(permit.Break(seen));
+
+        Assert.False(attempt.IsCancellationRequested || next.IsCancellationRequested || permit.WasBrokenOff);
+        Assert.True(permit.Break(seen + 1));
+        Assert.True(next.IsCancellationRequested);
     }
 
     [Theory]
