@@ -55,6 +55,30 @@ public sealed partial class OpenApiTests
     }
 
     [Fact]
+    public async Task What_is_described_as_open_asks_for_no_key_and_all_else_does()
+    {
+        await using var service = await RunningService.StartAsync();
+        using var stranger = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false }) { BaseAddress = service.Client.BaseAddress };
+        var wrong = new List<string>();
+        foreach (var (path, item) in Map("paths").Select(path => (((YamlScalarNode)path.Key).Value!, (YamlMappingNode)path.Value)))
+        {
+            // The form to sign in asks for one in its own way.
+            foreach (var operation in item.Children.Where(child => Methods.Contains(((YamlScalarNode)child.Key).Value) && path != "/inbox/sign-in"))
+            {
+                var isOpen = ((YamlMappingNode)operation.Value).Children.TryGetValue("security", out var security) && security is YamlSequenceNode { Children.Count: 0 };
+                using var request = new HttpRequestMessage(new HttpMethod(((YamlScalarNode)operation.Key).Value!.ToUpperInvariant()), Parameter().Replace(path, "1"));
+                using var answer = await stranger.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+                if (isOpen != (answer.StatusCode != System.Net.HttpStatusCode.Unauthorized))
+                {
+                    wrong.Add($"{request.Method} {path} answers {(int)answer.StatusCode}");
+                }
+            }
+        }
+
+        Assert.Empty(wrong);
+    }
+
+    [Fact]
     public void Every_kind_of_event_is_in_the_schema_and_no_other() =>
         Assert.Equal(
             Enum.GetValues<EventKind>().Select(Names.ToName),
@@ -106,4 +130,7 @@ public sealed partial class OpenApiTests
 
     [GeneratedRegex(@":[a-z]+(?=})|(?<={)\*\*")]
     private static partial Regex Constraint();
+
+    [GeneratedRegex("{[^}]+}")]
+    private static partial Regex Parameter();
 }

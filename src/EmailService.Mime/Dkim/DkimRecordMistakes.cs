@@ -12,7 +12,7 @@ internal static class DkimRecordMistakes
     internal static string? Explain(string found, string expected) =>
         Escaped(found) ?? Quoted(found) ?? NotAscii(found) ?? TextBefore(found) ?? Tags(found) ?? ExplainKey(found, expected);
 
-    /// <summary>How the key in p= differs from the expected one; null if there is no p=.</summary>
+    /// <summary>How the key in p= differs from the expected one; null if there is no p=, or it does not.</summary>
     internal static string? ExplainKey(string found, string expected)
     {
         if (Tag(found, "p") is not { } p || Tag(expected, "p") is not { } right)
@@ -24,6 +24,11 @@ internal static class DkimRecordMistakes
         if (given.Length == 0)
         {
             return $"p= at octet {p.At} is empty, which means that the key is revoked.";
+        }
+
+        if (given == should)
+        {
+            return null;
         }
 
         if (should.StartsWith(given, StringComparison.Ordinal))
@@ -157,14 +162,20 @@ internal static class DkimRecordMistakes
                         : $"octets {at} to {at + parts[i].Length - 1} (\"{Excerpt(parts[i].Trim())}\") are no tag: expected name=value.";
                 }
             }
-            else if (!seen.Add(parts[i][..equals].Trim()))
+            else if (parts[i][..equals].Trim() is var name && !IsName(name))
             {
-                return $"the tag {Excerpt(parts[i][..equals].Trim())}= is there twice, the second time at octet {at}. Two records may have been pasted into one.";
+                return $"what stands before = at octet {at + equals - parts[i][..equals].TrimStart().Length} (\"{Excerpt(name)}\") is no name of a tag: a letter, then letters, digits and underscores (RFC 6376 §3.2).";
+            }
+            else if (!seen.Add(name))
+            {
+                return $"the tag {Excerpt(name)}= is there twice, the second time at octet {at}. Two records may have been pasted into one.";
             }
         }
 
         return null;
     }
+
+    private static bool IsName(string text) => text.Length > 0 && char.IsAsciiLetter(text[0]) && text.All(c => char.IsAsciiLetterOrDigit(c) || c == '_');
 
     /// <summary>The value of the first tag of that name and the octet, from 1, at which it begins.</summary>
     private static (string Value, int At)? Tag(string record, string name)

@@ -12,7 +12,7 @@ internal static class AttachmentReader
     private const int MostAttachments = 500;
     private const int MostCharactersOfName = 255;
 
-    private static readonly FieldTable Fields = new("content", "filename", "type", "disposition", "content_id", "name");
+    private static readonly FieldTable Fields = new("content", "filename", "type", "disposition", "content_id");
 
     private const int MostCharactersOfType = 255;
 
@@ -136,9 +136,13 @@ internal static class AttachmentReader
         {
             >= 0 when text[wrong] is '-' or '_' => $"Found {Problems.Show(text[wrong].ToString())} at character {wrong + 1}: that is the URL-safe alphabet. Encode with + and / instead.",
             >= 0 => $"Found {Problems.Show(text[wrong].ToString())} at character {wrong + 1}.",
-            _ => $"Found {text.Length} characters that do not end in a whole group of four; padding with = is missing or misplaced.",
+            _ when WithoutBlanks(text) % 4 != 0 => $"Found {text.Length} characters that do not end in a whole group of four; padding with = is missing or misplaced.",
+            _ => "Found padding in the middle, or before it a character that says more than whole octets (RFC 4648 §3.5): the text was cut, or put together of several.",
         };
     }
+
+    private static int WithoutBlanks(ReadOnlySpan<char> text) =>
+        text.Length - text.Count(' ') - text.Count('\t') - text.Count('\r') - text.Count('\n');
 
     private static string? TryGetText(JsonElement value)
     {

@@ -19,8 +19,10 @@ internal sealed record GivenHeaders(IReadOnlyDictionary<string, string> Fields, 
     public static GivenHeaders None { get; } = new(MessageContent.EmptyHeaders);
 
     /// <summary>Whether a field of this name is taken, though not written as it is.</summary>
-    public static bool Takes(string name) =>
-        Is(name, MessageIdName) || Is(name, DateName) || Array.Exists(Ignored, ignored => Is(name, ignored));
+    public static bool Takes(string name) => Is(name, MessageIdName) || Is(name, DateName) || IsIgnored(name);
+
+    /// <summary>Whether nothing of a field of this name ever goes out, so that its value need not fit into one.</summary>
+    public static bool LeavesOut(string name) => IsIgnored(name) || SmtpApiHeader.Is(name);
 
     /// <summary>These, and what is among the fields. A field with a problem is left out, the request being refused.</summary>
     public GivenHeaders Take(Dictionary<string, string> fields, Problems problems)
@@ -69,6 +71,8 @@ internal sealed record GivenHeaders(IReadOnlyDictionary<string, string> Fields, 
                 SenderName, $"Found {Problems.Show(sender)}. Leave it out, or use from and reply_to.");
         }
     }
+
+    private static bool IsIgnored(string name) => Array.Exists(Ignored, ignored => Is(name, ignored));
 
     private static bool Is(string a, string b) => a.Equals(b, StringComparison.OrdinalIgnoreCase);
 }

@@ -76,6 +76,11 @@ internal static class HeaderRules
             return null;
         }
 
+        if (GivenHeaders.LeavesOut(name))
+        {
+            return (name, text);
+        }
+
         if (HasControl(text))
         {
             problems.Add(Texts.LineBreak, name);

@@ -7,8 +7,8 @@ using EmailService.Platform.Http;
 namespace EmailService.Accept;
 
 /// <summary><c>POST /v1/send</c>, and SendGrid's <c>POST /v3/mail/send</c>, whose 202 has no body and which passes over unknown fields.</summary>
-/// <remarks>Routing has answered 404 and 405 before, and <see cref="ApiKeyAuthentication"/> 401. Then, in this order: 415, 413, 400,
-/// 403, 409 or 503, 202.</remarks>
+/// <remarks>Routing has answered 404 and 405 before, and <see cref="ApiKeyAuthentication"/> 401. Then, in this order: 415, 413, 408
+/// or 503, 400, 403, 409 or 503, 202.</remarks>
 internal static class SendEndpoints
 {
     /// <summary>30 MB, as mail hosts count it; SendGrid's limit.</summary>
@@ -159,15 +159,8 @@ internal static class SendEndpoints
                 // broken connection instead of this answer.
                 context.RequestServices.GetRequiredService<AcceptMetrics>().Refused.Add(1);
                 return ApiErrors.WriteUnavailableAsync(context, "too many large requests are being taken; try again in a few seconds");
-            case BodyProblem.TooSlow:
-                context.Response.Headers.Connection = "close";
-                return ApiErrors.WriteAsync(context, StatusCodes.Status408RequestTimeout, "The body came too slowly.", help: BodyPace.Rule);
-            case BodyProblem.UnknownEncoding:
-                return ApiErrors.WriteAsync(context, StatusCodes.Status415UnsupportedMediaType,
-                    "The Content-Encoding must be gzip, or left out.");
             default:
-                return ApiErrors.WriteAsync(context, StatusCodes.Status400BadRequest, "Bad Request",
-                    help: "The Content-Encoding is gzip, but the body is not.");
+                return new BodyRefusal(problem, MostOctets).ExecuteAsync(context);
         }
     }
 

@@ -6,6 +6,8 @@ internal static class SmtpApiHeader
 {
     private const string Name = "X-SMTPAPI";
 
+    public static bool Is(string name) => name.Equals(Name, StringComparison.OrdinalIgnoreCase);
+
     /// <summary>Takes it out of the fields. <see cref="SendApi.V1"/> refuses it, since it would do nothing. The place is that of the headers.</summary>
     public static void TakeOut(Dictionary<string, string> fields, Problems problems)
     {

@@ -76,14 +76,14 @@ internal sealed class InboxAccess(ApiKeys keys, AccessLog log, LoopbackAccess lo
             : null;
     }
 
-    /// <summary>What stands behind the first colon. RFC 7617 §2</summary>
-    private static string? Password(string credentials)
+    /// <summary>What stands behind the first colon. RFC 7617 §2. Nothing, which is no key, where there is none.</summary>
+    private static string Password(string credentials)
     {
         var bytes = new byte[credentials.Length];
         return Convert.TryFromBase64String(credentials, bytes, out var length)
             && Array.IndexOf(bytes, (byte)':', 0, length) is var colon and >= 0
             ? Encoding.UTF8.GetString(bytes, colon + 1, length - colon - 1)
-            : null;
+            : "";
     }
 
     /// <summary>A browser gets the form to sign in, a program the common shape of errors. Both with 401.</summary>

@@ -28,7 +28,7 @@ internal static class InboxSignIn
         using var body = await RequestBody.ReadAsync(context.Request, MostOctets, context.RequestAborted);
         if (body.Problem != BodyProblem.None)
         {
-            return ApiErrors.Result(StatusCodes.Status413PayloadTooLarge, $"The form may have {MostOctets} octets.");
+            return new BodyRefusal(body.Problem, MostOctets);
         }
 
         var given = QueryHelpers.ParseQuery(Encoding.UTF8.GetString(body.Memory.Span)).TryGetValue("key", out var field) ? field.ToString().Trim() : "";

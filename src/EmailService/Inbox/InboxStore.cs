@@ -37,21 +37,17 @@ public sealed class InboxStore(NpgsqlDataSource database)
         return (long)(await command.ExecuteScalarAsync(cancel))!;
     }
 
-    // The primary key, backward. A field of the header may be megabytes long: a list has the beginning of it, and of the recipients.
-    private const string ListSql = """
-        SELECT id, received_at, left(reverse_path, 1000), recipients[1:100], left(from_header, 1000), left(subject, 1000), octet_length(data)
-          FROM inbox
-         WHERE id < $1 AND ($2::text IS NULL OR lower($2) IN (SELECT lower(address) FROM unnest(recipients) AS address))
-         ORDER BY id DESC LIMIT $3
-        """;
+    // A field of the header may be long: a list has the beginning of it, and of the recipients.
+    private const string Listed =
+        "id, received_at, left(reverse_path, 1000), recipients[1:100], left(from_header, 1000), left(subject, 1000), octet_length(data)";
+
+    private const string IsWanted = "id < $1 AND ($2::text IS NULL OR lower($2) IN (SELECT lower(address) FROM unnest(recipients) AS address))";
+
+    // The primary key, backward.
+    private const string ListSql = $"SELECT {Listed} FROM inbox WHERE {IsWanted} ORDER BY id DESC LIMIT $3";
 
     // Index inbox_of_account, backward.
-    private const string ListOfAccountSql = """
-        SELECT id, received_at, reverse_path, recipients, from_header, subject, octet_length(data)
-          FROM inbox
-         WHERE account_id = $4 AND id < $1 AND ($2::text IS NULL OR lower($2) IN (SELECT lower(address) FROM unnest(recipients) AS address))
-         ORDER BY id DESC LIMIT $3
-        """;
+    private const string ListOfAccountSql = $"SELECT {Listed} FROM inbox WHERE account_id = $4 AND {IsWanted} ORDER BY id DESC LIMIT $3";
 
     /// <summary>The newest first.</summary>
     /// <param name="account">Only the mail of this account; null for all there is.</param>

@@ -152,14 +152,13 @@ public static class WebhookEndpoints
                 help: $"Found \"{context.Request.ContentType}\"."));
         }
 
-        var buffer = new byte[WebhookRequest.MaxBytes + 1];
-        var length = await context.Request.Body.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, context.RequestAborted);
-        if (length > WebhookRequest.MaxBytes)
+        using var body = await RequestBody.ReadAsync(context.Request, WebhookRequest.MaxBytes, context.RequestAborted);
+        if (body.Problem != BodyProblem.None)
         {
-            return (null, ApiErrors.Result(StatusCodes.Status413PayloadTooLarge, $"The body is longer than {WebhookRequest.MaxBytes} octets"));
+            return (null, new BodyRefusal(body.Problem, WebhookRequest.MaxBytes));
         }
 
-        var (change, errors) = WebhookRequest.Read(buffer.AsMemory(0, length), isNew);
+        var (change, errors) = WebhookRequest.Read(body.Memory, isNew);
         return errors.Count > 0 ? (null, ApiErrors.Result(StatusCodes.Status400BadRequest, errors)) : (change, null);
     }
 

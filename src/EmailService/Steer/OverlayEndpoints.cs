@@ -26,10 +26,10 @@ internal static class OverlayEndpoints
     private static async Task<IResult> ImposeAsync(
         HttpContext context, [FromServices] OverlayReader reader, [FromServices] Steering steering, [FromServices] AccountStore accounts, CancellationToken cancellation)
     {
-        var (wish, problems) = await reader.ReadAsync(context.Request, cancellation);
+        var (wish, refusal) = await reader.ReadAsync(context.Request, cancellation);
         if (wish is null)
         {
-            return ApiErrors.Result(StatusCodes.Status400BadRequest, problems);
+            return refusal!;
         }
 
         if (wish.Kind == OverlayKind.Reroute)

@@ -44,24 +44,28 @@ public sealed class OverlayReader(AccountStore accounts, TimeProvider time)
     };
 
     /// <summary>Reads the body of a request.</summary>
-    public async Task<(OverlayWish? Wish, IReadOnlyList<FieldError> Problems)> ReadAsync(HttpRequest request, CancellationToken cancellation)
+    public async Task<(OverlayWish? Wish, IResult? Refusal)> ReadAsync(HttpRequest request, CancellationToken cancellation)
     {
         using var body = await RequestBody.ReadAsync(request, MostOctets, cancellation);
         if (body.Problem != BodyProblem.None)
         {
-            return (null, [new FieldError($"The body cannot be read ({body.Problem}); send a JSON object of at most {MostOctets} octets.", null, null)]);
+            return (null, new BodyRefusal(body.Problem, MostOctets));
         }
 
         try
         {
-            return JsonSerializer.Deserialize<OverlayRequest>(body.Memory.Span, Strict) is { } read
-                ? await ReadAsync(read, cancellation)
-                : (null, [new FieldError("found null, expected a JSON object", null, null)]);
+            if (JsonSerializer.Deserialize<OverlayRequest>(body.Memory.Span, Strict) is not { } read)
+            {
+                return (null, ApiErrors.BadRequest("found null, expected a JSON object"));
+            }
+
+            var (wish, problems) = await ReadAsync(read, cancellation);
+            return (wish, wish is null ? ApiErrors.Result(StatusCodes.Status400BadRequest, problems) : null);
         }
         catch (JsonException e)
         {
-            return (null, [new FieldError($"The body is not what is expected here. {e.Message}", e.Path is { Length: > 2 } path ? path[2..] : null,
-                "Send a JSON object with kind, one or more of lane, domain, account and source, and for or until.")]);
+            return (null, ApiErrors.BadRequest($"The body is not what is expected here. {e.Message}", e.Path is { Length: > 2 } path ? path[2..] : null,
+                "Send a JSON object with kind, one or more of lane, domain, account and source, and for or until."));
         }
     }
 

@@ -134,7 +134,12 @@ public sealed class OverlayStore(NpgsqlDataSource db, HeldStore held)
         command.Parameters.Add(Account(wish.ByAccount));
         command.Parameters.Add(new() { Value = MostOfAccount });
         var imposed = (await ReadAsync(command, cancellation)).SingleOrDefault();
-        await transaction.CommitAsync(cancellation);
+        if (imposed is not null)
+        {
+            await transaction.CommitAsync(cancellation);
+        }
+
+        // Else the one before stays: the place that it leaves need not be the caller's.
         return imposed;
     }
 

@@ -16,6 +16,15 @@ public sealed class ContentRulesTests
     public void Base64_in_lines_is_taken(string content) =>
         Assert.Equal(Hello, Attached($"\"content\":\"{content}\",\"filename\":\"x\"").Body.ToArray());
 
+    [Theory]
+    [InlineData("aGVsbG8=aGVsbG8=", "padding in the middle")]
+    [InlineData("aGVsbG9=", "padding in the middle")]
+    [InlineData("aGVsbG8", "whole group of four")]
+    [InlineData("aGVs\\nbG8", "whole group of four")]
+    [InlineData("====", "padding in the middle")]
+    public void Base64_with_a_wrong_end_is_refused_with_what_is_wrong(string content, string help) =>
+        Assert.Contains(help, Reading.OnlyError(WithFile($"\"content\":\"{content}\",\"filename\":\"x\"")).Help, StringComparison.Ordinal);
+
     [Fact]
     public void Empty_file_name_is_a_file_without_a_name()
     {

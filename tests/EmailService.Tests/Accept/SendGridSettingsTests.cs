@@ -55,6 +55,18 @@ public sealed class SendGridSettingsTests
         }
     }
 
+    /// <summary>Lists of recipients, in lines as SendGrid's helpers for SMTP make them.</summary>
+    [Theory]
+    [InlineData("{\\\"to\\\":\\r\\n [\\\"a@b.example\\\"]}", 1)]
+    [InlineData("0123456789", 2_000)]
+    public void Instructions_to_the_SMTP_relay_need_not_fit_into_a_header(string value, int times)
+    {
+        var json = Reading.Good(more: $"\"headers\":{{\"X-SMTPAPI\":\"{string.Concat(Enumerable.Repeat(value, times))}\"}}");
+
+        Assert.Empty(Reading.Read(json, SendApi.SendGrid).Content.Headers);
+        Assert.StartsWith("X-SMTPAPI is not acted on", Reading.OnlyError(json).Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("""{"email":"-dept-@demo.example","name":"-who-"}""", """{"-dept-":"sales","-who-":"Ana"}""", null)]
     [InlineData("""{"email":"{{dept}}@demo.example"}""", """{"{{dept}}":"a b"}""", "With these values in reply_to: Found \"a b@demo.example\".")]

@@ -43,6 +43,14 @@ public sealed class UnknownFieldTests
         }
     }
 
+    [Fact]
+    public void A_second_name_of_a_file_is_refused_as_it_would_not_be_shown()
+    {
+        var error = Reading.OnlyError(Reading.Good(more: $"\"attachments\":[{{{Attachment},\"name\":\"invoice.pdf\"}}]"));
+
+        Assert.Equal(("attachments.0.name", "Unknown field \"name\". Did you mean \"filename\"?"), (error.Field, error.Message));
+    }
+
     [Theory]
     [InlineData("template", "Templates are not supported yet.")]
     [InlineData("TemplateAlias", "Templates are not supported yet.")]

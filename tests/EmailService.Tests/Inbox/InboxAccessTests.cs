@@ -166,6 +166,19 @@ public sealed class InboxAccessTests
         }
     }
 
+    [Theory]
+    [InlineData("Basic", "!")]
+    [InlineData("Basic", "bm9jb2xvbg==")]
+    [InlineData("Bearer", "wrong")]
+    public async Task A_key_that_is_wrong_is_refused_also_where_none_is_needed(string scheme, string value)
+    {
+        await using var world = await ReportWorld.CreateAsync(openOnLoopback: true);
+        using var http = new HttpClient { BaseAddress = world.Address };
+        http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue(scheme, value);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, (await http.GetAsync("/inbox")).StatusCode);
+    }
+
     internal static HttpClient Client(ReportWorld world, string key) => new()
     {
         BaseAddress = world.Address,

@@ -198,6 +198,22 @@ public sealed class InboxTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_list_has_the_beginning_of_each_text_and_of_the_recipients_for_whichever_key(bool isOfAccount)
+    {
+        var message = await world.AddMessageAsync(["a@example.org"]);
+        var recipients = Enumerable.Range(0, 1_000).Select(i => $"{i}@example.org").ToArray();
+        var store = world.Services.GetRequiredService<InboxStore>();
+        var text = new string('x', 2_000);
+        await store.AddAsync(ReportWorld.Now, text, recipients, text, text, "x"u8.ToArray(), message, CancellationToken.None);
+
+        var entry = Assert.Single(await store.ListAsync(isOfAccount ? world.AccountId : null, long.MaxValue, null, 10, CancellationToken.None));
+
+        Assert.Equal((100, 1_000, 1_000, 1_000), (entry.Recipients.Count, entry.ReversePath.Length, entry.From.Length, entry.Subject.Length));
+    }
+
+    [Theory]
     [InlineData("POST / HTTP/1.1")]
     [InlineData("Host: 127.0.0.1:2525")]
     public async Task A_request_of_a_browser_with_mail_in_its_body_ends_at_its_first_line(string first)

@@ -103,6 +103,24 @@ public sealed class MessageCodecTests
     public void What_cannot_be_read_is_refused_in_words(byte[] stored) =>
         Assert.Throws<InvalidDataException>(() => MessageCodec.DecodeContent(stored));
 
+    /// <summary>Octet for octet what a version wrote that knew neither a Message-ID nor a Date of the sender's; mail may wait for three days.</summary>
+    [Fact]
+    public void What_an_earlier_version_stored_is_read()
+    {
+        byte[] content = [0, .. """
+            {"From":{"Email":"shop@sender.test","Name":"The Shop","Domain":"sender.test"},"ReplyTo":[],"Subject":"Pedido nº 1234",
+            "Bodies":[{"Type":"text/html","Value":"<p>1</p>"}],"Attachments":[{"FileName":"a.bin","Type":"application/octet-stream","Content":"AAH/","Inline":false}],
+            "Headers":{"X-A":"b"},"RequireTls":false}
+            """u8];
+        byte[] own = [0, .. """{"To":[{"Email":"a@b.test","Domain":"b.test"}],"Cc":[],"Bcc":[],"Headers":{},"Substitutions":{"-n-":"x"},"RecipientCount":1}"""u8];
+
+        var read = MessageCodec.DecodeContent(content);
+
+        Assert.Equal(MessageCodec.Encode(Content("<p>1</p>")), MessageCodec.Encode(read));
+        Assert.Equal((null, null), (read.MessageIdHeader, read.DateHeader));
+        Assert.Equal("a@b.test", MessageCodec.DecodePersonalization(own).To.Single().Email);
+    }
+
     private static MessageContent Content(string body) => new()
     {
         From = new MailAddress("shop@sender.test", "The Shop"),

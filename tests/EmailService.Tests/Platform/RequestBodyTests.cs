@@ -8,6 +8,9 @@ using EmailService.TestKit;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -20,6 +23,7 @@ public sealed class RequestBodyTests : IAsyncLifetime
 
     private readonly ManualTime time = new();
     private readonly RequestRoom room;
+    private MinDataRate? serversRate;
     private WebApplication app = null!;
 
     public RequestBodyTests() => room = new(12 * Most, TimeSpan.FromMinutes(2), time);
@@ -35,6 +39,7 @@ public sealed class RequestBodyTests : IAsyncLifetime
         app.MapPost("/", async context =>
         {
             using var body = await RequestBody.ReadAsync(context.Request, Most, context.RequestAborted, room, 1);
+            serversRate = context.Features.GetRequiredFeature<IHttpMinRequestBodyDataRateFeature>().MinDataRate;
             context.Response.Headers.Connection = "close";
             await context.Response.WriteAsync($"{body.Problem} {body.Memory.Length} {Convert.ToHexString(SHA256.HashData(body.Memory.Span))}");
         });
@@ -76,6 +81,18 @@ public sealed class RequestBodyTests : IAsyncLifetime
 
         Assert.StartsWith("TooSlow 3 ", await caller.AnswerAsync(), StringComparison.Ordinal);
         Assert.Equal((0, 0), (room.Taken, time.TimerCount));
+    }
+
+    /// <summary>The server's own would end a small body that stops after five seconds, and in words about its settings.</summary>
+    [Fact]
+    public async Task No_other_rate_is_asked_of_a_body_than_the_one_that_callers_are_told()
+    {
+        serversRate = new MinDataRate(1, TimeSpan.FromSeconds(5));
+        using var client = new HttpClient { BaseAddress = new Uri(app.Urls.First()) };
+        using var response = await client.PostAsync("/", new ByteArrayContent(new byte[10]));
+
+        Assert.StartsWith("None 10 ", await response.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Null(serversRate);
     }
 
     [Fact]

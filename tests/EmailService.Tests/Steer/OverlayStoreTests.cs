@@ -72,6 +72,22 @@ public sealed class OverlayStoreTests
     }
 
     [Fact]
+    public async Task What_finds_no_place_does_not_lift_what_it_would_have_replaced()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(2);
+        var overlays = Overlays(store);
+        var first = await overlays.ImposeAsync(Suspended, Now, CancellationToken.None);
+        await HoldAsync(store, first!);
+        await FillAsync(store, OverlayStore.MostOfAccount, "by_account", "7");
+
+        Assert.Null(await overlays.ImposeAsync(Suspended with { KeyId = "key", ByAccount = 7 }, Now, CancellationToken.None));
+
+        Assert.Contains(first!.Id, (await overlays.InForceAsync(Now, CancellationToken.None)).Select(o => o.Id));
+        Assert.Equal(2, await store.ScalarAsync<long>($"SELECT count(*) FROM outbox WHERE held_by = {first.Id}"));
+    }
+
+    [Fact]
     public async Task Rules_leave_places_for_operators()
     {
         await using var store = await CreateAsync();

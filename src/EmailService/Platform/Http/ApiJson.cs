@@ -38,12 +38,13 @@ public static class ApiJson
         }
 
         (var text, refusal) = Text(body, field);
-        if (refusal is null && body.TryGetProperty(flag, out var value) && value.ValueKind is not (JsonValueKind.True or JsonValueKind.False or JsonValueKind.Null))
+        if (refusal is not null)
         {
-            refusal = ApiErrors.BadRequest($"The {flag} field must be true or false, without quotes.", flag);
+            return (null, false, refusal);
         }
 
-        return (text, refusal is null && body.TryGetProperty(flag, out value) && value.ValueKind == JsonValueKind.True, refusal);
+        var (isSet, wrong) = Flag(body, flag);
+        return (wrong is null ? text : null, isSet, wrong);
     }
 
     private static async ValueTask<(JsonElement Body, IResult? Refusal)> ReadAsync(HttpContext context)
@@ -52,15 +53,7 @@ public static class ApiJson
         using var body = await RequestBody.ReadAsync(context.Request, MostOctets, context.RequestAborted);
         if (body.Problem != BodyProblem.None)
         {
-            return (default, body.Problem switch
-            {
-                BodyProblem.TooLarge => ApiErrors.Result(StatusCodes.Status413PayloadTooLarge, "content too large",
-                    help: $"This request may have {MostOctets} octets."),
-                BodyProblem.UnknownEncoding => ApiErrors.Result(StatusCodes.Status415UnsupportedMediaType,
-                    "The Content-Encoding must be gzip, or left out."),
-                BodyProblem.TooSlow => ApiErrors.Result(StatusCodes.Status408RequestTimeout, "The body came too slowly.", help: BodyPace.Rule),
-                _ => ApiErrors.BadRequest("Bad Request", help: "The Content-Encoding is gzip, but the body is not."),
-            });
+            return (default, new BodyRefusal(body.Problem, MostOctets));
         }
 
         try
@@ -71,6 +64,24 @@ public static class ApiJson
         catch (JsonException exception)
         {
             return (default, ApiErrors.BadRequest("Bad Request", null, JsonFault.Explain(body.Memory.Span, exception)));
+        }
+    }
+
+    private static (bool IsSet, IResult? Refusal) Flag(JsonElement body, string field)
+    {
+        try
+        {
+            return !body.TryGetProperty(field, out var value) ? (false, null) : value.ValueKind switch
+            {
+                JsonValueKind.True => (true, null),
+                JsonValueKind.False or JsonValueKind.Null => (false, null),
+                _ => (false, ApiErrors.BadRequest($"The {field} field must be true or false, without quotes.", field)),
+            };
+        }
+        catch (InvalidOperationException)
+        {
+            // Names are unescaped to be compared.
+            return (false, ApiErrors.BadRequest("A name in the object has half of a surrogate pair, which is no character."));
         }
     }
 

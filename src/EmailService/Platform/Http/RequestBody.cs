@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Compression;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace EmailService.Platform.Http;
 
@@ -110,6 +111,12 @@ public sealed class RequestBody : IDisposable
             }
 
             BecomeLarge(said, most);
+        }
+
+        // The pace takes over from the server's own rate, which would end a small body sooner than callers are told, in words about its settings.
+        if (request.HttpContext.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } servers)
+        {
+            servers.MinDataRate = null;
         }
 
         using var pace = new BodyPace(

@@ -1,0 +1,96 @@
+using System.IO.Compression;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+
+namespace EmailService.Tests.Platform;
+
+/// <summary>A body that cannot be read gets the same answer wherever it is sent, in words for its sender.</summary>
+public sealed class BodyRefusalTests
+{
+    private static readonly (string Path, string Body)[] Endpoints =
+    [
+        ("/v1/keys", "{\"name\":\"shop\"}"),
+        ("/v1/domains", "{\"name\":\"shop.test\"}"),
+        ("/v1/webhooks", "{\"url\":\"https://hooks.example.com/\"}"),
+        ("/v1/overlays", "{\"kind\":\"suspend\",\"domain\":\"shop.test\",\"for\":\"1h\"}"),
+        ("/v1/send", "{\"from\":\"hello@demo.example\",\"to\":\"a@example.com\",\"subject\":\"s\",\"text\":\"t\"}"),
+    ];
+
+    [Fact]
+    public async Task Every_endpoint_takes_gzip_and_says_so_of_anything_else()
+    {
+        await using var service = await RunningService.StartAsync();
+        foreach (var (path, body) in Endpoints)
+        {
+            using var taken = await service.Client.PostAsync(path, Encoded("gzip", Gzip(body)));
+            Assert.True(taken.IsSuccessStatusCode, $"{path}: {await taken.Content.ReadAsStringAsync()}");
+
+            await RefusedAsync(path, Encoded("br", Encoding.UTF8.GetBytes(body)), HttpStatusCode.UnsupportedMediaType, "The Content-Encoding must be gzip, or left out.");
+            await RefusedAsync(path, Encoded("gzip", Encoding.UTF8.GetBytes(body)), HttpStatusCode.BadRequest, "The Content-Encoding is gzip, but the body is not.");
+        }
+
+        async Task RefusedAsync(string path, HttpContent content, HttpStatusCode status, string text)
+        {
+            using var answer = await service.Client.PostAsync(path, content);
+            var error = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("errors")[0];
+            Assert.Equal((path, status), (path, answer.StatusCode));
+            Assert.Contains(text, $"{error.GetProperty("message")} {error.GetProperty("help")}", StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("/v1/keys")]
+    [InlineData("/v1/domains")]
+    [InlineData("/v1/webhooks")]
+    [InlineData("/v1/overlays")]
+    [InlineData("/inbox/sign-in")]
+    public async Task What_is_too_large_is_told_the_limit(string path)
+    {
+        await using var service = await RunningService.StartAsync();
+        using var answer = await service.Client.PostAsync(path, new ByteArrayContent(new byte[66 * 1024]));
+        var error = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("errors")[0];
+
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, answer.StatusCode);
+        Assert.Matches("This request may have [0-9]+ octets", error.GetProperty("help").GetString());
+    }
+
+    [Fact]
+    public async Task A_form_to_sign_in_that_is_compressed_is_not_called_too_large()
+    {
+        await using var service = await RunningService.StartAsync();
+        using var answer = await service.Client.PostAsync("/inbox/sign-in", Encoded("br", "key=x"u8.ToArray()));
+
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("/v1/keys", "{\"\\ud800\\ud800\\ud800\":1,\"name\":\"x\"}")]
+    [InlineData("/v1/keys", "{\"name\":\"x\",\"\\ud800\\ud800\\ud800\":1}")]
+    [InlineData("/v1/keys", "{\"name\":\"\\ud800\"}")]
+    [InlineData("/v1/domains", "{\"\\ud800\\ud800\":1}")]
+    [InlineData("/v1/webhooks", "{\"\\ud800\\ud800\":1,\"url\":\"https://example.com\"}")]
+    [InlineData("/v1/overlays", "{\"\\ud800\\ud800\":1}")]
+    public async Task Half_a_character_in_a_name_or_a_text_is_a_fault_of_the_sender(string path, string body)
+    {
+        await using var service = await RunningService.StartAsync();
+        using var answer = await service.Client.PostAsync(path, new StringContent(body, Encoding.UTF8, "application/json"));
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+    }
+
+    private static ByteArrayContent Encoded(string encoding, byte[] octets) =>
+        new(octets) { Headers = { ContentEncoding = { encoding }, ContentType = new("application/json") } };
+
+    private static byte[] Gzip(string text)
+    {
+        var buffer = new MemoryStream();
+        using (var gzip = new GZipStream(buffer, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            gzip.Write(Encoding.UTF8.GetBytes(text));
+        }
+
+        return buffer.ToArray();
+    }
+}
