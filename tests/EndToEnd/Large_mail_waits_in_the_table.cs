@@ -2,6 +2,7 @@ using EmailService.Accept;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.ServiceKit;
+using EmailService.Smtp;
 using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
@@ -45,6 +46,39 @@ public sealed class Large_mail_waits_in_the_table
 
         mx.ReleaseFinalReplies();
         await Wait.UntilAsync(async () => await service.ScalarAsync<long>("SELECT count(*) FROM settled WHERE state = 'delivered'") == Messages, "all are delivered");
+    }
+
+    [Fact]
+    public async Task What_waits_for_hosts_that_do_not_answer_leaves_half_of_the_room_to_mail_that_moves()
+    {
+        await using var service = await StartAsync("Outbox:ReadyOctets=600000");
+        await using var silent = service.AddMx("silent.test");
+        await using var good = service.AddMx("good.test");
+        silent.Hang(SmtpStage.Greeting);
+        await AcceptAsync(service, ["first@good.test"]);
+        await service.MoveByDueTimesAsync(TimeSpan.FromMinutes(2));
+        Assert.Single(good.Messages);
+
+        for (var i = 0; i < Messages; i++)
+        {
+            await AcceptAsync(service, [$"a{i}@silent.test"]);
+        }
+
+        service.Time!.Advance(TimeSpan.FromMinutes(1));
+        await UntilAsync(() => service.Get<Hand>().Octets.Claimed >= 300_000, "mail for the silent host has its half");
+        await AcceptAsync(service, ["second@good.test"]);
+        service.Time.Advance(TimeSpan.FromMinutes(1));
+
+        await UntilAsync(() => good.Messages.Count == 2, "mail for the host that answers goes on");
+
+        // In small steps, so that the silent host has not had its time.
+        Task UntilAsync(Func<bool> condition, string what) => Wait.UntilAsync(
+            () =>
+            {
+                service.Time.Advance(TimeSpan.FromMilliseconds(50));
+                return condition();
+            },
+            what);
     }
 
     private static Task<TestService> StartAsync(string settings = "Outbox:ReadyOctets=100000") =>

@@ -159,15 +159,16 @@ public sealed partial class Dispatcher(
         foreach (var recipients in claimed.GroupBy(c => c.Id.Message))
         {
             var list = recipients.ToList();
-            if (read.Messages.TryGetValue(recipients.Key, out var message))
+            var isProven = list.TrueForAll(r => hand.Answers(r.Lane));
+            if (read.Messages.TryGetValue(recipients.Key, out var message) && (isProven || contents.Contains(recipients.Key.RequestId) || hand.HasRoomForContentOfUnproven))
             {
                 // The messages of a request share their content; it counts with the first of them.
                 var size = Message.WeightOfRest + (contents.Add(recipients.Key.RequestId) ? message.Content.Weight : 0);
-                hand.CountClaimed(size);
-                var inHand = new MessageInHand(message, list.Count, leased, handed: false, size, signer, hand);
+                hand.CountClaimed(size, isProven);
+                var inHand = new MessageInHand(message, list.Count, leased, handed: false, size, signer, hand) { IsProven = isProven };
                 list.ForEach(r => Dispatch(r, inHand));
             }
-            else if (read.Beyond.Contains(recipients.Key))
+            else if (message is not null || read.Beyond.Contains(recipients.Key))
             {
                 beyond.AddRange(list);
             }

@@ -53,16 +53,6 @@ internal sealed class RemoteCounts(ConnectionRules rules)
         }
     }
 
-    /// <summary>One that is counted counts with unproven ones from now on, or no longer.</summary>
-    public void Recount(IPAddress? address, bool isUnproven)
-    {
-        if (address is not null)
-        {
-            var (network, count) = Of(address);
-            AddUnproven(network, count, isUnproven ? 1 : -1);
-        }
-    }
-
     /// <summary>The network in which there is no place for one more; null if there is one.</summary>
     /// <param name="most">What the limits of the lane allow by themselves.</param>
     public Network? Full(IPAddress? address, bool isUnproven, int most)

@@ -43,6 +43,9 @@ public sealed class MessageInHand
     /// <summary>Its content counts against the room that Accept reserved, not against that of what is read from the table.</summary>
     public bool IsHanded { get; }
 
+    /// <summary>All sites that it goes to were known to answer when it was read from the table.</summary>
+    public bool IsProven { get; init; } = true;
+
     public Task<SignedMessage?> SignAsync() => signed.Value;
 
     /// <summary>An attempt begins for which a large message will be composed.</summary>
@@ -80,7 +83,7 @@ public sealed class MessageInHand
         }
         else
         {
-            hand.CountClaimed(-size);
+            hand.CountClaimed(-size, IsProven);
         }
     }
 

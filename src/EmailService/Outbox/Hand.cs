@@ -39,6 +39,7 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
 
     private long octets;
     private long claimedOctets;
+    private long unprovenOctets;
     private bool open;
     private int claiming;
     private long claimsPast;
@@ -123,14 +124,27 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
         }
     }
 
-    /// <summary>How many more recipients of sites that are not known to answer may be held.</summary>
+    /// <summary>How many more recipients of sites that are not known to answer may be claimed: none while their content has all the room that it may.</summary>
     public int RoomOfUnproven
     {
         get
         {
             lock (gate)
             {
-                return Math.Max(0, FreeForUnproven);
+                return HasRoomForContentOfUnproven ? Math.Max(0, FreeForUnproven) : 0;
+            }
+        }
+    }
+
+    /// <summary>Content for sites that are not known to answer may be kept, of what is read from the table: together half of all room for it, and the
+    /// last piece may go beyond.</summary>
+    public bool HasRoomForContentOfUnproven
+    {
+        get
+        {
+            lock (gate)
+            {
+                return unprovenOctets < options.ReadyOctets / KeptFromUnproven;
             }
         }
     }
@@ -285,11 +299,14 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
     }
 
     /// <summary>Content was read from the table, or, with a negative number, is no longer kept.</summary>
-    public void CountClaimed(long size)
+    /// <param name="size">Octets.</param>
+    /// <param name="isProven">All that it goes to was known to answer when it was read.</param>
+    public void CountClaimed(long size, bool isProven)
     {
         lock (gate)
         {
             claimedOctets += size;
+            unprovenOctets += isProven ? 0 : size;
         }
     }
 

@@ -67,6 +67,21 @@ public sealed class HandTests
     }
 
     [Fact]
+    public void So_does_their_content_that_is_read_from_the_table()
+    {
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 1000, ReadyOctets = 1000 }, standings: new OneAnswers("good.test"));
+
+        large.CountClaimed(600, isProven: true);
+        Assert.True(large is { HasRoomForContentOfUnproven: true, RoomOfUnproven: 500 });
+        large.CountClaimed(500, isProven: false);
+        Assert.True(large is { HasRoomForContentOfUnproven: false, RoomOfUnproven: 0 });
+
+        large.CountClaimed(-500, isProven: false);
+        large.CountClaimed(-600, isProven: true);
+        Assert.Equal((500, 1000), (large.RoomOfUnproven, large.RoomForOctets(MailStream.Transactional)));
+    }
+
+    [Fact]
     public void What_such_mail_had_is_free_again_also_if_its_site_has_answered_meanwhile()
     {
         var answers = new OneAnswers("");
