@@ -3,12 +3,14 @@ using EmailService.Steer;
 
 namespace EmailService.Deliver;
 
-/// <summary>What a lane remembers of its last minute, its last hour and its last replies, for those who ask. Bounded. Not thread-safe; the lane has the lock.</summary>
+/// <summary>What a lane remembers of its last minute, its last hour and its last replies, for those who ask. Bounded.</summary>
+/// <remarks>Thread-safe: a lane that comes back takes over the record of the one that left, of which somebody may just be told.</remarks>
 public sealed class LaneRecord
 {
     private const int MostDomains = 100;
     private const int MostRefusals = 4;
 
+    private readonly Lock gate = new();
     private readonly HashSet<string> domains = [];
     private readonly Queue<(DateTimeOffset At, Outcome Outcome)> refusals = new(MostRefusals);
     private readonly OutcomeCounter minute = new(6, TimeSpan.FromSeconds(10));
@@ -23,17 +25,37 @@ public sealed class LaneRecord
     public DateTimeOffset? LastAt { get; private set; }
 
     /// <summary>Lanes of the table whose recipients came here; some of them, if they are many.</summary>
-    public string[] Domains => [.. domains];
+    public string[] Domains
+    {
+        get
+        {
+            lock (gate)
+            {
+                return [.. domains];
+            }
+        }
+    }
 
     /// <summary>The last delivery and the last refusals, newest first.</summary>
-    public IReadOnlyList<(DateTimeOffset At, Outcome Outcome)> Outcomes =>
-        [.. (delivered is { } last ? refusals.Append(last) : refusals).OrderByDescending(o => o.At)];
+    public IReadOnlyList<(DateTimeOffset At, Outcome Outcome)> Outcomes
+    {
+        get
+        {
+            lock (gate)
+            {
+                return [.. (delivered is { } last ? refusals.Append(last) : refusals).OrderByDescending(o => o.At)];
+            }
+        }
+    }
 
     public void NoteDomain(string lane)
     {
-        if (domains.Count < MostDomains)
+        lock (gate)
         {
-            domains.Add(lane);
+            if (domains.Count < MostDomains)
+            {
+                domains.Add(lane);
+            }
         }
     }
 
@@ -43,9 +65,35 @@ public sealed class LaneRecord
             outcome.Disposition == Disposition.Delivered ? 1 : 0,
             outcome.Disposition is Disposition.Deferred or Disposition.Unknown ? 1 : 0,
             outcome.Disposition == Disposition.Bounced ? 1 : 0);
-        minute.Add(counts, now);
-        hour.Add(counts, now);
-        LastAt = now;
+        lock (gate)
+        {
+            minute.Add(counts, now);
+            hour.Add(counts, now);
+            LastAt = now;
+            Note(outcome, took, now);
+        }
+    }
+
+    /// <summary>What came of the attempts of the last minute, to ten seconds.</summary>
+    public OutcomeCounts Minute(DateTimeOffset now)
+    {
+        lock (gate)
+        {
+            return minute.Sum(now);
+        }
+    }
+
+    /// <summary>What came of the attempts of the last hour, to five minutes.</summary>
+    public OutcomeCounts Hour(DateTimeOffset now)
+    {
+        lock (gate)
+        {
+            return hour.Sum(now);
+        }
+    }
+
+    private void Note(Outcome outcome, TimeSpan took, DateTimeOffset now)
+    {
         if (outcome.Disposition == Disposition.Delivered)
         {
             SecondsPerMessage = SecondsPerMessage is { } before ? (0.9 * before) + (0.1 * took.TotalSeconds) : took.TotalSeconds;
@@ -60,10 +108,4 @@ public sealed class LaneRecord
 
         refusals.Enqueue((now, outcome));
     }
-
-    /// <summary>What came of the attempts of the last minute, to ten seconds.</summary>
-    public OutcomeCounts Minute(DateTimeOffset now) => minute.Sum(now);
-
-    /// <summary>What came of the attempts of the last hour, to five minutes.</summary>
-    public OutcomeCounts Hour(DateTimeOffset now) => hour.Sum(now);
 }
