@@ -91,7 +91,7 @@ internal sealed class FieldTable(params string[] names)
         foreach (var candidate in names)
         {
             // Among words of two or three letters nearly all are two apart.
-            var allowed = candidate.Length <= 3 ? 1 : 2;
+            var allowed = Math.Min(candidate.Length, name.Length) <= 3 ? 1 : 2;
             if (Math.Abs(candidate.Length - name.Length) > allowed)
             {
                 continue;

@@ -118,6 +118,12 @@ public sealed class UnknownFieldTests
         Reading.Read(json, SendApi.SendGrid);
     }
 
+    /// <summary>Among so short words nearly all are two letters apart: "foo" is no misspelling of "from".</summary>
+    [Theory]
+    [InlineData("foo"), InlineData("app"), InlineData("ref")]
+    public void The_way_of_SendGrid_passes_over_a_short_name_that_is_two_letters_from_a_known_one(string name) =>
+        Reading.Read(Reading.Good(more: $"\"{name}\":\"1\""), SendApi.SendGrid);
+
     [Fact]
     public void Ten_unknown_fields_of_an_object_are_told_whatever_their_length_and_characters()
     {
