@@ -366,10 +366,13 @@ public static class SendRequestReader
     }
 
     /// <summary>What cannot be composed is refused here: after the 202 it could only bounce.</summary>
+    private const int MaxRefusedSubstitutions = 10;
+
     private static void CheckSubstitutions(
         List<RequestedMessage> messages, string? subject, IReadOnlyList<MessageBody> bodies, List<MailAddress> replyTo, Problems problems)
     {
         var work = Substitution.MostWork;
+        var refused = 0;
         problems.Enter("personalizations");
         for (var i = 0; i < messages.Count && work >= 0; i++)
         {
@@ -379,6 +382,12 @@ public static class SendRequestReader
                 problems.Enter(i);
                 problems.Add(problem, "substitutions");
                 problems.Leave();
+
+                // Each that is refused cost its work for nothing; some are enough to say what is wrong with all.
+                if (++refused == MaxRefusedSubstitutions)
+                {
+                    break;
+                }
             }
         }
 

@@ -126,12 +126,14 @@ public sealed partial class Deliverer(
         return outcome;
     }
 
-    /// <summary>The address that is tried first in good order; null if none is known. Never throws for what DNS says.</summary>
+    /// <summary>The address that is tried first in good order; null if none is known. Never throws for what DNS says. What TLS must come to there is
+    /// looked up too, so that the attempt finds it, or that it cannot be had, in memory: a policy host may take twenty seconds to say nothing.</summary>
     public async ValueTask<IPAddress?> FirstAddressAsync(Work work, CancellationToken stopping)
     {
         foreach (var host in work.Plan.InOrder.Take(1))
         {
             var (endPoints, _) = await addresses.ResolveAsync(host, work.Plan.Origin, stopping);
+            await tls.FindAsync(work.Claim.Domain, host, work.Plan.Origin, WishOf(work.InHand.Message), stopping);
             return endPoints.FirstOrDefault(e => work.Source.Reaches(e.AddressFamily))?.Address;
         }
 

@@ -77,12 +77,14 @@ public sealed partial class LaneContext(
     public SiteStandings Sites => sites;
 
     /// <summary>Waits for one of the connections of this process; disposing of it gives it back.</summary>
-    /// <param name="next">What it is likely to carry first: where that goes is looked up before, so that DNS holds up nobody else.</param>
+    /// <param name="next">What it is likely to carry first: where that goes, and under which TLS policy, is looked up before, so that neither DNS nor a
+    /// policy host holds up anybody else. Both answers are in memory for all but the first.</param>
     public async Task<LaneConnection> ConnectionAsync(LaneLimits limits, SiteStanding site, Work? next, EgressSource source)
     {
-        if (site.Address is null && next is not null)
+        if (next is not null)
         {
-            site.Address = await FirstAddressAsync(next);
+            var first = await FirstAddressAsync(next);
+            site.Address ??= first;
         }
 
         var permit = await connections.TakeAsync(site, site.Address, limits.Connections.Value, Stopping);

@@ -18,6 +18,7 @@ internal static class ServeCommand
     {
         // Before anything else is loaded: each of the program's own files takes a descriptor.
         FileDescriptors.ThrowIfTooFew(FileDescriptors.ReadLimit());
+        Assemblies.LoadAll();
         await using var app = context.Build();
         // Before a database is made: what would stop the start at its end is said at its beginning.
         ListenAddresses.ThrowIfNotFree(app.Configuration);

@@ -26,6 +26,14 @@ internal sealed partial class ApiErrorMiddleware(RequestDelegate next, ILogger<A
             await FillAsync(context, exception.StatusCode, exception.Message);
             return;
         }
+        catch (IOException exception) when (exception.InnerException is OverflowException && !context.Response.HasStarted)
+        {
+            // The length of a chunk that fits no number: the server throws this and not what it says of other malformed bodies.
+            LogMalformed(Shown(context.Request.Method), Shown(context.Request.Path), context.TraceIdentifier, exception.Message);
+            context.Response.Headers.Connection = "close";
+            await FillAsync(context, StatusCodes.Status400BadRequest, "The body's chunks are malformed: the length of one is no number of octets.");
+            return;
+        }
         catch (Exception exception) when (IsDatabaseAway(exception) && !context.Response.HasStarted)
         {
             LogDatabaseAway(Shown(context.Request.Method), Shown(context.Request.Path), context.TraceIdentifier, exception);
