@@ -6,6 +6,18 @@ namespace EmailService.Tests.Accept;
 
 public sealed class SendRequestReaderTests
 {
+    /// <summary>Each costs the work of making it, and is refused: a thousand of them took twenty seconds.</summary>
+    [Fact]
+    public void Substitutions_that_make_a_message_too_long_are_worked_out_for_ten_messages_of_a_request()
+    {
+        var one = $"{{\"to\":[{{\"email\":\"a@b.example\"}}],\"substitutions\":{{\"a\":\"{new string('x', 9000)}\"}}}}";
+
+        var errors = Reading.Errors(Reading.Good(
+            personalizations: $"[{string.Join(',', Enumerable.Repeat(one, 100))}]", content: $"[{{\"type\":\"text/plain\",\"value\":\"{new string('a', 200)}\"}}]"));
+
+        Assert.Equal(Enumerable.Range(0, 10).Select(i => $"personalizations.{i}.substitutions"), errors.Select(e => e.Field));
+    }
+
     [Fact]
     public void A_full_request_is_read_field_by_field()
     {

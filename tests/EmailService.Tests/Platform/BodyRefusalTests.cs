@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 
@@ -37,6 +38,29 @@ public sealed class BodyRefusalTests
             var error = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("errors")[0];
             Assert.Equal((path, status), (path, answer.StatusCode));
             Assert.Contains(text, $"{error.GetProperty("message")} {error.GetProperty("help")}", StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>The server throws something else than for other malformed bodies where the number does not fit.</summary>
+    [Theory]
+    [InlineData("ffffffffffffffff1")]
+    [InlineData("80000000")]
+    [InlineData("7fffffffffffffff")]
+    [InlineData("-1")]
+    [InlineData("g")]
+    public async Task A_chunk_whose_length_is_no_number_of_octets_is_a_fault_of_the_callers(string length)
+    {
+        await using var service = await RunningService.StartAsync();
+        foreach (var path in (string[])["/inbox/sign-in", "/v1/send", "/v1/keys"])
+        {
+            using var caller = new TcpClient();
+            await caller.ConnectAsync("127.0.0.1", new Uri(service.App.Urls.First()).Port);
+            await caller.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+                $"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {service.ApiKey}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
+                + $"Content-Type: {(path[1] == 'i' ? "application/x-www-form-urlencoded" : "application/json")}\r\n\r\n{length}\r\n"));
+            using var answer = new StreamReader(caller.GetStream());
+
+            Assert.Equal("HTTP/1.1 400 Bad Request", await answer.ReadLineAsync());
         }
     }
 
