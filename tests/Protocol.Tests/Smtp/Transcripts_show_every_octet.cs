@@ -52,7 +52,16 @@ public sealed class Transcripts_show_every_octet
             {
                 byte[] said = [.. "220 "u8, .. octets];
                 var shown = ShownAsync(said, isWhole: octets.Length % 2 == 0).GetAwaiter().GetResult();
-                Assert.Equal(LinesOf(said), shown.Select(Unescape).Select(Convert.ToHexString));
+                var (expected, read) = (LinesOf(said).ToList(), shown.Select(Unescape).Select(Convert.ToHexString).ToList());
+
+                // A line that is no reply ends the session. What comes after it, octet by octet, may not be read any more: then the last line is a part of what was said.
+                Assert.InRange(read.Count, Math.Min(2, expected.Count), expected.Count);
+                Assert.Equal(expected.Take(read.Count - 1), read.Take(read.Count - 1));
+                Assert.StartsWith(read[^1], expected[read.Count - 1], StringComparison.Ordinal);
+                if (octets.Length % 2 == 0)
+                {
+                    Assert.Equal(expected, read);
+                }
             }).Check(Config.QuickThrowOnFailure.WithMaxTest(300));
 
     [Fact]
