@@ -142,8 +142,20 @@ public sealed class File_descriptors_run_out
             return await response.Content.ReadAsStringAsync();
         }
 
+        // A caller's new connection may be refused or reset as long as the process has no descriptor for it; that it lives is asked of the process.
         public Task WaitForAsync(ServiceProcess service, string id, string kind) => Wait.UntilAsync(
-            async () => (await EventsAsync(service, id)).Contains($"\"{kind}\"", StringComparison.Ordinal), () => $"{kind}; the service said:\n{service.Output}");
+            async () =>
+            {
+                Assert.False(service.HasExited, service.Output);
+                try
+                {
+                    return (await EventsAsync(service, id)).Contains($"\"{kind}\"", StringComparison.Ordinal);
+                }
+                catch (HttpRequestException)
+                {
+                    return false;
+                }
+            }, () => $"{kind}; the service said:\n{service.Output}");
 
         public async ValueTask DisposeAsync()
         {
