@@ -52,46 +52,6 @@ public sealed class File_descriptors_run_out
         Assert.DoesNotContain("   at ", service.Output, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task With_none_left_mail_is_deferred_and_the_process_lives_and_goes_on_when_it_has_some()
-    {
-        await using var world = await World.MakeAsync();
-        using var service = world.Start(null);
-        await service.WaitUntilReadyAsync();
-        await world.SetUpAsync(service);
-        await world.WaitForAsync(service, await world.SendAsync(service), "delivered");
-        var connections = world.Mx.ConnectionCount;
-
-        // The kept session goes after its idle time; the database's connections and this caller's stay.
-        await Wait.UntilAsync(() => world.Mx.Commands.Contains("QUIT"), "the kept session to be closed");
-        await LimitAsync(service, 20);
-        var id = await world.SendAsync(service);
-        await world.WaitForAsync(service, id, "deferred");
-        Assert.Contains("not tried: this machine has no socket for it", await world.EventsAsync(service, id), StringComparison.Ordinal);
-        Assert.Equal(connections, world.Mx.ConnectionCount);
-        using (var caller = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
-        {
-            // In the system's queue, where nobody takes it.
-            await caller.ConnectAsync(IPAddress.Loopback, service.Http.BaseAddress!.Port);
-            Assert.False(service.HasExited);
-            await LimitAsync(service, 4096);
-        }
-
-        await world.WaitForAsync(service, id, "delivered");
-        using var fresh = new HttpClient { BaseAddress = service.Http.BaseAddress };
-        await Wait.UntilAsync(async () => (await fresh.GetAsync("/health/ready")).IsSuccessStatusCode, "new callers to be heard");
-        Assert.InRange(service.Output.Split('\n').Length, 1, 2000);
-        Assert.Equal(0, await service.StopAsync());
-    }
-
-    /// <summary>What is open stays open; nothing more can be opened beyond the limit.</summary>
-    private static async Task LimitAsync(ServiceProcess service, int limit)
-    {
-        using var prlimit = Process.Start("prlimit", ["--pid", service.Id.ToString(CultureInfo.InvariantCulture), string.Create(CultureInfo.InvariantCulture, $"--nofile={limit}:")]);
-        await prlimit.WaitForExitAsync();
-        Assert.Equal(0, prlimit.ExitCode);
-    }
-
     private sealed class World : IAsyncDisposable
     {
         private readonly LoopbackDns dns = new();
