@@ -27,6 +27,7 @@ public sealed class Hosts_that_drip_or_are_silent(ITestOutputHelper output)
     [InlineData(0, 1, 600, 0, 1, false)]
     [InlineData(0, 1, 0, 600, 1, false)]
     [InlineData(3000, 3000, 600, 400, 1, true)]
+    [InlineData(819, 819, 191, 219, 5, true)]
     public void Probes_to_healthy_hosts_take_two_seconds_at_most(int dripping, int networks, int silent, int mute, int mails, bool answersFirst) =>
         Check(new HostileWorld(1, new Hostility(dripping, networks, silent, mute, mails, answersFirst)));
 

@@ -93,7 +93,12 @@ public sealed class LaneConnection(
                 isFresh = true;
             }
 
-            permit.HasItsSession();
+            if (isFresh)
+            {
+                permit.Site.Opened(time.GetElapsedTime(started));
+            }
+
+            permit.HasItsSession(time.GetTimestamp(), OnSlowLine(content));
 
             if (!await mayBegin())
             {
@@ -176,9 +181,11 @@ public sealed class LaneConnection(
 
     private bool IsBrokenOff(SmtpFailureKind? kind) => kind == SmtpFailureKind.Aborted && permit.WasBrokenOff;
 
+    private static TimeSpan OnSlowLine(SignedMessage content) => TimeSpan.FromSeconds(content.Segments.Sum(s => (double)s.Length) / OctetsPerSecondOfSlowLine);
+
     private TimeSpan Spend(TimeSpan duration, SignedMessage content)
     {
-        var onSlowLine = TimeSpan.FromSeconds(content.Segments.Sum(s => (double)s.Length) / OctetsPerSecondOfSlowLine);
+        var onSlowLine = OnSlowLine(content);
         spent += duration > onSlowLine ? duration - onSlowLine : TimeSpan.Zero;
         return duration;
     }
