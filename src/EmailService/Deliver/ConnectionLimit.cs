@@ -28,6 +28,7 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
     private int unproven;
     private int ofSilent;
     private int ofNew;
+    private int ofSlow;
     private int stuck;
     private int waiting;
     private int answeringTurn;
@@ -149,6 +150,14 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
         }
     }
 
+    internal bool OwesTurn(ConnectionPermit permit)
+    {
+        lock (gate)
+        {
+            return permit.Site.State == SiteState.Silent && fresh.Count + silent.Count > 0;
+        }
+    }
+
     internal void SiteChanged(SiteStanding site)
     {
         lock (gate)
@@ -256,7 +265,8 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
     }
 
     /// <summary>Attempts at sites that answered, and take too long, count with the unproven ones; they keep no new site out.</summary>
-    private SiteLine? Next() => (unproven < rules.Kept ? NextUnproven() : ofNew < rules.Kept ? FirstNew() : null) ?? NextAnswering() ?? NextUnproven();
+    private SiteLine? Next() =>
+        (unproven < rules.Kept ? NextUnproven() : ofNew < rules.Kept && unproven - ofSlow < rules.Unproven ? FirstNew() : null) ?? NextAnswering() ?? NextUnproven();
 
     /// <summary>Of two places one is for sites that have none.</summary>
     private SiteLine? NextAnswering() => answering.Count + more.Count == 0 ? null : (answeringTurn++ % 4) switch
@@ -314,6 +324,7 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
         {
             unproven += more;
             ofNew += permit.IsFirst ? more : 0;
+            ofSlow += permit.IsSlow ? more : 0;
             ofSilent += permit.IsFirst || permit.IsSlow ? 0 : more;
         }
     }

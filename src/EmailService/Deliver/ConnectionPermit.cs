@@ -22,6 +22,9 @@ public sealed class ConnectionPermit : IDisposable
     /// <summary>The attempt under way was broken off for the sake of others.</summary>
     public bool WasBrokenOff { get; private set; }
 
+    /// <summary>Its site is silent, and others that are new or silent wait for a connection.</summary>
+    public bool OwesTurn => limit.OwesTurn(this);
+
     // The rest is the limit's, under its lock; what an attempt has come to it may see late.
 
     /// <summary>It counts with those of new and silent sites.</summary>

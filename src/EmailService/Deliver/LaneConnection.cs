@@ -261,6 +261,9 @@ public sealed class LaneConnection(
         permit.Dispose();
     }
 
+    /// <summary>No session is open, its site is silent, and others that are new or silent wait for a connection.</summary>
+    public bool OwesTurn => !IsOpen && permit.OwesTurn;
+
     public void TakeAgain(ConnectionPermit place) => permit = place;
 
     public async ValueTask DisposeAsync()
