@@ -28,7 +28,16 @@ public sealed class File_descriptors_run_out
         for (var i = 0; i < Few; i++)
         {
             var caller = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            await caller.ConnectAsync(IPAddress.Loopback, service.Http.BaseAddress!.Port);
+            try
+            {
+                await caller.ConnectAsync(IPAddress.Loopback, service.Http.BaseAddress!.Port);
+            }
+            catch (SocketException exception)
+            {
+                // How the process ended, if it did.
+                Assert.Fail($"caller {i}: {exception.Message}; the service {(service.HasExited ? "ended" : "runs")} and said:\n{service.Output}");
+            }
+
             callers.Add(caller);
         }
 
