@@ -15,6 +15,7 @@ public sealed class Account_sends_much_to_one_host(ITestOutputHelper output) : I
     private const int Many = 10_000;
     private const int Connections = 4;
     private const int First = 1;
+    private const int Other = 2;
     private const string Late = "late@shop.test";
     private static readonly string[] Settings = [$"Deliver:ConnectionsPerLane={Connections}", "Outbox:ReadyRecipients=640", "Outbox:PollInterval=00:00:00.05"];
     private readonly string shaping = Path.GetTempFileName();
@@ -28,7 +29,7 @@ public sealed class Account_sends_much_to_one_host(ITestOutputHelper output) : I
     {
         await using var service = await TestService.StartAsync(settings: Settings);
         await using var mx = service.AddMx("shop.test");
-        var other = await AddAccountAsync(service);
+        await AddAccountAsync(service);
         await service.WaitForEventAsync(await service.AcceptAsync("first@shop.test"), "delivered");
         mx.HoldFinalReplies();
         for (var i = 0; i < Many / 1000; i++)
@@ -38,7 +39,8 @@ public sealed class Account_sends_much_to_one_host(ITestOutputHelper output) : I
 
         await Wait.UntilAsync(() => Lane(service) is { Workers: Connections } lane && lane.WaitingOf(stream) > 200, "the first account fills the lane");
 
-        await AcceptAsync(service, other, Late, stream);
+        await AcceptAsync(service, Other, Late, stream);
+        await Wait.UntilAsync(() => HasOther(service, stream), "it is handed over though the lane is full");
 
         await AssertNextAsync(mx, Connections, service);
     }
@@ -56,7 +58,7 @@ public sealed class Account_sends_much_to_one_host(ITestOutputHelper output) : I
         await Wait.UntilAsync(() => Lane(service) is { Workers: Connections } lane && lane.WaitingOf(stream) > 200, "the first account fills the lane");
 
         await QueueAsync(service, one, 1, "late", "shop.test", stream);
-        await Wait.UntilAsync(() => service.Get<Hand>().Holds(new RecipientId(one, 1)), "it is claimed though the lane is full and moves nothing");
+        await Wait.UntilAsync(() => HasOther(service, stream), "it is claimed though the lane is full and moves nothing");
 
         await AssertNextAsync(mx, Connections, service);
     }
@@ -73,7 +75,7 @@ public sealed class Account_sends_much_to_one_host(ITestOutputHelper output) : I
         mx.HoldFinalReplies();
         await QueueAsync(service, many, Many, "a", site, stream, attempts: 1);
         await QueueAsync(service, one, 1, "late", site, stream, attempts: 1);
-        await Wait.UntilAsync(() => service.Get<Hand>().Holds(new RecipientId(one, 1)) && Lane(service)!.Workers == Connections, "it is claimed behind a full lane");
+        await Wait.UntilAsync(() => HasOther(service, stream) && Lane(service)!.Workers == Connections, "it is claimed behind a full lane");
 
         await AssertNextAsync(mx, Connections, service);
     }
@@ -90,11 +92,41 @@ public sealed class Account_sends_much_to_one_host(ITestOutputHelper output) : I
         await QueueAsync(service, one, 1, "late", "shop.test", MailStream.Transactional);
 
         // A message leaves in five seconds; until half of the lane is empty again would take minutes.
-        await MoveUntilAsync(service, TimeSpan.FromSeconds(0.1), () => service.Get<Hand>().Holds(new RecipientId(one, 1)), "it is claimed though the lane is full");
+        await MoveUntilAsync(service, TimeSpan.FromSeconds(0.1), () => HasOther(service, MailStream.Transactional), "it is claimed though the lane is full");
         var before = mx.Messages.Count;
         await MoveUntilAsync(service, TimeSpan.FromSeconds(1), () => Place(mx) >= 0, "it goes");
 
         AssertPlace(Place(mx) - before, 1);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task So_it_is_where_the_first_accounts_content_fills_the_memory(bool isInTable)
+    {
+        const int octets = 200_000;
+        await using var service = await TestService.StartAsync(
+            settings: [$"Deliver:ConnectionsPerLane={Connections}", $"Outbox:ReadyOctets={octets}", "Outbox:PollInterval=00:00:00.05"]);
+        await using var mx = service.AddMx("shop.test");
+        var (_, one) = await DeliverFirstAsync(service);
+        mx.HoldFinalReplies();
+        for (var i = 0; i < 60; i++)
+        {
+            await AcceptAsync(service, First, $"a{i}@shop.test", MailStream.Transactional, textLength: 5000);
+        }
+
+        await Wait.UntilAsync(
+            () => service.Get<Hand>().RoomForOctets(MailStream.Transactional) < octets / 8 && Lane(service) is { Workers: Connections }, "the first account has the memory");
+        Assert.InRange(await service.ScalarAsync<long>("SELECT count(*) FROM outbox WHERE state = 'queued'"), 10, 60);
+
+        await (isInTable ? QueueAsync(service, one, 1, "late", "shop.test", MailStream.Transactional)
+            : AcceptAsync(service, Other, Late, MailStream.Transactional, textLength: 5000));
+        await Wait.UntilAsync(() => HasOther(service, MailStream.Transactional), "the other's comes into memory");
+        var before = mx.Messages.Count;
+        mx.ReleaseFinalReplies();
+        await Wait.UntilAsync(() => Place(mx) >= 0, "it is taken by the host");
+
+        AssertPlace(Place(mx) - before, Connections);
     }
 
     [Fact]
@@ -112,7 +144,7 @@ public sealed class Account_sends_much_to_one_host(ITestOutputHelper output) : I
         await Wait.UntilAsync(() => nodes.All(n => Lane(n) is { } lane && lane.WaitingOf(MailStream.Transactional) > 200), "both lanes are full");
 
         await QueueAsync(one, late, 1, "late", "shop.test", MailStream.Transactional);
-        await Wait.UntilAsync(() => nodes.Any(n => n.Get<Hand>().Holds(new RecipientId(late, 1))), "one of them claims it");
+        await Wait.UntilAsync(() => nodes.Any(n => HasOther(n, MailStream.Transactional)), "one of them claims it");
 
         await AssertNextAsync(mx, Connections, nodes);
     }
@@ -120,25 +152,30 @@ public sealed class Account_sends_much_to_one_host(ITestOutputHelper output) : I
     /// <summary>A mail of each account, delivered: their messages, and the lane.</summary>
     private static async Task<(MessageId Many, MessageId One)> DeliverFirstAsync(TestService service)
     {
-        var other = await AddAccountAsync(service);
+        await AddAccountAsync(service);
         var many = await AcceptAsync(service, First, "first@shop.test", MailStream.Transactional);
-        var one = await AcceptAsync(service, other, "second@shop.test", MailStream.Transactional);
-        await service.WaitForEventAsync(many, "delivered");
-        service.Time?.Advance(TimeSpan.FromSeconds(5));
-        await service.WaitForEventAsync(one, "delivered");
+        var one = await AcceptAsync(service, Other, "second@shop.test", MailStream.Transactional);
+        await Wait.UntilAsync(
+            async () =>
+            {
+                service.Time?.Advance(TimeSpan.FromSeconds(1));
+                return await service.ScalarAsync<long>("SELECT count(*) FROM settled WHERE state = 'delivered'") == 2;
+            },
+            "the first of each is delivered");
         return (many, one);
     }
 
-    private static async Task<int> AddAccountAsync(TestService service) => await service.ScalarAsync<int>("""
+    private static async Task AddAccountAsync(TestService service) => Assert.Equal(Other, await service.ScalarAsync<int>("""
         WITH account AS (INSERT INTO accounts (name) VALUES ('other') RETURNING id),
              domain AS (INSERT INTO domains (account_id, name, state, dkim_selector, dkim_private_key, return_path, verified_at)
                         SELECT account.id, d.name, d.state, d.dkim_selector, d.dkim_private_key, d.return_path, d.verified_at FROM domains AS d, account)
         SELECT id FROM account
-        """);
+        """));
 
-    private static async Task<MessageId> AcceptAsync(TestService service, int account, string to, MailStream stream)
+    private static async Task<MessageId> AcceptAsync(TestService service, int account, string to, MailStream stream, int textLength = 10)
     {
-        var request = TestService.Request(to) with { Stream = stream };
+        var request = TestService.Request(to);
+        request = request with { Stream = stream, Size = 500 + (sizeof(char) * textLength), Content = request.Content with { Bodies = [new MessageBody("text/plain", new string('a', textLength))] } };
         return ((AcceptResult.Accepted)await service.Get<AcceptWorker>().AcceptAsync(account, request, null, CancellationToken.None)).RequestId;
     }
 
@@ -171,6 +208,9 @@ public sealed class Account_sends_much_to_one_host(ITestOutputHelper output) : I
 
     /// <summary>Null while it has no work.</summary>
     private static Lane? Lane(TestService service) => service.Get<LaneDirectory>().All().SingleOrDefault();
+
+    /// <summary>What the other account sent waits in the lane's memory.</summary>
+    private static bool HasOther(TestService service, MailStream stream) => Lane(service)?.HasOf(stream, Other) == true;
 
     private static int Place(ScriptedMx mx) => mx.Messages.ToList().FindIndex(m => m.ForwardPaths.Contains(Late));
 

@@ -135,7 +135,7 @@ public sealed partial class Dispatcher(
         var rooms = open.ToDictionary(l => l, l => lanes.RoomOf(hand.SiteOf(l.Lane), l.Stream));
         var due = rooms.Where(r => r.Value > 0).Select(r => r.Key).ToList();
         var wanted = ClaimShares.Of(
-            due, stream => RoomOf(stream), (lane, stream) => Math.Min(hand.RoomFor(lane, stream), rooms[(lane, stream)]),
+            due, RoomOfAny, (lane, stream) => Math.Min(hand.RoomFor(lane, stream), rooms[(lane, stream)]),
             Math.Max(1, options.ReadyRecipients / 32), random, hand.Answers, hand.RoomOfUnproven);
         var wantedOfDue = wanted.Sum(w => Math.Sign(w.Transactional) + Math.Sign(w.Bulk));
 
@@ -264,8 +264,12 @@ public sealed partial class Dispatcher(
         return claimed.GroupBy(c => c.AccountId).SelectMany(account => account.Select((c, i) => (Claim: c, Turn: i))).OrderBy(c => c.Turn).Select(c => c.Claim);
     }
 
+    /// <summary>How many may be claimed without knowing whose they are: all may be one account's, so an eighth of the room is left for the others.</summary>
+    private int RoomOfAny(MailStream stream) => Math.Min(RoomOf(stream), Math.Max(0, RoomOf(stream, Hand.AnyOther) - (options.ReadyRecipients / 8)));
+
+    // With little room for content much of a claim would come back. What an account with little here has is little.
     private int RoomOf(MailStream stream, int? account = null) =>
-        hand.RoomForOctets(stream, account) < options.ReadyOctets / 8 ? 0 : hand.RoomOf(stream, account);
+        hand.RoomForOctets(stream, account) < options.ReadyOctets / (account is null ? 8 : 64) ? 0 : hand.RoomOf(stream, account);
 
     private void Dispatch(ClaimedRecipient recipient, MessageInHand message)
     {

@@ -47,7 +47,10 @@ internal sealed class AccountRooms(OutboxOptions options)
 
     public long HandedKeptFrom(int account) => handed.KeptFrom(account);
 
-    public long ClaimedKeptFrom(int? account) => claimed.KeptFrom(account);
+    /// <summary>How much of the free room for content an account may take at once: up to half of all, or what leaves the others their eighth. Of the room for
+    /// nobody in particular, null, that eighth is taken off once an account is known to have more than half.</summary>
+    public long RoomToClaim(int? account, long free) =>
+        account is { } who ? Math.Min(free, claimed.RoomOf(who, free)) : free - claimed.KeptFrom(null);
 
     /// <summary>How much of one kind of room each account has. At most one has more than half of it.</summary>
     private sealed class Share(long all)
@@ -76,6 +79,8 @@ internal sealed class AccountRooms(OutboxOptions options)
                 large = null;
             }
         }
+
+        public long RoomOf(int account, long free) => Math.Max((all / 2) - accounts.GetValueOrDefault(account), free - (all / KeptPart));
 
         public long KeptFrom(int? account) => large is { } who && (account ?? who) == who ? all / KeptPart : 0;
     }

@@ -84,7 +84,7 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
     {
         lock (gate)
         {
-            return MostOctets(stream) - claimedOctets - accounts.ClaimedKeptFrom(account);
+            return accounts.RoomToClaim(account, MostOctets(stream) - claimedOctets);
         }
     }
 

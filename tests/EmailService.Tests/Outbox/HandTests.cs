@@ -201,6 +201,8 @@ public sealed class HandTests
         large.LetGoOfContent(7000, 1);
         Assert.True(large.TryReserve(Claims(1, "a.test"), 4000));
 
+        // Nothing is claimed yet: one claim may bring of one account what leaves the others an eighth.
+        Assert.Equal(7000, large.RoomForOctets(MailStream.Transactional, 1));
         large.CountClaimed(6500, isProven: true, 1);
         Assert.Equal(
             (500, 500, 1500),
