@@ -269,6 +269,17 @@ public sealed class Operator_steers
                 return store.ClaimDueAsync(wanted, nodeId, now, leasedUntil, cancellationToken);
             }
 
+            public Task<List<DueAccount>> FindDueAccountsAsync(
+                IReadOnlyList<AccountSearch> searches, DateTimeOffset now, int limit, CancellationToken cancellationToken) =>
+                store.FindDueAccountsAsync(searches, now, limit, cancellationToken);
+
+            public Task<List<ClaimedRecipient>> ClaimDueOfAccountsAsync(
+                IReadOnlyList<WantedAccount> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil, CancellationToken cancellationToken)
+            {
+                Interlocked.Increment(ref counting.claims);
+                return store.ClaimDueOfAccountsAsync(wanted, nodeId, now, leasedUntil, cancellationToken);
+            }
+
             public Task GiveBackAsync(IReadOnlyList<(ClaimedRecipient Recipient, DateTimeOffset DueAt, string? Lane)> unused, CancellationToken cancellationToken) =>
                 store.GiveBackAsync(unused, cancellationToken);
 

@@ -17,7 +17,9 @@ internal sealed class SimTraffic(SimWorld world)
     private int count;
 
     /// <summary>One request to some node that is up, and the note of its answer.</summary>
-    public async Task SendAsync(SimNode node, IReadOnlyList<string> domains, OnUnknown onUnknown, bool isUnknownUser = false, MailStream stream = MailStream.Transactional)
+    public async Task SendAsync(
+        SimNode node, IReadOnlyList<string> domains, OnUnknown onUnknown, bool isUnknownUser = false, MailStream stream = MailStream.Transactional, int account = 1,
+        DateTimeOffset? sendAt = null)
     {
         var messages = domains.Select(d => Address(isUnknownUser, d)).ToList();
         var result = await node.AcceptAsync(new SendRequest
@@ -26,8 +28,8 @@ internal sealed class SimTraffic(SimWorld world)
             OnUnknown = onUnknown,
             Stream = stream,
             Size = 100,
-            Messages = [.. messages.Select(a => new RequestedMessage(new Personalization { To = [new MailAddress(a)] }, null, None))],
-        });
+            Messages = [.. messages.Select(a => new RequestedMessage(new Personalization { To = [new MailAddress(a)] }, sendAt, None))],
+        }, account);
         if (result is AcceptResult.Accepted)
         {
             messages.ForEach(world.Truth.Answered);

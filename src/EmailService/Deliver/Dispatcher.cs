@@ -22,6 +22,7 @@ public sealed partial class Dispatcher(
     /// <summary>How long what has no room in memory is left in the table.</summary>
     private static readonly TimeSpan NoRoomPause = TimeSpan.FromSeconds(2);
 
+    private readonly ClaimTurns turns = new(random);
     private TimeSpan fullPause = FullPause;
 
     /// <summary>What one round over the table came to.</summary>
@@ -122,7 +123,7 @@ public sealed partial class Dispatcher(
     private async Task<Round> ClaimAsync(CancellationToken stopping)
     {
         // 1. Which lanes have something due, and how much each may be given.
-        if (RoomOf(MailStream.Transactional) == 0)
+        if (RoomOf(MailStream.Transactional, Hand.AnyOther) == 0)
         {
             return Round.Full;
         }
@@ -130,29 +131,68 @@ public sealed partial class Dispatcher(
         var now = time.GetUtcNow();
         var found = (await outbox.FindDueLanesAsync(stopping)).Where(l => l.DueAt <= now).ToLookup(l => holding.IsSuspended(hand.SiteOf(l.Lane)));
         await holding.ExpireAsync([.. found[true].Select(l => l.Lane).Distinct()]);
-        var rooms = found[false].ToDictionary(l => (l.Lane, l.Stream), l => lanes.RoomOf(hand.SiteOf(l.Lane), l.Stream));
+        var open = found[false].Where(l => !lanes.Rests(hand.SiteOf(l.Lane))).Select(l => (l.Lane, l.Stream)).ToList();
+        var rooms = open.ToDictionary(l => l, l => lanes.RoomOf(hand.SiteOf(l.Lane), l.Stream));
         var due = rooms.Where(r => r.Value > 0).Select(r => r.Key).ToList();
         var wanted = ClaimShares.Of(
-            due, RoomOf, (lane, stream) => Math.Min(hand.RoomFor(lane, stream), rooms[(lane, stream)]),
+            due, RoomOfAny, (lane, stream) => Math.Min(hand.RoomFor(lane, stream), rooms[(lane, stream)]),
             Math.Max(1, options.ReadyRecipients / 32), random, hand.Answers, hand.RoomOfUnproven);
-        if (wanted.Count == 0)
+        var wantedOfDue = wanted.Sum(w => Math.Sign(w.Transactional) + Math.Sign(w.Bulk));
+
+        // 2. Whose turn it is in lanes that have more than that.
+        var divided = await DivideAsync(open, wanted, now, stopping);
+
+        // 3. Claim. No token: rows that are leased to us must come into our hand.
+        var (more, isBeyond) = (false, false);
+        if (divided.Count > 0)
         {
-            return due.Count > 0 ? Round.Full : Round.Done;
+            isBeyond = await BringAsync(
+                () => outbox.ClaimDueOfAccountsAsync(divided, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None),
+                claimed => more = turns.Note(divided, claimed), new LeaseStart(node.Era, now));
         }
 
-        // 2. Claim. No token: rows that are leased to us must come into our hand.
-        var leased = new LeaseStart(node.Era, now);
-        var claimed = await hand.ClaimAsync(
-            () => outbox.ClaimDueAsync(wanted, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None));
+        if (wanted.Count > 0)
+        {
+            isBeyond |= await BringAsync(
+                () => outbox.ClaimDueAsync(wanted, node.NodeId, now, now + options.LeaseDuration, CancellationToken.None),
+                claimed => more |= turns.Note(wanted, claimed), new LeaseStart(node.Era, now));
+        }
+
+        return isBeyond ? Round.Full : more ? Round.More : wantedOfDue < due.Count ? Round.Full : Round.Done;
+    }
+
+    /// <summary>What is to be claimed of which account, where a lane has more due than is claimed at once; such lanes are taken out of what is wanted.</summary>
+    private async Task<List<WantedAccount>> DivideAsync(
+        List<(string Lane, MailStream Stream)> open, List<WantedLane> wanted, DateTimeOffset now, CancellationToken stopping)
+    {
+        var searches = turns.Searches(open, wanted);
+        if (searches.Count == 0)
+        {
+            return [];
+        }
+
+        var accounts = await outbox.FindDueAccountsAsync(searches, now, ClaimTurns.MaxAccounts, stopping);
+        return turns.Divide(
+            wanted, accounts,
+            a => Math.Min(hand.ReserveFor(a.Lane, a.Stream, a.AccountId), lanes.ReserveFor(hand.SiteOf(a.Lane), a.Stream, a.AccountId)),
+            Math.Max(0, RoomOf(MailStream.Transactional, Hand.AnyOther) - wanted.Sum(w => w.Most)));
+    }
+
+    /// <summary>Claims, reads what the claimed ones are about, and brings each to its lane. True if there was no room for the content of some: they are in
+    /// the table again.</summary>
+    private async Task<bool> BringAsync(Func<Task<List<ClaimedRecipient>>> claim, Action<List<ClaimedRecipient>> note, LeaseStart leased)
+    {
+        // 1. Claim.
+        var claimed = await hand.ClaimAsync(claim);
         if (claimed.Count > 0)
         {
             fullPause = FullPause;
         }
 
-        var isWhole = claimed.Count > 0 && claimed.Count == wanted.Sum(w => w.Most);
+        note(claimed);
         claimed = await holding.SiftAsync(claimed);
 
-        // 3. Read what they are about, and bring each to its lane.
+        // 2. Read what they are about, and bring each to its lane.
         var read = await ReadAsync(claimed);
         var contents = new HashSet<MessageId>();
         var beyond = new List<ClaimedRecipient>();
@@ -164,7 +204,7 @@ public sealed partial class Dispatcher(
             {
                 // The messages of a request share their content; it counts with the first of them.
                 var size = Message.WeightOfRest + (contents.Add(recipients.Key.RequestId) ? message.Content.Weight : 0);
-                hand.CountClaimed(size, isProven);
+                hand.CountClaimed(size, isProven, message.AccountId);
                 var inHand = new MessageInHand(message, list.Count, leased, handed: false, size, signer, hand) { IsProven = isProven };
                 list.ForEach(r => Dispatch(r, inHand));
             }
@@ -189,13 +229,10 @@ public sealed partial class Dispatcher(
         {
             // Not due at once, or they would be claimed and given back until there is room.
             beyond.ForEach(r => hand.LetGo(r.Id, r.Attempt));
-            await outbox.GiveBackAsync([.. beyond.Select(r => (r, now + NoRoomPause, (string?)null))], CancellationToken.None);
-            return Round.Full;
+            await outbox.GiveBackAsync([.. beyond.Select(r => (r, leased.At + NoRoomPause, (string?)null))], CancellationToken.None);
         }
 
-        return isWhole ? Round.More
-            : wanted.Sum(w => Math.Sign(w.Transactional) + Math.Sign(w.Bulk)) < due.Count ? Round.Full
-            : Round.Done;
+        return beyond.Count > 0;
     }
 
     private async Task<MessagesRead> ReadAsync(List<ClaimedRecipient> claimed)
@@ -203,8 +240,9 @@ public sealed partial class Dispatcher(
         try
         {
             // In this order they get the room for content, of which bulk may not fill all: first where it leaves again soon.
-            var inOrder = claimed.OrderBy(c => c.Stream).ThenBy(c => !hand.Answers(c.Lane)).Select(c => c.Id.Message).Distinct();
-            var room = hand.RoomForOctets(claimed.Exists(c => c.Stream == MailStream.Bulk) ? MailStream.Bulk : MailStream.Transactional);
+            var inOrder = ByTurns(claimed).OrderBy(c => c.Stream).ThenBy(c => !hand.Answers(c.Lane)).Select(c => c.Id.Message).Distinct();
+            var stream = claimed.Exists(c => c.Stream == MailStream.Bulk) ? MailStream.Bulk : MailStream.Transactional;
+            var room = claimed.Select(c => c.AccountId).Distinct().Select(a => hand.RoomForOctets(stream, a)).DefaultIfEmpty().Min();
             return await messages.ReadAsync([.. inOrder], room, CancellationToken.None);
         }
         catch
@@ -215,7 +253,23 @@ public sealed partial class Dispatcher(
         }
     }
 
-    private int RoomOf(MailStream stream) => hand.RoomForOctets(stream) < options.ReadyOctets / 8 ? 0 : hand.RoomOf(stream);
+    /// <summary>The first of each account, then the second ones: what one claimed does not take all the room for content from the others.</summary>
+    private static IEnumerable<ClaimedRecipient> ByTurns(List<ClaimedRecipient> claimed)
+    {
+        if (claimed.Count == 0 || claimed.TrueForAll(c => c.AccountId == claimed[0].AccountId))
+        {
+            return claimed;
+        }
+
+        return claimed.GroupBy(c => c.AccountId).SelectMany(account => account.Select((c, i) => (Claim: c, Turn: i))).OrderBy(c => c.Turn).Select(c => c.Claim);
+    }
+
+    /// <summary>How many may be claimed without knowing whose they are: all may be one account's, so an eighth of the room is left for the others.</summary>
+    private int RoomOfAny(MailStream stream) => Math.Min(RoomOf(stream), Math.Max(0, RoomOf(stream, Hand.AnyOther) - (options.ReadyRecipients / 8)));
+
+    // With little room for content much of a claim would come back. What an account with little here has is little.
+    private int RoomOf(MailStream stream, int? account = null) =>
+        hand.RoomForOctets(stream, account) < options.ReadyOctets / (account is null ? 8 : 64) ? 0 : hand.RoomOf(stream, account);
 
     private void Dispatch(ClaimedRecipient recipient, MessageInHand message)
     {

@@ -19,6 +19,9 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
     /// <summary>A wait for a turn that is worth a new session to others.</summary>
     private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(1);
 
+    /// <summary>Of the places of a lane with a rate so many are as many as one account finds beyond them.</summary>
+    private const int ReservedPart = 16;
+
     private readonly ReadyQueue ready = new();
     private readonly Lock gate = new();
     private readonly LanePace pace = new() { Limits = limits, NodeId = context.NodeId };
@@ -44,6 +47,20 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
     public int Waiting => WaitingOf(MailStream.Transactional) + WaitingOf(MailStream.Bulk);
 
     public int WaitingOf(MailStream stream) => ready.CountOf(stream);
+
+    /// <summary>How many more recipients of an account may wait though all places of the stream are taken: a few for each account, and together as many
+    /// again as the places, or a lane with a rate would hold more than leaves it before the leases end.</summary>
+    public int ReserveFor(MailStream stream, int accountId)
+    {
+        var most = MostWaiting;
+        return WaitingOf(stream) >= 2 * (long)most ? 0 : Math.Max(0, ReserveOf(most) - ready.CountOf(stream, accountId));
+    }
+
+    /// <summary>Something of an account waits.</summary>
+    public bool HasOf(MailStream stream, int accountId) => ready.CountOf(stream, accountId) > 0;
+
+    /// <summary>How many recipients of an account find a place beyond so many.</summary>
+    public int ReserveOf(int most) => Math.Clamp(most / ReservedPart, 1, context.Reserve);
 
     public int Workers => Volatile.Read(ref workers);
 

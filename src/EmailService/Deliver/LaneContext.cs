@@ -51,6 +51,9 @@ public sealed partial class LaneContext(
     /// <summary>Recipients that wait for one lane in memory at most.</summary>
     public int MostWaiting => Math.Max(1, outboxOptions.ReadyRecipients / 2);
 
+    /// <summary>Recipients of one account that may wait for one lane in memory, however many others do.</summary>
+    public int Reserve => hand.Reserve;
+
     public TimeProvider Time => time;
 
     public LaneMetrics Metrics => metrics;

@@ -13,6 +13,9 @@ public sealed class LaneDirectory(LaneContext context, EgressTable egress)
     /// <summary>Of more lanes that left, only the last are shown.</summary>
     private const int MaxPast = 500;
 
+    /// <summary>For so long an account without anything in a lane with a rate is left in the table when others have all places.</summary>
+    private static readonly TimeSpan ForOthers = TimeSpan.FromSeconds(2);
+
     private readonly Dictionary<string, Site> sites = [];
     private readonly Dictionary<string, Lane> past = [];
 
@@ -46,9 +49,9 @@ public sealed class LaneDirectory(LaneContext context, EgressTable egress)
             // The hand shares its room by lanes as far as it knows them; a thousand new domains of one site it does not.
             var most = lane.MostWaiting;
             later = TimeSpan.Zero;
-            if (lane.WaitingOf(work.Claim.Stream) >= most)
+            if (lane.WaitingOf(work.Claim.Stream) >= most && lane.ReserveFor(work.Claim.Stream, work.Claim.AccountId) == 0)
             {
-                later = most < context.MostWaiting ? LanePace.Reach / 2 : TimeSpan.Zero;
+                later = most >= context.MostWaiting ? TimeSpan.Zero : lane.HasOf(work.Claim.Stream, work.Claim.AccountId) ? LanePace.Reach / 2 : ForOthers;
                 return false;
             }
 
@@ -60,7 +63,20 @@ public sealed class LaneDirectory(LaneContext context, EgressTable egress)
 
     /// <summary>How many more of a stream a site's lanes may take into memory: none while all rest, and no limit of their own without a rate.
     /// Zero until half of it is gone: a claim for every place that falls free would cost more than it brings.</summary>
-    public int RoomOf(string siteName, MailStream stream)
+    public int RoomOf(string siteName, MailStream stream) => RoomOf(siteName, lane => RoomOf(lane, stream));
+
+    /// <summary>How many more of an account a site's lanes may take though they are full of others': none while all rest. Zero until half of what it
+    /// finds there is free.</summary>
+    public int ReserveFor(string siteName, MailStream stream, int accountId) => RoomOf(siteName, lane =>
+    {
+        var room = lane.ReserveFor(stream, accountId);
+        return room * 2 >= lane.ReserveOf(lane.MostWaiting) ? room : 0;
+    });
+
+    /// <summary>All lanes of a site rest: nothing is claimed for it.</summary>
+    public bool Rests(string siteName) => RoomOf(siteName, _ => 1) == 0;
+
+    private int RoomOf(string siteName, Func<Lane, int> roomOf)
     {
         lock (gate)
         {
@@ -78,7 +94,7 @@ public sealed class LaneDirectory(LaneContext context, EgressTable egress)
             long room = site.Lanes.Count < egress.Sources.Count ? int.MaxValue : 0;
             if (egress.IsPlain || room == 0)
             {
-                room = site.Lanes.Values.Sum(lane => (long)RoomOf(lane, stream));
+                room = site.Lanes.Values.Sum(lane => lane.RestsUntil is null ? (long)roomOf(lane) : 0);
             }
 
             return (int)Math.Min(room, int.MaxValue);
@@ -87,11 +103,6 @@ public sealed class LaneDirectory(LaneContext context, EgressTable egress)
 
     private int RoomOf(Lane lane, MailStream stream)
     {
-        if (lane.RestsUntil is not null)
-        {
-            return 0;
-        }
-
         var most = lane.MostWaiting;
         if (most >= context.MostWaiting)
         {

@@ -3,14 +3,15 @@ using EmailService.Messages;
 
 namespace EmailService.Deliver;
 
-/// <summary>What waits in a lane's memory, by stream. Whoever can carry one is promised one first, waits for his turn, and picks when it has
-/// come: so the pick is by priority at that moment, and not at the one when a worker fell idle.</summary>
+/// <summary>What waits in a lane's memory, by stream, and in each stream by turns between accounts (<see cref="AccountTurns"/>). Whoever can carry one is
+/// promised one first, waits for his turn, and picks when it has come: so the pick is by priority at that moment, and not at the one when a worker
+/// fell idle.</summary>
 public sealed class ReadyQueue
 {
     private readonly Channel<byte> promises = Channel.CreateUnbounded<byte>();
     private readonly Lock gate = new();
-    private readonly Queue<Work> transactional = new();
-    private readonly Queue<Work> bulk = new();
+    private readonly AccountTurns transactional = new();
+    private readonly AccountTurns bulk = new();
     private int sinceBulk;
 
     /// <summary>Recipients that nobody was promised.</summary>
@@ -21,6 +22,15 @@ public sealed class ReadyQueue
         lock (gate)
         {
             return Of(stream).Count;
+        }
+    }
+
+    /// <summary>Recipients of one account.</summary>
+    public int CountOf(MailStream stream, int accountId)
+    {
+        lock (gate)
+        {
+            return Of(stream).CountOf(accountId);
         }
     }
 
@@ -52,7 +62,7 @@ public sealed class ReadyQueue
     {
         lock (gate)
         {
-            Of(work.Claim.Stream).Enqueue(work);
+            Of(work.Claim.Stream).Add(work);
         }
 
         promises.Writer.TryWrite(0);
@@ -75,10 +85,10 @@ public sealed class ReadyQueue
             if (bulk.Count > 0 && (transactional.Count == 0 || ++sinceBulk >= ClaimShares.BulkPart))
             {
                 sinceBulk = 0;
-                return bulk.Dequeue();
+                return bulk.TryTake(out var next) ? next : null;
             }
 
-            return transactional.TryDequeue(out var work) ? work : null;
+            return transactional.TryTake(out var work) ? work : null;
         }
     }
 
@@ -91,26 +101,21 @@ public sealed class ReadyQueue
 
         lock (gate)
         {
-            Work[] all = [.. transactional, .. bulk];
-            transactional.Clear();
-            bulk.Clear();
+            var all = new List<Work>(transactional.Count + bulk.Count);
+            transactional.TakeAll(all);
+            bulk.TakeAll(all);
             return all;
         }
     }
 
-    /// <summary>Takes out, from the front of each stream, what meets the condition.</summary>
+    /// <summary>Takes out, from the front of each stream and account, what meets the condition.</summary>
     public IReadOnlyList<Work> TakeWhile(Func<Work, bool> wanted)
     {
         var taken = new List<Work>();
         lock (gate)
         {
-            foreach (var queue in (Queue<Work>[])[transactional, bulk])
-            {
-                while (queue.TryPeek(out var next) && wanted(next))
-                {
-                    taken.Add(queue.Dequeue());
-                }
-            }
+            transactional.TakeWhile(wanted, taken);
+            bulk.TakeWhile(wanted, taken);
         }
 
         // Where others were promised them already, they will find nothing.
@@ -121,7 +126,7 @@ public sealed class ReadyQueue
         return taken;
     }
 
-    private Queue<Work> Of(MailStream stream) => stream switch
+    private AccountTurns Of(MailStream stream) => stream switch
     {
         MailStream.Transactional => transactional,
         MailStream.Bulk => bulk,

@@ -79,11 +79,11 @@ public sealed class MessageInHand
 
         if (IsHanded)
         {
-            hand.LetGoOfContent(size);
+            hand.LetGoOfContent(size, Message.AccountId);
         }
         else
         {
-            hand.CountClaimed(-size, IsProven);
+            hand.CountClaimed(-size, IsProven, Message.AccountId);
         }
     }
 

@@ -14,6 +14,7 @@ namespace EmailService.Outbox;
 /// many lanes stand still, there is room for one more. Accept may fill less of it than claims may, so that a lane
 /// which is accepted for faster than it moves still works off what waits in the table. The streams of a lane are counted apart, and a
 /// part of all room is kept from bulk, so that a password reset finds room behind any amount of it.</para>
+/// <para>So are accounts (<see cref="AccountRooms"/>): whoever has little in a lane finds room there behind any amount of another's mail.</para>
 /// <para>Sites that are not known to answer have half of all room together: what waits for ten thousand hosts that are silent leaves the other half to
 /// mail that moves.</para></summary>
 /// <param name="options">How much room there is.</param>
@@ -21,10 +22,14 @@ namespace EmailService.Outbox;
 /// <param name="standings">Which sites answer; without it all are taken to.</param>
 public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISiteStandings? standings = null)
 {
+    /// <summary>In place of an account's number: one that has little here.</summary>
+    public const int AnyOther = -1;
+
     private const int HandedPart = 4;
     private const int ClaimedPart = 2;
     private const int KeptFromBulk = 8;
     private const int KeptFromUnproven = 2;
+    private const int KeptFromReserves = 16;
     private const int MaxKnownSites = 100_000;
 
     /// <summary>Workers, each with a connection, that may wait to compose a large message. The others' messages go back to the table.</summary>
@@ -33,6 +38,7 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
     private readonly Lock gate = new();
     private readonly Dictionary<RecipientId, Held> held = [];
     private readonly Dictionary<(string Site, MailStream Stream), int> perLane = [];
+    private readonly AccountRooms accounts = new(options);
     private readonly Dictionary<string, string> sites = [];
     private readonly Channel<HandedMessage> handed = Channel.CreateUnbounded<HandedMessage>(
         new UnboundedChannelOptions { SingleReader = true });
@@ -45,7 +51,7 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
     private long claimsPast;
     private int unproven;
 
-    private readonly record struct Held(int Attempt, string Site, MailStream Stream, bool IsProven);
+    private readonly record struct Held(int Attempt, int Account, string Site, MailStream Stream, bool IsProven);
 
     /// <summary>Recipients held now, those with a reserved place included.</summary>
     public int Count
@@ -60,21 +66,25 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
     }
 
     /// <summary>How many more of a stream may be claimed from the table, over all lanes.</summary>
-    public int RoomOf(MailStream stream)
+    /// <param name="stream">Of which bulk may not fill all.</param>
+    /// <param name="account">Whose they are; null if that is not known.</param>
+    public int RoomOf(MailStream stream, int? account = null)
     {
         lock (gate)
         {
-            return Math.Max(0, FreeFor(stream));
+            return Math.Max(0, FreeFor(stream, account));
         }
     }
 
     /// <summary>Octets of content that may be read from the table for a stream: as much again as may be handed over, so that neither stops the
     /// other.</summary>
-    public long RoomForOctets(MailStream stream)
+    /// <param name="stream">Of which bulk may not fill all.</param>
+    /// <param name="account">Whose it is; null if that is not known.</param>
+    public long RoomForOctets(MailStream stream, int? account = null)
     {
         lock (gate)
         {
-            return MostOctets(stream) - claimedOctets;
+            return accounts.RoomToClaim(account, MostOctets(stream) - claimedOctets);
         }
     }
 
@@ -115,12 +125,26 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
         }
     }
 
-    /// <summary>How many more recipients of a lane and stream may be claimed from the table.</summary>
+    /// <summary>How many more recipients of a lane and stream may be claimed from the table, whosever they are.</summary>
     public int RoomFor(string lane, MailStream stream)
     {
         lock (gate)
         {
-            return Math.Max(0, RoomFor(SiteOf(lane), stream, ClaimedPart));
+            return Math.Max(0, RoomFor(SiteOf(lane), stream, null, ClaimedPart));
+        }
+    }
+
+    /// <summary>Recipients of one account that find room in a lane and stream whatever others have there.</summary>
+    public int Reserve => accounts.Reserve;
+
+    /// <summary>How many more recipients of an account may be claimed for a lane and stream though it is full of others'. Zero until half of
+    /// <see cref="Reserve"/> is free: a claim for every place that falls free would cost more than it brings.</summary>
+    public int ReserveFor(string lane, MailStream stream, int account)
+    {
+        lock (gate)
+        {
+            var room = ReserveFor(SiteOf(lane), stream, account, accounts.Reserve);
+            return room * 2 < accounts.Reserve ? 0 : room;
         }
     }
 
@@ -191,6 +215,7 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
             }
 
             octets += size;
+            accounts.CountHanded(recipients[0].AccountId, size);
             foreach (var recipient in recipients)
             {
                 Add(recipient);
@@ -208,7 +233,10 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
             LetGo(recipient.Id, recipient.Attempt);
         }
 
-        LetGoOfContent(size);
+        if (size > 0)
+        {
+            LetGoOfContent(size, recipients[0].AccountId);
+        }
     }
 
     /// <summary>Hands over a message whose rows are committed, in the room reserved for it.</summary>
@@ -289,23 +317,26 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
         }
     }
 
-    /// <summary>The content of a handed message is no longer kept.</summary>
-    public void LetGoOfContent(int size)
+    /// <summary>The content of a handed message of an account is no longer kept.</summary>
+    public void LetGoOfContent(int size, int account)
     {
         lock (gate)
         {
             octets -= size;
+            accounts.CountHanded(account, -size);
         }
     }
 
     /// <summary>Content was read from the table, or, with a negative number, is no longer kept.</summary>
     /// <param name="size">Octets.</param>
     /// <param name="isProven">All that it goes to was known to answer when it was read.</param>
-    public void CountClaimed(long size, bool isProven)
+    /// <param name="account">Whose it is.</param>
+    public void CountClaimed(long size, bool isProven, int account)
     {
         lock (gate)
         {
             claimedOctets += size;
+            accounts.CountClaimed(account, size);
             unprovenOctets += isProven ? 0 : size;
         }
     }
@@ -320,11 +351,14 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
 
     private int FreeForUnproven => Math.Max(1, options.ReadyRecipients / KeptFromUnproven) - unproven;
 
-    private int FreeFor(MailStream stream) => options.ReadyRecipients - held.Count - stream switch
+    private int FreeFor(MailStream stream, int? account) => options.ReadyRecipients - held.Count - accounts.PlacesKeptFrom(account) - stream switch
     {
         MailStream.Transactional => 0,
         MailStream.Bulk => options.ReadyRecipients / KeptFromBulk,
     };
+
+    private int FreeAt(string site, MailStream stream, int? account) =>
+        IsProven(site) ? FreeFor(stream, account) : Math.Min(FreeFor(stream, account), FreeForUnproven);
 
     private long MostOctets(MailStream stream) => options.ReadyOctets - stream switch
     {
@@ -333,25 +367,42 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
     };
 
     // Of content those of sites that are not known to answer have what lies in the first half: what is above it is the others'.
-    private long MostOctets(IReadOnlyList<ClaimedRecipient> recipients) =>
-        recipients.All(r => IsProven(SiteOf(r.Lane))) ? MostOctets(recipients[0].Stream)
-        : Math.Min(MostOctets(recipients[0].Stream), options.ReadyOctets / KeptFromUnproven);
+    private long MostOctets(IReadOnlyList<ClaimedRecipient> recipients)
+    {
+        var most = MostOctets(recipients[0].Stream) - accounts.HandedKeptFrom(recipients[0].AccountId);
+        return recipients.All(r => IsProven(SiteOf(r.Lane))) ? most : Math.Min(most, options.ReadyOctets / KeptFromUnproven);
+    }
 
     private bool IsProven(string site) => standings?.Answers(site) != false;
 
-    private int RoomFor(string site, MailStream stream, int part)
+    private int RoomFor(string site, MailStream stream, int? account, int part)
     {
         // However small the room is: while one place is free, one lane may have it.
-        var free = IsProven(site) ? FreeFor(stream) : Math.Min(FreeFor(stream), FreeForUnproven);
+        var free = FreeAt(site, stream, account);
         return Math.Min(free, Math.Max(1, free / part)) - perLane.GetValueOrDefault((site, stream));
+    }
+
+    /// <summary>So many more recipients of an account may be handed over for a site: in a full lane half of what the account finds there, as of a lane's
+    /// room, so that claims find some of it.</summary>
+    private bool HasRoomToHandOver(string site, MailStream stream, int account, int count) =>
+        RoomFor(site, stream, account, HandedPart) >= count
+        || ReserveFor(site, stream, account, (accounts.Reserve + 1) / 2) >= count;
+
+    /// <summary>What an account finds beyond a lane's room: there because others are in the lane, or in most of the memory. Alone in its lanes it would only
+    /// take from its own other lanes what the room is shared for. And some room is left however many do so, for what is handed over.</summary>
+    private int ReserveFor(string site, MailStream stream, int account, int most)
+    {
+        var own = accounts.CountIn(site, stream, account);
+        var isAmongOthers = perLane.GetValueOrDefault((site, stream)) > own || accounts.PlacesKeptFrom(account) < accounts.PlacesKeptFrom(null);
+        return isAmongOthers ? Math.Max(0, Math.Min(most - own, FreeAt(site, stream, account) - (options.ReadyRecipients / KeptFromReserves))) : 0;
     }
 
     private bool Fits(IReadOnlyList<ClaimedRecipient> recipients)
     {
-        var stream = recipients[0].Stream;
+        var (stream, account) = (recipients[0].Stream, recipients[0].AccountId);
         if (recipients.Count == 1)
         {
-            return RoomFor(SiteOf(recipients[0].Lane), stream, HandedPart) >= 1;
+            return HasRoomToHandOver(SiteOf(recipients[0].Lane), stream, account, 1);
         }
 
         var unprovenOnes = 0;
@@ -359,7 +410,7 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
         {
             var count = group.Count();
             unprovenOnes += IsProven(group.Key) ? 0 : count;
-            if (RoomFor(group.Key, stream, HandedPart) < count || (unprovenOnes > 0 && unprovenOnes > FreeForUnproven))
+            if (!HasRoomToHandOver(group.Key, stream, account, count) || (unprovenOnes > 0 && unprovenOnes > FreeForUnproven))
             {
                 return false;
             }
@@ -372,7 +423,8 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
     {
         var site = SiteOf(recipient.Lane);
         var isProven = IsProven(site);
-        held[recipient.Id] = new Held(recipient.Attempt, site, recipient.Stream, isProven);
+        held[recipient.Id] = new Held(recipient.Attempt, recipient.AccountId, site, recipient.Stream, isProven);
+        accounts.Add(site, recipient.Stream, recipient.AccountId);
         unproven += isProven ? 0 : 1;
         perLane[(site, recipient.Stream)] = perLane.GetValueOrDefault((site, recipient.Stream)) + 1;
     }
@@ -384,6 +436,7 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
             return;
         }
 
+        accounts.Remove(lease.Site, lease.Stream, lease.Account);
         unproven -= lease.IsProven ? 0 : 1;
         if (--perLane[(lease.Site, lease.Stream)] == 0)
         {

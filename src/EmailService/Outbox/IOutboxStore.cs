@@ -10,6 +10,14 @@ public interface IOutboxStore
     Task<List<ClaimedRecipient>> ClaimDueAsync(
         IReadOnlyList<WantedLane> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil, CancellationToken cancellationToken);
 
+    /// <summary>The accounts that have something due in these lanes.</summary>
+    Task<List<DueAccount>> FindDueAccountsAsync(
+        IReadOnlyList<AccountSearch> searches, DateTimeOffset now, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Claims up to the wanted number of due recipients of each account in a lane and stream for a node.</summary>
+    Task<List<ClaimedRecipient>> ClaimDueOfAccountsAsync(
+        IReadOnlyList<WantedAccount> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil, CancellationToken cancellationToken);
+
     /// <summary>Gives claims back unused: at a stop, or when their lane may not be served now.</summary>
     Task GiveBackAsync(IReadOnlyList<(ClaimedRecipient Recipient, DateTimeOffset DueAt, string? Lane)> unused, CancellationToken cancellationToken);
 

@@ -11,6 +11,18 @@ public readonly record struct DueLane(string Lane, MailStream Stream, DateTimeOf
 /// does not use of the whole is left to bulk.</summary>
 public readonly record struct WantedLane(string Lane, int Transactional, int Bulk, int Most);
 
+/// <summary>Where to look for accounts with something due.</summary>
+/// <param name="Lane">A lane of the table.</param>
+/// <param name="Stream">One of its streams.</param>
+/// <param name="After">Only accounts with a higher number.</param>
+public readonly record struct AccountSearch(string Lane, MailStream Stream, int After);
+
+/// <summary>An account that has something due in a lane of the table.</summary>
+public readonly record struct DueAccount(string Lane, MailStream Stream, int AccountId);
+
+/// <summary>How much of an account's mail in a lane and stream is to be claimed, at most.</summary>
+public readonly record struct WantedAccount(string Lane, MailStream Stream, int AccountId, int Most);
+
 /// <summary>The table <c>outbox</c>: recipients that have not come to their end. Enqueue is a statement for
 /// Accept's transaction; settle and defer are part of Record's. All else that moves a row is here.</summary>
 public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
@@ -94,6 +106,82 @@ public sealed class OutboxStore(NpgsqlDataSource db) : IOutboxStore
         command.Parameters.Add(wanted.Column(w => w.Lane));
         command.Parameters.Add(wanted.Column(w => w.Transactional));
         command.Parameters.Add(wanted.Column(w => w.Bulk));
+        command.Parameters.Add(wanted.Column(w => w.Most));
+        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = now.UtcDateTime });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = nodeId });
+        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = leasedUntil.UtcDateTime });
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = wanted.Sum(w => (long)w.Most) });
+        return await ReadClaimedAsync(command, cancellationToken);
+    }
+
+    // Index outbox_turns, entered once for each account and once more for each lane and stream, whatever an account has there. The first accounts
+    // of all lanes come first, then the second ones: where the limit cuts off, it does so evenly.
+    private const string FindDueAccountsSql = """
+        WITH RECURSIVE accounts AS (
+            SELECT want.lane, want.priority, first.account_id, first.due_at
+              FROM unnest($1::text[], $2::smallint[], $3::int[]) AS want(lane, priority, after)
+             CROSS JOIN LATERAL (
+                   SELECT o.account_id, o.due_at FROM outbox AS o
+                    WHERE o.state = 'queued' AND o.lane = want.lane AND o.priority = want.priority AND o.account_id > want.after
+                    ORDER BY o.account_id, o.due_at LIMIT 1) AS first
+            UNION ALL
+            SELECT accounts.lane, accounts.priority, next.account_id, next.due_at
+              FROM accounts CROSS JOIN LATERAL (
+                   SELECT o.account_id, o.due_at FROM outbox AS o
+                    WHERE o.state = 'queued' AND o.lane = accounts.lane AND o.priority = accounts.priority AND o.account_id > accounts.account_id
+                    ORDER BY o.account_id, o.due_at LIMIT 1) AS next)
+        SELECT lane, priority, account_id FROM accounts WHERE due_at <= $4 LIMIT $5
+        """;
+
+    /// <summary>The accounts that have something due in these lanes; of a lane in the order of their numbers.</summary>
+    public async Task<List<DueAccount>> FindDueAccountsAsync(
+        IReadOnlyList<AccountSearch> searches, DateTimeOffset now, int limit, CancellationToken cancellationToken)
+    {
+        await using var command = db.CreateCommand(FindDueAccountsSql);
+        command.Parameters.Add(searches.Column(s => s.Lane));
+        command.Parameters.Add(searches.Column(s => (short)s.Stream));
+        command.Parameters.Add(searches.Column(s => s.After));
+        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = now.UtcDateTime });
+        command.Parameters.Add(new NpgsqlParameter<int> { TypedValue = limit });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var accounts = new List<DueAccount>();
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            accounts.Add(new DueAccount(reader.GetString(0), (MailStream)reader.GetInt16(1), reader.GetInt32(2)));
+        }
+
+        return accounts;
+    }
+
+    // Index outbox_turns. Account and time are compared as a row, and ordered by: with plain conditions on each the planner may think that nearly all
+    // of the lane is the account's, and read the lane by outbox_due, all 200,000 of another account for the one of this.
+    private const string ClaimDueOfAccountsSql = $"""
+        WITH due AS MATERIALIZED (
+            SELECT d.message_id, d.n
+              FROM unnest($1::text[], $2::smallint[], $3::int[], $4::int[]) AS want(lane, priority, account_id, most)
+             CROSS JOIN LATERAL (
+                   SELECT o.message_id, o.n FROM outbox AS o
+                    WHERE o.state = 'queued' AND o.lane = want.lane AND o.priority = want.priority
+                      AND (o.account_id, o.due_at) >= (want.account_id, '-infinity') AND (o.account_id, o.due_at) <= (want.account_id, $5)
+                    ORDER BY o.account_id, o.due_at
+                    LIMIT want.most
+                      FOR UPDATE SKIP LOCKED) AS d
+             LIMIT $8)
+        UPDATE outbox AS r
+           SET state = 'leased', node_id = $6, leased_until = $7, attempts = r.attempts + 1, held_by = NULL
+          FROM due
+         WHERE r.message_id = due.message_id AND r.n = due.n
+        RETURNING {ClaimedColumns}
+        """;
+
+    /// <summary>Claims up to the wanted number of due recipients of each account in a lane and stream for a node.</summary>
+    public async Task<List<ClaimedRecipient>> ClaimDueOfAccountsAsync(
+        IReadOnlyList<WantedAccount> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil, CancellationToken cancellationToken)
+    {
+        await using var command = db.CreateCommand(ClaimDueOfAccountsSql);
+        command.Parameters.Add(wanted.Column(w => w.Lane));
+        command.Parameters.Add(wanted.Column(w => (short)w.Stream));
+        command.Parameters.Add(wanted.Column(w => w.AccountId));
         command.Parameters.Add(wanted.Column(w => w.Most));
         command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = now.UtcDateTime });
         command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = nodeId });

@@ -19,7 +19,7 @@ public sealed record WhyStillHere
     public required string Lane { get; init; }
     public Holder? HeldBy { get; init; }
 
-    /// <summary>Recipients of the same lane that are due before it; null when nobody counted.
+    /// <summary>The account's recipients in the same lane that are due before it; null when nobody counted.
     /// Counting stops at <see cref="CountLimit"/>.</summary>
     public int? Ahead { get; init; }
 
@@ -167,10 +167,10 @@ public sealed record WhyStillHere
         return row.Ahead switch
         {
             null => $" It is due and waits for its turn in the lane {row.Lane}.{end}",
-            0 => $" It is due and next in the lane {row.Lane}.{end}",
-            >= CountLimit => $" It is due; {CountLimit:N0} or more recipients of the lane {row.Lane} are before it.{end}",
-            1 => $" It is due; one recipient of the lane {row.Lane} is before it.{end}",
-            { } ahead => $" It is due; {ahead.ToString("N0", CultureInfo.InvariantCulture)} recipients of the lane {row.Lane} are before it.{end}",
+            0 => $" It is due and next in the lane {row.Lane}, where accounts take turns.{end}",
+            >= CountLimit => $" It is due; {CountLimit:N0} or more recipients of the account in the lane {row.Lane} are before it.{end}",
+            1 => $" It is due; one recipient of the account in the lane {row.Lane} is before it.{end}",
+            { } ahead => $" It is due; {ahead.ToString("N0", CultureInfo.InvariantCulture)} recipients of the account in the lane {row.Lane} are before it.{end}",
         };
     }
 }

@@ -71,13 +71,13 @@ public sealed class HandTests
     {
         var large = new Hand(new OutboxOptions { ReadyRecipients = 1000, ReadyOctets = 1000 }, standings: new OneAnswers("good.test"));
 
-        large.CountClaimed(600, isProven: true);
+        large.CountClaimed(600, isProven: true, 1);
         Assert.True(large is { HasRoomForContentOfUnproven: true, RoomOfUnproven: 500 });
-        large.CountClaimed(500, isProven: false);
+        large.CountClaimed(500, isProven: false, 1);
         Assert.True(large is { HasRoomForContentOfUnproven: false, RoomOfUnproven: 0 });
 
-        large.CountClaimed(-500, isProven: false);
-        large.CountClaimed(-600, isProven: true);
+        large.CountClaimed(-500, isProven: false, 1);
+        large.CountClaimed(-600, isProven: true, 1);
         Assert.Equal((500, 1000), (large.RoomOfUnproven, large.RoomForOctets(MailStream.Transactional)));
     }
 
@@ -110,7 +110,7 @@ public sealed class HandTests
         var large = new Hand(new OutboxOptions { ReadyRecipients = 800, ReadyOctets = 8000 });
         large.Open();
         large.Take(Claims(350, "one.test", MailStream.Bulk));
-        large.Take(Claims(350, "two.test", MailStream.Bulk));
+        large.Take(Claims(350, "two.test", MailStream.Bulk, account: 2));
 
         Assert.Equal(0, large.RoomOf(MailStream.Bulk));
         Assert.False(large.TryReserve(Claims(1, "one.test", MailStream.Bulk), 1));
@@ -119,13 +119,105 @@ public sealed class HandTests
         Assert.Equal(20, large.RoomFor("one.test", MailStream.Transactional));
     }
 
+    [Theory]
+    [InlineData(MailStream.Transactional)]
+    [InlineData(MailStream.Bulk)]
+    public void An_account_that_fills_a_lane_leaves_others_a_few_places_there(MailStream stream)
+    {
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 640, ReadyOctets = 1_000_000 });
+        large.Open();
+        while (large.RoomFor("one.test", stream) > 0)
+        {
+            large.Take(Claims(1, "one.test", stream));
+        }
+
+        Assert.False(large.TryReserve(Claims(1, "one.test", stream), 1));
+        Assert.Equal((0, 10), (large.ReserveFor("one.test", stream, 1), large.ReserveFor("one.test", stream, 2)));
+
+        // Handed over are half of these; so claims find some of them too.
+        Assert.False(large.TryReserve(Claims(6, "one.test", stream, account: 2), 1));
+        Assert.True(large.TryReserve(Claims(5, "one.test", stream, account: 2), 1));
+        Assert.False(large.TryReserve(Claims(1, "one.test", stream, account: 2), 1));
+        Assert.Equal(5, large.ReserveFor("one.test", stream, 2));
+        large.Take(Claims(1, "one.test", stream, account: 2));
+        Assert.Equal(0, large.ReserveFor("one.test", stream, 2));
+        Assert.True(large.TryReserve(Claims(5, "one.test", stream, account: 3), 1));
+    }
+
+    [Fact]
+    public void An_account_that_is_alone_finds_no_more_than_the_rooms_of_its_lanes_so_that_one_more_lane_finds_some()
+    {
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 6400, ReadyOctets = 1_000_000 });
+        large.Open();
+        for (var i = 0; i < 5; i++)
+        {
+            large.Take(Claims(large.RoomFor($"slow{i}.test", MailStream.Transactional), $"slow{i}.test"));
+        }
+
+        Assert.All(Enumerable.Range(0, 100), i => Assert.Equal(0, large.ReserveFor($"slow{i}.test", MailStream.Transactional, 1)));
+        Assert.True(large.TryReserve(Claims(20, "quick.test"), 1));
+    }
+
+    [Fact]
+    public void However_many_lanes_others_find_their_places_in_some_are_left_to_hand_over()
+    {
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 6400, ReadyOctets = 1_000_000 });
+        large.Open();
+        for (var i = 0; i < 1000; i++)
+        {
+            large.Take(Claims(1, $"slow{i}.test"));
+            large.Take(Claims(large.ReserveFor($"slow{i}.test", MailStream.Transactional, 2), $"slow{i}.test", account: 2));
+        }
+
+        Assert.True(large.TryReserve(Claims(50, "quick.test", account: 3), 1));
+    }
+
+    [Fact]
+    public void An_account_that_fills_lane_after_lane_leaves_an_eighth_of_the_room_to_others()
+    {
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 800, ReadyOctets = 1_000_000 });
+        large.Open();
+        for (var i = 0; i < 100; i++)
+        {
+            large.Take(Claims(large.RoomFor($"d{i}.test", MailStream.Transactional), $"d{i}.test"));
+        }
+
+        Assert.Equal(700, large.Count);
+        Assert.Equal((0, 100), (large.RoomOf(MailStream.Transactional, 1), large.RoomOf(MailStream.Transactional, 2)));
+        Assert.Equal(0, large.RoomOf(MailStream.Transactional));
+        Assert.False(large.TryReserve(Claims(1, "new.test"), 1));
+        Assert.True(large.TryReserve(Claims(1, "new.test", account: 2), 1));
+        Assert.True(large.TryReserve(Claims(1, "d0.test", account: 2), 1));
+    }
+
+    [Fact]
+    public void So_it_does_of_the_room_for_content()
+    {
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 800, ReadyOctets = 8000 });
+        large.Open();
+        Assert.True(large.TryReserve(Claims(1, "a.test"), 7000));
+        Assert.False(large.TryReserve(Claims(1, "a.test"), 1));
+        Assert.True(large.TryReserve(Claims(1, "a.test", account: 2), 1000));
+        large.LetGoOfContent(7000, 1);
+        Assert.True(large.TryReserve(Claims(1, "a.test"), 4000));
+
+        // Nothing is claimed yet: one claim may bring of one account what leaves the others an eighth.
+        Assert.Equal(7000, large.RoomForOctets(MailStream.Transactional, 1));
+        large.CountClaimed(6500, isProven: true, 1);
+        Assert.Equal(
+            (500, 500, 1500),
+            (large.RoomForOctets(MailStream.Transactional), large.RoomForOctets(MailStream.Transactional, 1), large.RoomForOctets(MailStream.Transactional, 2)));
+        large.CountClaimed(-6500, isProven: true, 1);
+        Assert.Equal(8000, large.RoomForOctets(MailStream.Transactional));
+    }
+
     [Fact]
     public void Bulk_leaves_room_for_the_content_of_transactional_mail()
     {
         hand.Open();
 
-        Assert.False(hand.TryReserve(Claims(1, stream: MailStream.Bulk), 876));
-        Assert.True(hand.TryReserve(Claims(1, stream: MailStream.Bulk), 875));
+        Assert.False(hand.TryReserve(Claims(1, stream: MailStream.Bulk, account: 2), 876));
+        Assert.True(hand.TryReserve(Claims(1, stream: MailStream.Bulk, account: 2), 875));
         Assert.True(hand.TryReserve(Claims(1, "b.test"), 125));
         Assert.Equal((1000, 875), (hand.RoomForOctets(MailStream.Transactional), hand.RoomForOctets(MailStream.Bulk)));
     }
@@ -170,8 +262,8 @@ public sealed class HandTests
         Assert.Equal(0, hand.Count);
     }
 
-    private static List<ClaimedRecipient> Claims(int count, string lane = "shop.test", MailStream stream = MailStream.Transactional) =>
-        [.. Enumerable.Range(0, count).Select(_ => Claim(1) with { Lane = lane, Stream = stream })];
+    private static List<ClaimedRecipient> Claims(int count, string lane = "shop.test", MailStream stream = MailStream.Transactional, int account = 1) =>
+        [.. Enumerable.Range(0, count).Select(_ => Claim(1) with { Lane = lane, Stream = stream, AccountId = account })];
 
     private static ClaimedRecipient Claim(int attempt) =>
         new(new RecipientId(MessageId.NewRequest(Now), 0), 1, "a@shop.test", "shop.test", attempt, Now, false);

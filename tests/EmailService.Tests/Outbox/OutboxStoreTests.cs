@@ -56,6 +56,63 @@ public sealed class OutboxStoreTests
     }
 
     [Fact]
+    public async Task Accounts_are_found_that_have_something_due_in_a_lane_and_stream_the_first_of_each_lane_first()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(3, account: 5);
+        await store.EnqueueAsync(3, account: 2);
+        await store.EnqueueAsync(3, account: 9, dueInSeconds: 60);
+        await store.EnqueueAsync(3, account: 7, stream: MailStream.Bulk);
+        await store.EnqueueAsync(1, "other.test", account: 8);
+        await store.ClaimAsync(1, "other.test");
+        await store.EnqueueAsync(1, "other.test", account: 3);
+        List<AccountSearch> searches = [new("shop.test", MailStream.Transactional, int.MinValue), new("other.test", MailStream.Transactional, int.MinValue)];
+
+        Assert.Equal([("shop.test", 2), ("other.test", 3), ("shop.test", 5)], await FindAsync(searches, 10));
+        Assert.Equal([("shop.test", 2), ("other.test", 3)], await FindAsync(searches, 2));
+        Assert.Equal([("shop.test", 5)], await FindAsync([new("shop.test", MailStream.Transactional, 2)], 10));
+        Assert.Equal([("shop.test", 7)], await FindAsync([new("shop.test", MailStream.Bulk, int.MinValue)], 10));
+
+        async Task<IEnumerable<(string, int)>> FindAsync(List<AccountSearch> searches, int limit) =>
+            (await store.Outbox.FindDueAccountsAsync(searches, Now, limit, CancellationToken.None)).Select(a => (a.Lane, a.AccountId));
+    }
+
+    [Fact]
+    public async Task A_claim_by_accounts_takes_of_each_what_is_due_first()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(5);
+        await store.EnqueueAsync(5, account: 2, dueInSeconds: 60);
+        await store.EnqueueAsync(2, account: 2);
+        await store.EnqueueAsync(5, account: 3);
+
+        var claimed = await ClaimByAccountsAsync(store, 3);
+
+        Assert.Equal(
+            [(1, "a5@shop.test"), (1, "a4@shop.test"), (1, "a3@shop.test"), (2, "a2@shop.test"), (2, "a1@shop.test")],
+            claimed.OrderBy(c => c.AccountId).ThenByDescending(c => c.Address, StringComparer.Ordinal).Select(c => (c.AccountId, c.Address)));
+        Assert.All(claimed, c => Assert.Equal(1, c.Attempt));
+    }
+
+    [Fact]
+    public async Task Claims_by_accounts_of_many_at_once_share_and_never_overlap()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(200);
+        await store.EnqueueAsync(200, account: 2);
+
+        var claims = await Task.WhenAll(Enumerable.Range(0, 10).Select(i => i % 2 == 0 ? ClaimByAccountsAsync(store, 30) : store.ClaimAsync(30)));
+
+        var all = claims.SelectMany(c => c).Select(c => c.Id).ToList();
+        Assert.Equal(all.Count, all.Distinct().Count());
+        all.AddRange((await ClaimByAccountsAsync(store, 200)).Select(c => c.Id));
+        Assert.Equal(400, all.Distinct().Count());
+    }
+
+    private static Task<List<ClaimedRecipient>> ClaimByAccountsAsync(StoreFixture store, int most) => store.Outbox.ClaimDueOfAccountsAsync(
+        [new("shop.test", MailStream.Transactional, 1, most), new("shop.test", MailStream.Transactional, 2, most)], Node, Now, Now.AddHours(2), CancellationToken.None);
+
+    [Fact]
     public async Task Lanes_are_found_by_stream()
     {
         await using var store = await CreateAsync();

@@ -40,6 +40,43 @@ public sealed class PlanTests
         Assert.True(lanes.Buffers < 150, $"finding two lanes among 200,000 rows touched {lanes.Buffers} buffers");
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task One_recipient_of_an_account_is_found_and_claimed_without_reading_what_another_has(bool isAnalyzed)
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(200_000, dueInSeconds: -1000);
+        await store.EnqueueAsync(1, account: 2);
+        await store.ExecuteAsync(isAnalyzed ? "VACUUM ANALYZE outbox" : "VACUUM outbox");
+
+        var accounts = await ExplainAsync(store, Sql<OutboxStore>("FindDueAccountsSql"),
+        [
+            new NpgsqlParameter<string[]> { TypedValue = ["shop.test"] },
+            new NpgsqlParameter<short[]> { TypedValue = [0] },
+            new NpgsqlParameter<int[]> { TypedValue = [int.MinValue] },
+            new NpgsqlParameter<DateTime> { TypedValue = Now.UtcDateTime },
+            new NpgsqlParameter<int> { TypedValue = 1000 },
+        ]);
+        Assert.Contains("outbox_turns", accounts.Plan, StringComparison.Ordinal);
+        Assert.True(accounts.Buffers < 50, $"finding two accounts touched {accounts.Buffers} buffers");
+
+        var claim = await ExplainAsync(store, Sql<OutboxStore>("ClaimDueOfAccountsSql"),
+        [
+            new NpgsqlParameter<string[]> { TypedValue = ["shop.test", "shop.test"] },
+            new NpgsqlParameter<short[]> { TypedValue = [0, 0] },
+            new NpgsqlParameter<int[]> { TypedValue = [1, 2] },
+            new NpgsqlParameter<int[]> { TypedValue = [1, 50] },
+            new NpgsqlParameter<DateTime> { TypedValue = Now.UtcDateTime },
+            new NpgsqlParameter<long> { TypedValue = Node },
+            new NpgsqlParameter<DateTime> { TypedValue = Now.AddHours(2).UtcDateTime },
+            new NpgsqlParameter<long> { TypedValue = 51 },
+        ]);
+        Assert.Contains("outbox_turns", claim.Plan, StringComparison.Ordinal);
+        Assert.DoesNotContain("Seq Scan on outbox", claim.Plan, StringComparison.Ordinal);
+        Assert.True(claim.Buffers < 150, $"claiming one recipient each of two accounts touched {claim.Buffers} buffers");
+    }
+
     private static Task<(string Plan, int Buffers)> ClaimAsync(StoreFixture store) => ExplainAsync(store, Sql<OutboxStore>("ClaimDueSql"),
     [
         new NpgsqlParameter<string[]> { TypedValue = ["shop.test"] },

@@ -27,9 +27,9 @@ internal sealed class StoreFixture : IAsyncDisposable
         new(await (await PostgresServer.SharedAsync()).CreateDatabaseAsync(TestService.MigrateAsync));
 
     /// <summary>Puts recipients into the queue, due now.</summary>
-    public Task EnqueueAsync(int count, string lane = "shop.test", int dueInSeconds = 0, MailStream stream = MailStream.Transactional) => ExecuteAsync($"""
+    public Task EnqueueAsync(int count, string lane = "shop.test", int dueInSeconds = 0, MailStream stream = MailStream.Transactional, int account = 1) => ExecuteAsync($"""
         INSERT INTO outbox (message_id, n, account_id, address, lane, priority, state, due_at, expires_at)
-        SELECT gen_random_uuid(), 0, 1, 'a' || i || '@shop.test', '{lane}', {(int)stream}, 'queued',
+        SELECT gen_random_uuid(), 0, {account}, 'a' || i || '@shop.test', '{lane}', {(int)stream}, 'queued',
                '{Now:O}'::timestamptz + make_interval(secs => {dueInSeconds} - i / 1000.0), '{Now.AddHours(72):O}'
           FROM generate_series(1, {count}) AS i
         """);

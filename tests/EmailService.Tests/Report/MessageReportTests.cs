@@ -56,9 +56,11 @@ public sealed class MessageReportTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_waits_says_how_many_are_before_it_and_that_nobody_delivers()
+    public async Task What_waits_says_how_many_of_its_account_are_before_it_and_that_nobody_delivers()
     {
         var now = ReportWorld.Now;
+        var account = world.AccountId + 1;
+        await world.AddQueuedAsync(await world.AddMessageAsync(["c@example.org"], account: account), 0, "c@example.org", now.AddMinutes(-3), account: account);
         var first = await world.AddMessageAsync(["a@example.org"]);
         await world.AddQueuedAsync(first, 0, "a@example.org", now.AddMinutes(-2));
         var other = await world.AddMessageAsync(["a@example.com"]);
@@ -72,7 +74,7 @@ public sealed class MessageReportTests : IAsyncLifetime
 
         await world.ExecuteAsync("INSERT INTO nodes (host, process_id, roles) VALUES ('box', 7, ARRAY['Api', 'Deliver'])");
         why = await WhyAsync(second);
-        Assert.Contains("one recipient of the lane lane-a is before it", why.GetProperty("sentence").GetString(), StringComparison.Ordinal);
+        Assert.Contains("one recipient of the account in the lane lane-a is before it", why.GetProperty("sentence").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]

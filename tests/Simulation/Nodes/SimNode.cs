@@ -113,7 +113,7 @@ internal sealed class SimNode
         IsUp = true;
     }
 
-    public Task<AcceptResult> AcceptAsync(SendRequest request) => accept.AcceptAsync(1, request, null, CancellationToken.None);
+    public Task<AcceptResult> AcceptAsync(SendRequest request, int account) => accept.AcceptAsync(account, request, null, CancellationToken.None);
 
     /// <summary>As a supervisor stops it: finishes or gives back what it has, signs off, and is gone.</summary>
     public async Task StopAsync()

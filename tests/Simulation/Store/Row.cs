@@ -7,6 +7,7 @@ namespace EmailService.Simulation;
 internal sealed class Row(ClaimedRecipient recipient, long order, DateTimeOffset dueAt)
 {
     public RecipientId Id => recipient.Id;
+    public int AccountId => recipient.AccountId;
     public string Address => recipient.Address;
     public MailStream Stream => recipient.Stream;
     public DateTimeOffset ExpiresAt => recipient.ExpiresAt;

@@ -12,6 +12,7 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
 {
     private readonly Dictionary<RecipientId, Row> rows = [];
     private readonly SortedDictionary<(string Lane, MailStream Stream), SortedSet<Row>> queued = new(InOrder);
+    private readonly Dictionary<(string Lane, MailStream Stream), SortedDictionary<int, SortedSet<Row>>> queuedByAccount = [];
     private readonly SortedDictionary<long, SortedSet<Row>> leased = [];
     private readonly SortedDictionary<long, NodeRow> nodes = [];
     private readonly Dictionary<MessageId, Message> messages = [];
@@ -171,15 +172,43 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
                 var due = queued.GetValueOrDefault((lane.Lane, stream));
                 for (var i = 0; i < count && left > 0 && due?.Min is { } row && row.DueAt <= now; i++, left--)
                 {
-                    due.Remove(row);
-                    row.Attempts++;
-                    Lease(row, nodeId, leasedUntil);
-                    claimed.Add(row.ToClaim());
+                    claimed.Add(Claim(row, nodeId, leasedUntil));
                 }
             }
         }
 
         return claimed;
+    }
+
+    public List<DueAccount> FindDueAccounts(IReadOnlyList<AccountSearch> searches, DateTimeOffset now, int limit) =>
+    [
+        .. searches.SelectMany(s => queuedByAccount.TryGetValue((s.Lane, s.Stream), out var accounts)
+                ? accounts.Where(a => a.Key > s.After && a.Value.Min?.DueAt <= now).Select((a, i) => (Place: i, Due: new DueAccount(s.Lane, s.Stream, a.Key)))
+                : [])
+            .OrderBy(a => a.Place).Take(limit).Select(a => a.Due),
+    ];
+
+    public List<ClaimedRecipient> ClaimDueOfAccounts(IReadOnlyList<WantedAccount> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil)
+    {
+        var claimed = new List<ClaimedRecipient>();
+        foreach (var account in wanted)
+        {
+            var due = queuedByAccount.GetValueOrDefault((account.Lane, account.Stream))?.GetValueOrDefault(account.AccountId);
+            for (var i = 0; i < account.Most && due?.Min is { } row && row.DueAt <= now; i++)
+            {
+                claimed.Add(Claim(row, nodeId, leasedUntil));
+            }
+        }
+
+        return claimed;
+    }
+
+    private ClaimedRecipient Claim(Row row, long nodeId, DateTimeOffset leasedUntil)
+    {
+        Unlink(row);
+        row.Attempts++;
+        Lease(row, nodeId, leasedUntil);
+        return row.ToClaim();
     }
 
     public List<ClaimedRecipient> ClaimExpired(IReadOnlyList<string> lanes, int most, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil)
@@ -314,6 +343,17 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
         }
 
         lane.Add(row);
+        if (!queuedByAccount.TryGetValue((row.Lane, row.Stream), out var accounts))
+        {
+            queuedByAccount[(row.Lane, row.Stream)] = accounts = [];
+        }
+
+        if (!accounts.TryGetValue(row.AccountId, out var ofAccount))
+        {
+            accounts[row.AccountId] = ofAccount = new SortedSet<Row>(Row.ByDue);
+        }
+
+        ofAccount.Add(row);
     }
 
     private void Unlink(Row row)
@@ -326,6 +366,7 @@ internal sealed class SimStore(SimClock clock, Trace trace, Truth truth, Planted
         else
         {
             queued[(row.Lane, row.Stream)].Remove(row);
+            queuedByAccount[(row.Lane, row.Stream)][row.AccountId].Remove(row);
         }
     }
 }

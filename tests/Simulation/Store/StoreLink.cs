@@ -40,6 +40,14 @@ internal sealed class StoreLink(SimStore store, SimClock world, NodeClock clock,
         IReadOnlyList<WantedLane> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil, CancellationToken cancellationToken) =>
         Call("claim", () => store.ClaimDue(wanted, nodeId, now, leasedUntil));
 
+    public Task<List<DueAccount>> FindDueAccountsAsync(
+        IReadOnlyList<AccountSearch> searches, DateTimeOffset now, int limit, CancellationToken cancellationToken) =>
+        Call("find accounts", () => store.FindDueAccounts(searches, now, limit));
+
+    public Task<List<ClaimedRecipient>> ClaimDueOfAccountsAsync(
+        IReadOnlyList<WantedAccount> wanted, long nodeId, DateTimeOffset now, DateTimeOffset leasedUntil, CancellationToken cancellationToken) =>
+        Call("claim by accounts", () => store.ClaimDueOfAccounts(wanted, nodeId, now, leasedUntil));
+
     public Task GiveBackAsync(IReadOnlyList<(ClaimedRecipient Recipient, DateTimeOffset DueAt, string? Lane)> unused, CancellationToken cancellationToken) =>
         Call("give back", () => store.GiveBack(unused));
 
