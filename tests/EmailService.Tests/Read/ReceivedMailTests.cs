@@ -202,6 +202,18 @@ public sealed class ReceivedMailTests
         Assert.Equal((10_000, 20 * Megabyte), (start.Length, size));
     }
 
+    [Fact]
+    public void Reading_the_header_takes_nothing_of_the_megabytes_behind_it()
+    {
+        var octets = Encoding.ASCII.GetBytes("Subject: a\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + string.Concat(Enumerable.Repeat("--b\r\nX: y\r\n\r\nz\r\n", Megabyte)));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        Assert.Equal("a", ReceivedMail.ReadHeader(octets).Field("Subject"));
+
+        // What the library had read ahead may have some hundred parts.
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, Megabyte);
+    }
+
     [Theory]
     [InlineData(1, "")]
     [InlineData(2, "")]
