@@ -22,7 +22,7 @@ public static class MailReading
 
     /// <summary>A value as it was written, unfolded and trimmed; one character for an octet.</summary>
     public static string Unfolded(this Header field) =>
-        Encoding.Latin1.GetString(field.RawValue).Replace("\r\n", "", StringComparison.Ordinal).Trim(' ', '\t');
+        Encoding.Latin1.GetString(field.RawValue).Replace("\r", "", StringComparison.Ordinal).Replace("\n", "", StringComparison.Ordinal).Trim(' ', '\t');
 
     /// <summary>The first field of this name, decoded; null if there is none.</summary>
     public static string? Field(this MimeEntity entity, string name) => entity.Headers.FirstOrDefault(field => field.Field.Equals(name, StringComparison.OrdinalIgnoreCase))?.Decoded();
