@@ -2,6 +2,8 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Unicode;
 using MimeKit;
+using MimeKit.IO;
+using MimeKit.IO.Filters;
 using MimeKit.Utils;
 
 namespace EmailService.Read;
@@ -50,7 +52,16 @@ internal sealed class ReceivedPart(ContentType type, List<Header> fields)
         var stream = MemoryMarshal.TryGetArray(octets, out var array)
             ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
             : new MemoryStream(octets.ToArray(), writable: false);
-        return new MimeContent(stream, Encoding()).Open();
+        var decoded = new FilteredStream(stream);
+        var encoding = Encoding();
+        if (encoding == ContentEncoding.QuotedPrintable)
+        {
+            // RFC 2045 §6.7 rule 3: white space at the end of a line was added on the way. The library's decoder keeps it.
+            decoded.Add(new TrailingWhitespaceFilter());
+        }
+
+        decoded.Add(DecoderFilter.Create(encoding));
+        return decoded;
     }
 
     /// <summary>All its octets with the transfer encoding undone.</summary>

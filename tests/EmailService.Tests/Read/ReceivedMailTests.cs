@@ -50,6 +50,8 @@ public sealed class ReceivedMailTests
     [InlineData("base64", "", "")]
     [InlineData("base64", "=====", "")]
     [InlineData("quoted-printable", "a=zz=\r\nb=E9=", "a=zzb\u00E9")]
+    [InlineData("quoted-printable", "a= \t\r\nb \r\n c\t\r\n\r\n", "ab\r\n c\r\n\r\n")]
+    [InlineData("quoted-printable", "a= \nb=20 \n\n", "ab \n\n")]
     [InlineData("x-unheard-of", "=41", "=41")]
     [InlineData("", "=41", "=41")]
     public void Broken_transfer_encoding_gives_what_could_be_read(string encoding, string body, string expected)
@@ -169,6 +171,9 @@ public sealed class ReceivedMailTests
         { "comments", "Content-Type: {(}" },
         { "NUL", "{\0}" },
         { "NUL after a header", "Subject: a\r\n\r\n{\0}" },
+        { "spaces that may end a line", "Content-Transfer-Encoding: quoted-printable\r\n\r\n{ }" },
+        { "lines that never end", "Content-Transfer-Encoding: quoted-printable\r\n\r\n{=\r\n}" },
+        { "base64 that is none", "Content-Transfer-Encoding: base64\r\n\r\n{=}" },
         { "dashes", "Content-Type: multipart/mixed; boundary=-\r\n\r\n{--}" },
     };
 
