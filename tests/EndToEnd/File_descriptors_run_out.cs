@@ -75,6 +75,30 @@ public sealed class File_descriptors_run_out
         Assert.DoesNotContain("   at ", service.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>Also not the one that reads mail, which is big: each file would take a descriptor that may not be there.</summary>
+    [Fact]
+    public async Task A_mail_that_is_taken_delivered_to_the_inbox_and_shown_loads_no_library()
+    {
+        await using var world = await World.MakeAsync();
+        using var service = world.Start(descriptors: null, live: false);
+        await service.WaitUntilReadyAsync();
+        await world.SetUpAsync(service);
+        var before = await Libraries(service);
+        Assert.Contains("MimeKit.dll", before);
+
+        var id = await world.SendAsync(service);
+        await world.WaitForAsync(service, id, "delivered");
+        foreach (var path in new[] { "/inbox", "/inbox.json", "/inbox/1", "/inbox/1.json", "/inbox/1/parts/0", "/inbox/1/source" })
+        {
+            await world.GetAsync(service, path);
+        }
+
+        Assert.Equal(before, await Libraries(service));
+    }
+
+    private static async Task<IEnumerable<string>> Libraries(ServiceProcess service) =>
+        (await File.ReadAllLinesAsync($"/proc/{service.Id}/maps")).Select(line => Path.GetFileName(line.Split(' ')[^1])).Where(file => file.EndsWith(".dll", StringComparison.Ordinal)).Distinct().Order();
+
     private sealed class World : IAsyncDisposable
     {
         private readonly LoopbackDns dns = new();
@@ -92,7 +116,8 @@ public sealed class File_descriptors_run_out
             return world;
         }
 
-        public ServiceProcess Start(int? descriptors) => ServiceProcess.StartWith(descriptors, data.Path, Settings());
+        public ServiceProcess Start(int? descriptors, bool live = true) =>
+            ServiceProcess.StartWith(descriptors, data.Path, [.. Settings(), $"--EmailService:Route:Live={live}", "--EmailService:Inbox:Port=0"]);
 
         public async Task SetUpAsync(ServiceProcess service)
         {
@@ -138,6 +163,13 @@ public sealed class File_descriptors_run_out
             return await response.Content.ReadAsStringAsync();
         }
 
+        public async Task GetAsync(ServiceProcess service, string path)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, path) { Headers = { Authorization = key } };
+            using var response = await service.Http.SendAsync(request);
+            Assert.True(response.IsSuccessStatusCode, $"{path}: {response.StatusCode}");
+        }
+
         // A caller's new connection may be refused or reset as long as the process has no descriptor for it; that it lives is asked of the process.
         public Task WaitForAsync(ServiceProcess service, string id, string kind) => Wait.UntilAsync(
             async () =>
@@ -165,7 +197,6 @@ public sealed class File_descriptors_run_out
         [
             "--EmailService:HostName=sender.test",
             $"--EmailService:ConnectionString={database.ConnectionString}",
-            "--EmailService:Route:Live=true",
             $"--EmailService:Route:Port={Mx.EndPoint.Port}",
             $"--EmailService:Route:DnsServers:0={dns.EndPoint}",
             "--EmailService:Route:PrivateNetworks=127.0.0.0/8",

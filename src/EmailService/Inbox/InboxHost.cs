@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using EmailService.Accounts;
 using EmailService.Platform;
+using EmailService.Read;
 using EmailService.Sign;
 using EmailService.Smtp;
 using EmailService.Smtp.Server;
@@ -49,9 +50,9 @@ internal sealed partial class InboxHost(
 
     public async ValueTask<SmtpReply> MessageReceivedAsync(SmtpServerMessage message, CancellationToken cancellationToken)
     {
-        var mail = InboxMail.Parse(message.Data);
+        var header = ReceivedMail.ReadHeader(message.Data);
         await store.AddAsync(
-            time.GetUtcNow(), message.ReversePath, message.ForwardPaths, mail.From, mail.Subject, message.Data,
+            time.GetUtcNow(), message.ReversePath, message.ForwardPaths, header.Field("From") ?? "", header.Field("Subject") ?? "", message.Data,
             verp.TryRead(message.ReversePath, out var recipient) ? recipient.Message : null, cancellationToken);
         if (Interlocked.Decrement(ref untilTrim) < 0)
         {

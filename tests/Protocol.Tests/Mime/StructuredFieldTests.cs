@@ -1,5 +1,6 @@
 using System.Text;
 using EmailService.Mime;
+using MimeKit.Utils;
 
 namespace EmailService.Protocol.Tests.Mime;
 
@@ -106,7 +107,7 @@ public sealed class StructuredFieldTests
         var raw = Unfolded("List-Id", value);
         Assert.EndsWith(" <liste.example.com>", raw, StringComparison.Ordinal);
         Assert.True(Ascii.IsValid(raw));
-        Assert.Equal(phrase, MimeHeader.Decode(raw[..raw.LastIndexOf(" <", StringComparison.Ordinal)]));
+        Assert.Equal(phrase, Rfc2047.DecodeText(Encoding.ASCII.GetBytes(raw[..raw.LastIndexOf(" <", StringComparison.Ordinal)])));
     }
 
     [Fact]
