@@ -7,6 +7,7 @@ return args switch
     ["micro", "mimekit"] => await MicroMimeKit.RunAsync(),
     ["micro", .. var rest] => await Micro.RunAsync(rest),
     ["pipeline", .. var rest] => await PipelineRun.RunAsync(rest),
+    ["jobs", .. var rest] => await JobsRun.RunAsync(rest),
     ["memory", _, _, ..] => await MemoryRun.RunAsync(args[1..]),
     _ => Usage(),
 };
@@ -21,6 +22,7 @@ static int Usage()
           micro [name]                    time and memory of single steps
           micro mimekit                   composing and signing a message, by us and by MimeKit
           pipeline [messages] [senders]   accept → deliver inside one process, without HTTP, to smtp-sink
+          jobs [count]                    empty jobs through Hangfire, for the figure of what a job a message would cost
           memory <requests> <MiB> [limit] what large mails at once cost in memory; in a cgroup of so many MiB, if a limit is given
         """);
     return 2;

@@ -14,7 +14,7 @@ public sealed partial class LayeringTests
         ["Accounts"] = ["Egress"],
         ["Outbox"] = [],
         ["Compose"] = [],
-        ["Report"] = ["Accounts", "Route", "Steer", "Egress"],
+        ["Report"] = ["Accounts", "Route", "Steer", "Egress", "Inbox"],
         ["Inbox"] = ["Accounts", "Sign", "Read"],
         ["Read"] = [],
         ["Sign"] = ["Accounts", "Compose"],

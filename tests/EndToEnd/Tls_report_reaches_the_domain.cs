@@ -18,7 +18,7 @@ namespace EmailService.EndToEnd;
 public sealed class Tls_report_reaches_the_domain
 {
     private const string Domain = "clientes.test";
-    private const string Never = "0 0 0 1 1 ? 2099";
+    private const string Never = "0 0 0 29 2 ?";
 
     private static readonly MessageContent Content = new()
     {

@@ -113,7 +113,7 @@ public static class ApiKeyAuthentication
         return true;
     }
 
-    private const string NeedsOperator = "An operator's API key is needed: this is about the whole service, not about one account.";
+    internal const string NeedsOperator = "An operator's API key is needed: this is about the whole service, not about one account.";
 
     /// <summary>Found, and what to change.</summary>
     internal static string HowToBeOperator(string keyId) =>

@@ -32,7 +32,8 @@ internal sealed class InboxAccess(ApiKeys keys, AccessLog log, LoopbackAccess lo
         var http = context.HttpContext;
         if (await ViewerAsync(http) is not { } viewer)
         {
-            return Refuse(http);
+            return Refuse(http, "The inbox needs an API key.",
+                "Give one: Authorization: Bearer <key>, or open /inbox in a browser. An operator's key sees all mail, another key its account's.");
         }
 
         http.Features.Set(viewer);
@@ -68,7 +69,7 @@ internal sealed class InboxAccess(ApiKeys keys, AccessLog log, LoopbackAccess lo
         return null;
     }
 
-    private static string? GivenKey(HttpContext context)
+    internal static string? GivenKey(HttpContext context)
     {
         var header = context.Request.Headers.Authorization.ToString();
         return header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header["Bearer ".Length..].Trim()
@@ -87,13 +88,13 @@ internal sealed class InboxAccess(ApiKeys keys, AccessLog log, LoopbackAccess lo
     }
 
     /// <summary>A browser gets the form to sign in, a program the common shape of errors. Both with 401.</summary>
-    private static IResult Refuse(HttpContext context)
+    internal static IResult Refuse(HttpContext context, string message, string help)
     {
         // Not Basic: browsers would ask for a name and a password in a window of their own, over the form.
         context.Response.Headers.WWWAuthenticate = "Bearer";
-        return context.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase)
-            ? InboxSignIn.Form(context, null)
-            : ApiErrors.Result(StatusCodes.Status401Unauthorized, "The inbox needs an API key.",
-                help: "Give one: Authorization: Bearer <key>, or open /inbox in a browser. An operator's key sees all mail, another key its account's.");
+        return AsksForPage(context) ? InboxSignIn.Form(context, null) : ApiErrors.Result(StatusCodes.Status401Unauthorized, message, help: help);
     }
+
+    internal static bool AsksForPage(HttpContext context) =>
+        context.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase);
 }

@@ -51,18 +51,19 @@ internal static class InboxPages
     }
 
     /// <summary>The form that asks for a key.</summary>
+    /// <param name="place">What the key opens: <c>/inbox</c> or <c>/jobs</c>. Form and style are below it.</param>
     /// <param name="problem">What is wrong with the one that was given, or null.</param>
-    public static string SignIn(string? problem) => Page("Sign in", Html.Empty, Html.Of($"""
-        <header><h1>Inbox</h1></header>
+    public static string SignIn(string place, string? problem) => Page("Sign in", Html.Empty, Html.Of($"""
+        <header><h1>{(place == "/inbox" ? "Inbox" : "Jobs")}</h1></header>
         {(problem is null ? Html.Empty : Html.Of($"""<p class="problem" role="alert">{problem}</p>"""))}
-        <form class="sign-in" method="post" action="/inbox/sign-in">
+        <form class="sign-in" method="post" action="{place}/sign-in">
           <label for="key">API key</label>
           <input id="key" name="key" type="password" required autofocus autocomplete="off" spellcheck="false">
-          <button>Open the inbox</button>
+          <button>{(place == "/inbox" ? "Open the inbox" : "Open the pages")}</button>
         </form>
-        <p class="note">The key of the first start is in <code>quickstart.env</code> in the data folder. A key sees the mail of its account; an operator's key sees all.
+        <p class="note">The key of the first start is in <code>quickstart.env</code> in the data folder. {(place == "/inbox" ? "A key sees the mail of its account; an operator's key sees all." : "An operator's key is needed.")}
         The browser is signed out after {(int)KeySession.Life.TotalHours} hours, or when the key is revoked.</p>
-        """));
+        """), place);
 
     public static string Mail(InboxEntry entry, InboxMail mail)
     {
@@ -145,7 +146,7 @@ internal static class InboxPages
         }
         """;
 
-    private static string Page(string title, Html head, Html body) => Html.Of($"""
+    private static string Page(string title, Html head, Html body, string place = "/inbox") => Html.Of($"""
         <!doctype html>
         <html lang="en">
         <head>
@@ -153,7 +154,7 @@ internal static class InboxPages
         <meta name="viewport" content="width=device-width, initial-scale=1">
         {head}
         <title>{title} · EmailService</title>
-        <link rel="stylesheet" href="/inbox/style.css">
+        <link rel="stylesheet" href="{place}/style.css">
         </head>
         <body>
         {body}

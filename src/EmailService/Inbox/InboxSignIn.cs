@@ -7,22 +7,23 @@ using Microsoft.AspNetCore.WebUtilities;
 namespace EmailService.Inbox;
 
 /// <summary>A browser gives a key once, in a form, and gets a <see cref="KeySession"/> as a cookie that no script reads and no other site
-/// makes it send.</summary>
+/// makes it send. It goes to the pages where the key was given, <c>/inbox</c> or <c>/jobs</c>, and to no others.</summary>
 internal static class InboxSignIn
 {
     public const string Cookie = "emailservice_inbox";
 
+    private const string Jobs = "/jobs";
+
     /// <summary>Octets of the form.</summary>
     private const int MostOctets = 1024;
 
-    /// <summary><c>POST /inbox/sign-in</c> with the field <c>key</c>.</summary>
+    /// <summary><c>POST /inbox/sign-in</c>, <c>/jobs/sign-in</c> with the field <c>key</c>.</summary>
     public static async Task<IResult> SignInAsync(HttpContext context, [FromServices] ApiKeys keys, [FromServices] AccessLog log, [FromServices] TimeProvider time)
     {
         // Another site could else show somebody the mail of an account of its own, as if it were his.
         if (!IsFromOurPage(context.Request))
         {
-            return ApiErrors.Result(StatusCodes.Status403Forbidden, "The form was sent from another site's page.",
-                help: "Open /inbox here. Behind a proxy without TLS, the proxy must hand the Host on: proxy_set_header Host $http_host.");
+            return FromElsewhere(Place(context));
         }
 
         using var body = await RequestBody.ReadAsync(context.Request, MostOctets, context.RequestAborted);
@@ -39,16 +40,22 @@ internal static class InboxSignIn
             return Form(context, "There is no such API key on this server, or it was revoked.");
         }
 
-        context.Response.Cookies.Append(Cookie, KeySession.Issue(key, time.GetUtcNow()), Options(context.Request, KeySession.Life));
+        if (Place(context) == Jobs && !key.IsOperator)
+        {
+            log.Refused(context, given, KeyRefusal.NotOperator);
+            return Form(context, "That key is an ordinary one. These pages need an operator's.");
+        }
+
+        context.Response.Cookies.Append(Cookie, KeySession.Issue(key, time.GetUtcNow()), Options(context, KeySession.Life));
         return See(context);
     }
 
-    /// <summary><c>POST /inbox/sign-out</c>. From another site's page it finds no cookie to take, and does nothing.</summary>
+    /// <summary><c>POST /inbox/sign-out</c>, <c>/jobs/sign-out</c>. From another site's page it finds no cookie to take, and does nothing.</summary>
     public static IResult SignOut(HttpContext context)
     {
         if (context.Request.Cookies.ContainsKey(Cookie))
         {
-            context.Response.Cookies.Delete(Cookie, Options(context.Request, null));
+            context.Response.Cookies.Delete(Cookie, Options(context, null));
         }
 
         return See(context);
@@ -61,29 +68,37 @@ internal static class InboxSignIn
 
         // With no-referrer the browser would not say either where the form comes from, and it could not be checked.
         context.Response.Headers["Referrer-Policy"] = "same-origin";
-        return Results.Content(InboxPages.SignIn(problem), "text/html", Encoding.UTF8, StatusCodes.Status401Unauthorized);
+        return Results.Content(InboxPages.SignIn(Place(context), problem), "text/html", Encoding.UTF8, StatusCodes.Status401Unauthorized);
     }
 
     private static IResult See(HttpContext context)
     {
         InboxEndpoints.Guard(context, null);
-        context.Response.Headers.Location = "/inbox";
+        context.Response.Headers.Location = Place(context);
         return Results.StatusCode(StatusCodes.Status303SeeOther);
     }
 
-    private static CookieOptions Options(HttpRequest request, TimeSpan? life) => new()
+    /// <summary>What signing in opens.</summary>
+    private static string Place(HttpContext context) => context.Request.Path.StartsWithSegments(Jobs) ? Jobs : "/inbox";
+
+    /// <summary>403 for a POST that another site's page made a browser send.</summary>
+    public static IResult FromElsewhere(string place) =>
+        ApiErrors.Result(StatusCodes.Status403Forbidden, "The form was sent from another site's page.",
+            help: $"Open {place} here. Behind a proxy without TLS, the proxy must hand the Host on: proxy_set_header Host $http_host.");
+
+    private static CookieOptions Options(HttpContext context, TimeSpan? life) => new()
     {
         HttpOnly = true,
         SameSite = SameSiteMode.Strict,
-        Path = "/inbox",
+        Path = Place(context),
         MaxAge = life,
-        Secure = request.IsHttps || request.Headers.Origin.ToString().StartsWith("https://", StringComparison.OrdinalIgnoreCase)
-            || request.Headers["X-Forwarded-Proto"].ToString().Equals("https", StringComparison.OrdinalIgnoreCase),
+        Secure = context.Request.IsHttps || context.Request.Headers.Origin.ToString().StartsWith("https://", StringComparison.OrdinalIgnoreCase)
+            || context.Request.Headers["X-Forwarded-Proto"].ToString().Equals("https", StringComparison.OrdinalIgnoreCase),
     };
 
     /// <summary>By the browser's own word (Fetch Metadata), which it gives to this machine and over TLS; else by the form's origin, which must
     /// name the host that the browser asks. What is no browser says neither.</summary>
-    private static bool IsFromOurPage(HttpRequest request) => request.Headers["Sec-Fetch-Site"].ToString() switch
+    public static bool IsFromOurPage(HttpRequest request) => request.Headers["Sec-Fetch-Site"].ToString() switch
     {
         "" => request.Headers.Origin.ToString() is "" or null
             || (Uri.TryCreate(request.Headers.Origin.ToString(), UriKind.Absolute, out var origin)

@@ -11,7 +11,7 @@ internal static class ConsoleLog
     private const string FormatterKey = "Logging:Console:FormatterName";
 
     /// <summary>Chatty libraries speak from warning on, unless the configuration says otherwise.</summary>
-    private static readonly string[] Quiet = ["Npgsql", "Microsoft.AspNetCore", "Microsoft.Hosting", "Microsoft.Extensions", "Quartz"];
+    private static readonly string[] Quiet = ["Npgsql", "Microsoft.AspNetCore", "Microsoft.Hosting", "Microsoft.Extensions", "Hangfire"];
 
     /// <param name="isStarted">Whether the start is over: until then the host's own error is said by whoever called it, once and in one line.</param>
     /// <exception cref="OperatorException">There is no such formatter or level.</exception>

@@ -22,5 +22,6 @@ public static class ReportServices
         app.MapGet("/v1/events", EventEndpoints.ReadAsync).RequireApiKey();
         app.MapGet("/v1/attempts/tail", TailEndpoint.TailAsync).RequireOperatorKey();
         app.MapGet("/v1/jobs", JobEndpoints.ListAsync).RequireOperatorKey();
+        app.MapJobsDashboard();
     }
 }

@@ -1,27 +1,37 @@
-using System.Data.Common;
 using System.Globalization;
+using Hangfire;
+using Hangfire.Storage;
 using Npgsql;
-using Quartz;
-using Quartz.Extensibility;
 
 namespace EmailService.Platform.Jobs;
 
-/// <summary>Maps our jobs to Quartz; nothing else knows of it. All nodes of a database are one cluster: a job that is due is taken by one of them,
-/// and what a dead node was running is run again by another. Start after the database and the node's registration.</summary>
+/// <summary>Runs this process's Hangfire server, and tells Hangfire of our jobs. All nodes of a database are servers of one storage: a job that is due
+/// is taken by one of them, and what a dead node was running is run again by another. Start after the database and the node's registration.</summary>
 public sealed partial class JobScheduler(
-    NpgsqlDataSource database, IEnumerable<JobDefinition> jobs, JobRunner runner, NodeRegistry node, PlatformOptions options,
+    NpgsqlDataSource database, IServiceProvider services, IEnumerable<JobDefinition> jobs, JobRunner runner, NodeRegistry node, TimeProvider time,
     ILoggerFactory loggers, ILogger<JobScheduler> log) : IHostedService, IDisposable
 {
+    /// <summary>Jobs that one process runs at the same time.</summary>
     private const int AtOnce = 2;
+
+    /// <summary>Within the host's time to stop.</summary>
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(20);
 
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(10);
 
+    private static readonly JobCall.Filters Filters = new();
+
     private readonly CancellationTokenSource stopping = new();
-    private StandaloneSchedulerFactory? factory;
-    private Task<IScheduler?> starting = Task.FromResult<IScheduler?>(null);
+
+    /// <summary>Made when it is needed: the start of the service does not wait for Hangfire to be loaded.</summary>
+    private readonly Lazy<JobStorage> storage = new(services.GetRequiredService<JobStorage>);
+    private Task<BackgroundJobServer?> starting = Task.FromResult<BackgroundJobServer?>(null);
 
     /// <summary>How long a start of the service is left alone before the scheduler's own begins: it is a second of work that nobody waits for.</summary>
     public TimeSpan Delay { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How often the schedules are looked at. Seldom: each look costs the database some ten statements, on every node.</summary>
+    public TimeSpan SchedulePoll { get; set; } = TimeSpan.FromSeconds(30);
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
@@ -33,19 +43,23 @@ public sealed partial class JobScheduler(
     public Task StartedAsync() => starting;
 
     /// <summary>Runs a job as soon as some node has a place for it.</summary>
-    public async Task TriggerAsync(string name, CancellationToken cancellation) =>
-        await (await starting ?? throw new InvalidOperationException("The scheduler is not running.")).TriggerJob(new JobKey(name), null, cancellation);
+    public async Task TriggerAsync(string name, CancellationToken cancellation)
+    {
+        _ = await starting.WaitAsync(cancellation) ?? throw new InvalidOperationException("The scheduler is not running.");
+        new BackgroundJobClient(storage.Value, Filters).Create(JobCall.Of(name), new Hangfire.States.EnqueuedState());
+    }
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await stopping.CancelAsync();
         try
         {
-            if (await starting is { } scheduler)
+            if (await starting is { } server)
             {
                 // Jobs see their token cancelled, and have the host's time to end.
-                await scheduler.Shutdown(waitForJobsToComplete: true, cancellationToken);
-                await factory!.DisposeAsync();
+                server.SendStop();
+                await server.WaitForShutdownAsync(cancellationToken);
+                server.Dispose();
             }
         }
         // The database may be gone. The others find out by our silence.
@@ -57,7 +71,7 @@ public sealed partial class JobScheduler(
 
     public void Dispose() => stopping.Dispose();
 
-    private async Task<IScheduler?> StartUpAsync(CancellationToken cancellation)
+    private async Task<BackgroundJobServer?> StartUpAsync(CancellationToken cancellation)
     {
         var pause = Delay;
         while (true)
@@ -65,24 +79,16 @@ public sealed partial class JobScheduler(
             try
             {
                 await Task.Delay(pause, cancellation);
-                factory = QuartzSchedulerBuilder.Create(Configure).Build();
-                var scheduler = await factory.GetScheduler(cancellation);
-                foreach (var job in jobs)
-                {
-                    await ScheduleAsync(scheduler, job, cancellation);
-                }
-
-                await scheduler.Start(cancellation);
+                HangfireLog.Use(loggers, time);
+                await JobSchema.PrepareAsync(database, cancellation);
+                Schedule();
+                cancellation.ThrowIfCancellationRequested();
+                var server = new BackgroundJobServer(Options(), storage.Value);
                 LogStarted(jobs.Count());
-                return scheduler;
+                return server;
             }
             catch (Exception e)
             {
-                if (factory is not null)
-                {
-                    await factory.DisposeAsync();
-                }
-
                 if (cancellation.IsCancellationRequested)
                 {
                     return null;
@@ -95,72 +101,30 @@ public sealed partial class JobScheduler(
         }
     }
 
-    private void Configure(IQuartzBuilder quartz)
+    private BackgroundJobServerOptions Options() => new()
     {
-        quartz.Services.AddSingleton(loggers);
-        // An instance: what the container did not make, it does not dispose of.
-        quartz.Services.AddSingleton<DbDataSource>(database);
-        quartz.UseJobFactory(new Factory(runner, LogUnknown));
-        quartz.UseDefaultThreadPool(AtOnce);
-        quartz.ConfigureScheduler(scheduling =>
-        {
-            scheduling.InstanceName = JobStore.SchedulerName;
-            scheduling.InstanceId = node.NodeId.ToString(CultureInfo.InvariantCulture);
-            scheduling.ShutdownJobInterruption = ShutdownJobInterruption.Always;
-        });
-        quartz.UsePersistentStore(store =>
-        {
-            store.UsePostgres(source => source.UseRegisteredDataSource = true);
-            store.ConfigureStore(tables => tables.TablePrefix = "qrtz_");
-            store.UseClustering(cluster =>
-            {
-                cluster.CheckinInterval = options.LeaseTimeToLive;
-                cluster.CheckinMisfireThreshold = options.LeaseTimeToLive;
-            });
-        });
-    }
+        ServerName = string.Create(CultureInfo.InvariantCulture, $"node-{node.NodeId}-{Environment.MachineName}"),
+        WorkerCount = AtOnce,
+        SchedulePollingInterval = SchedulePoll,
+        ServerTimeout = TimeSpan.FromMinutes(2),
+        ServerCheckInterval = TimeSpan.FromMinutes(1),
+        ShutdownTimeout = ShutdownTimeout,
+        Activator = new JobCall.Activator(new JobCall(runner, loggers.CreateLogger<JobCall>())),
+        FilterProvider = Filters,
+    };
 
     /// <summary>What is stored already stays as it is, with the time at which it is due: a node that starts must not make the others miss a run.</summary>
-    private static async Task ScheduleAsync(IScheduler scheduler, JobDefinition job, CancellationToken cancellation)
+    private void Schedule()
     {
-        var key = new TriggerKey(job.Name);
-        if (await scheduler.GetTrigger(key, cancellation) is ICronTrigger stored && stored.CronExpressionString == job.Schedule)
+        using var connection = storage.Value.GetConnection();
+        var stored = connection.GetRecurringJobs().ToDictionary(job => job.Id, job => job.Cron);
+        var manager = new RecurringJobManager(storage.Value, Filters);
+        foreach (var job in jobs.Where(job => stored.GetValueOrDefault(job.Name) != job.Schedule))
         {
-            return;
-        }
-
-        var detail = JobBuilder.Create<Adapter>().WithIdentity(job.Name).StoreDurably().RequestRecovery().Build();
-        var trigger = TriggerBuilder.Create().WithIdentity(key).ForJob(detail)
             // A run that fell into a time when no node ran is made up for, once.
-            .WithCronSchedule(job.Schedule, cron => cron.InTimeZone(TimeZoneInfo.Utc).WithMisfireInstruction(CronTriggerMisfireInstruction.FireAndProceed))
-            .Build();
-        await scheduler.ScheduleJob(detail, trigger, ScheduleJobOptions.Replacing, cancellation);
-    }
-
-    /// <summary>The only class whose name Quartz stores: our own may be renamed.</summary>
-    [DisallowConcurrentExecution]
-    private sealed class Adapter(JobRunner runner, Action<string> unknown) : Quartz.IJob
-    {
-        public async ValueTask Execute(IJobExecutionContext context, CancellationToken cancellationToken = default)
-        {
-            try
-            {
-                await runner.RunAsync(context.JobDetail.Key.Name, cancellationToken);
-            }
-            catch (OperatorException)
-            {
-                // Stored by a newer version on another node, or by an older one that is gone.
-                unknown(context.JobDetail.Key.Name);
-            }
+            manager.AddOrUpdate(job.Name, JobCall.Of(job.Name), job.Schedule,
+                new RecurringJobOptions { TimeZone = TimeZoneInfo.Utc, MisfireHandling = MisfireHandlingMode.Relaxed });
         }
-    }
-
-    private sealed class Factory(JobRunner runner, Action<string> unknown) : IJobFactory
-    {
-        public ValueTask<JobScope> CreateJob(TriggerFiredBundle bundle, IScheduler scheduler, CancellationToken cancellationToken = default) =>
-            ValueTask.FromResult(new JobScope(new Adapter(runner, unknown), null));
-
-        public ValueTask ReturnJob(JobScope scope, CancellationToken cancellationToken = default) => ValueTask.CompletedTask;
     }
 
     [LoggerMessage(9514, LogLevel.Debug, "{Count} recurring jobs are scheduled")]
@@ -171,7 +135,4 @@ public sealed partial class JobScheduler(
 
     [LoggerMessage(9517, LogLevel.Warning, "The scheduler of jobs did not start; trying again in {Pause}: {Problem}")]
     private partial void LogStartFailed(TimeSpan pause, string problem);
-
-    [LoggerMessage(9516, LogLevel.Information, "Job {Job} is stored and is not one of this version; left alone")]
-    private partial void LogUnknown(string job);
 }

@@ -6,9 +6,6 @@ namespace EmailService.Platform.Jobs;
 /// <summary>Reads and writes the table <c>jobs</c>, and reads from the scheduler's tables when a job is due.</summary>
 public sealed class JobStore(NpgsqlDataSource database, IEnumerable<JobDefinition> jobs)
 {
-    /// <summary>The name of the scheduler that all nodes of a database share.</summary>
-    internal const string SchedulerName = "emailservice";
-
     private const string StartSql = """
         INSERT INTO jobs (name, last_started_at, node_id) VALUES ($1, $2, $3)
         ON CONFLICT (name) DO UPDATE SET last_started_at = excluded.last_started_at, node_id = excluded.node_id
@@ -24,8 +21,7 @@ public sealed class JobStore(NpgsqlDataSource database, IEnumerable<JobDefinitio
         ExecuteAsync(FinishSql, cancellation, Text(name), Time(now), new() { Value = run.Ok }, Text(run.Result));
 
     private const string ListSql = """
-        SELECT w.name, j.last_started_at, j.last_finished_at, j.last_ok, j.last_result, j.node_id,
-               (SELECT min(t.next_fire_time) FROM qrtz_triggers AS t WHERE t.sched_name = $2 AND t.job_name = w.name AND t.next_fire_time > 0)
+        SELECT w.name, j.last_started_at, j.last_finished_at, j.last_ok, j.last_result, j.node_id, to_regclass('hangfire.set') IS NOT NULL
           FROM unnest($1) AS w (name) LEFT JOIN jobs AS j ON j.name = w.name
          ORDER BY w.name
         """;
@@ -34,25 +30,46 @@ public sealed class JobStore(NpgsqlDataSource database, IEnumerable<JobDefinitio
     public async Task<IReadOnlyList<JobStatus>> ListAsync(CancellationToken cancellation)
     {
         var schedules = jobs.ToDictionary(job => job.Name, job => job.Schedule);
-        await using var command = database.CreateCommand(ListSql);
-        command.Parameters.Add(new() { Value = schedules.Keys.ToArray() });
-        command.Parameters.Add(Text(SchedulerName));
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var isScheduled = false;
         var list = new List<JobStatus>();
-        while (await reader.ReadAsync(cancellation))
+        await using (var command = database.CreateCommand(ListSql))
         {
-            var (started, finished) = (At(1), At(2));
-            list.Add(new JobStatus(
-                reader.GetString(0), schedules[reader.GetString(0)], started is not null && (finished is null || finished < started), started, finished,
-                reader.IsDBNull(3) ? null : reader.GetBoolean(3), reader.IsDBNull(4) ? null : reader.GetString(4),
-                reader.IsDBNull(5) ? null : reader.GetInt64(5),
-                reader.IsDBNull(6) ? null : new DateTimeOffset(reader.GetInt64(6), TimeSpan.Zero)));
+            command.Parameters.Add(new() { Value = schedules.Keys.ToArray() });
+            await using var reader = await command.ExecuteReaderAsync(cancellation);
+            while (await reader.ReadAsync(cancellation))
+            {
+                var (started, finished) = (At(reader, 1), At(reader, 2));
+                isScheduled = reader.GetBoolean(6);
+                list.Add(new JobStatus(
+                    reader.GetString(0), schedules[reader.GetString(0)], started is not null && (finished is null || finished < started), started, finished,
+                    reader.IsDBNull(3) ? null : reader.GetBoolean(3), reader.IsDBNull(4) ? null : reader.GetString(4),
+                    reader.IsDBNull(5) ? null : reader.GetInt64(5), null));
+            }
         }
 
-        return list;
-
-        DateTimeOffset? At(int column) => reader.IsDBNull(column) ? null : reader.GetFieldValue<DateTimeOffset>(column);
+        // Hangfire's tables come with the first start of a service, a little after its own.
+        var due = isScheduled ? await DueAsync(cancellation) : [];
+        return [.. list.Select(job => job with { NextRunAt = due.TryGetValue(job.Name, out var at) ? at : null })];
     }
+
+    /// <summary>Hangfire's set of what recurs, with the second of its next time. Primary key: key, value.</summary>
+    private const string DueSql = "SELECT value, to_timestamp(score) FROM hangfire.set WHERE key = 'recurring-jobs' AND score > 0";
+
+    private async Task<Dictionary<string, DateTimeOffset>> DueAsync(CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(DueSql);
+        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        var due = new Dictionary<string, DateTimeOffset>();
+        while (await reader.ReadAsync(cancellation))
+        {
+            due[reader.GetString(0)] = reader.GetFieldValue<DateTimeOffset>(1);
+        }
+
+        return due;
+    }
+
+    private static DateTimeOffset? At(NpgsqlDataReader reader, int column) =>
+        reader.IsDBNull(column) ? null : reader.GetFieldValue<DateTimeOffset>(column);
 
     private async Task ExecuteAsync(string sql, CancellationToken cancellation, params NpgsqlParameter[] parameters)
     {

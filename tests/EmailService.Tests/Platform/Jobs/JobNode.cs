@@ -51,10 +51,14 @@ internal sealed class JobNode : IAsyncDisposable
         var node = new JobNode(services.BuildServiceProvider(), name);
         await node.services.GetRequiredService<NodeRegistry>().StartAsync(CancellationToken.None);
         node.Scheduler.Delay = TimeSpan.Zero;
+        node.Scheduler.SchedulePoll = TimeSpan.FromSeconds(1);
         await node.Scheduler.StartAsync(CancellationToken.None);
         await node.Scheduler.StartedAsync().WaitAsync(TimeSpan.FromMinutes(1));
         return node;
     }
+
+    /// <summary>Ends as a service does that is told to stop.</summary>
+    public Task StopAsync() => Scheduler.StopAsync(CancellationToken.None);
 
     /// <summary>As a kill looks from outside: its connections break, and it never says another word.</summary>
     public async Task KillAsync(TestDatabase database)
