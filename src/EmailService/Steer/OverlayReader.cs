@@ -46,7 +46,7 @@ public sealed class OverlayReader(AccountStore accounts, TimeProvider time)
     /// <summary>Reads the body of a request.</summary>
     public async Task<(OverlayWish? Wish, IResult? Refusal)> ReadAsync(HttpRequest request, CancellationToken cancellation)
     {
-        using var body = await RequestBody.ReadAsync(request, MostOctets, cancellation);
+        using var body = await RequestBody.ReadJsonAsync(request, MostOctets, cancellation);
         if (body.Problem != BodyProblem.None)
         {
             return (null, new BodyRefusal(body.Problem, MostOctets));
@@ -75,9 +75,9 @@ public sealed class OverlayReader(AccountStore accounts, TimeProvider time)
         var kind = Kind(request, problems);
         foreach (var (field, text) in new[] { ("lane", request.Lane), ("source", request.Source), ("domain", request.Domain), ("account", request.Account) })
         {
-            if (text is not null && (text.Length is 0 or > MostCharacters || text.Any(char.IsControl)))
+            if (text is not null && ShownName.Problem(text, MostCharacters) is { } problem)
             {
-                problems.Add(new FieldError($"found {text.Length} characters, expected 1 to {MostCharacters} without control characters", field, null));
+                problems.Add(new FieldError(problem, field, null));
             }
         }
 
