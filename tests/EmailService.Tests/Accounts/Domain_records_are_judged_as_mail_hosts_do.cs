@@ -56,6 +56,25 @@ public sealed class Domain_records_are_judged_as_mail_hosts_do : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_check_asks_its_own_names_anew_and_leaves_what_is_remembered_of_others()
+    {
+        dns.Mx("mail.others.example", 10, "mx.others.example");
+        await resolver.QueryAsync("mail.others.example", DnsType.Mx, default);
+        var verifier = DomainData.Verifier(domains, resolver, time, "8.8.8.8");
+        Assert.False((await verifier.VerifyAsync(domain, default)).Verified);
+
+        dns.Txt(DkimName, domain.DkimRecord).Txt("bounces.shop.example", "v=spf1 ip4:8.8.8.8 -all");
+        var asked = dns.CountOf(DkimName);
+        var check = await verifier.VerifyAsync(domain, default);
+
+        Assert.True(check.Verified);
+        Assert.True(check.Records.Single(record => record.Purpose == "spf").Ok);
+        Assert.Equal(asked + 1, dns.CountOf(DkimName));
+        await resolver.QueryAsync("mail.others.example", DnsType.Mx, default);
+        Assert.Equal(1, dns.CountOf("mail.others.example"));
+    }
+
+    [Fact]
     public async Task The_right_record_beside_another_does_not_verify_and_in_other_white_space_it_does()
     {
         var verifier = DomainData.Verifier(domains, resolver, time);
