@@ -48,7 +48,7 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
 
     // An account with limits of its own has lanes of its own: what it holds back or has more of is not the others'.
     private static RoutePlan.Hosts Shaped(ShapedSite shaped, string lane, IReadOnlyList<MailHost> hosts) =>
-        new((shaped.Lane ?? lane) + (shaped.Account is null ? "" : $"+account:{shaped.Account}"), hosts, shaped.Limits)
+        new((shaped.Lane ?? lane) + (shaped.Account is null ? "" : $"{RoutePlan.OfAccountMark}{shaped.Account}"), hosts, shaped.Limits)
         {
             IsOfAccount = shaped.Account is not null,
         };
