@@ -73,7 +73,11 @@ internal static class DomainEndpoints
         }
 
         // It may give the right to send, and never takes it: one wrong answer of DNS must not stop a sender's mail.
-        var check = await verifier.VerifyAsync(domain, cancellation);
+        if (await verifier.VerifyAsync(domain, cancellation) is not { } check)
+        {
+            return NotFound(name);
+        }
+
         if (check.Verified != domain.Verified)
         {
             context.LogChange("domain", domain.Name, check.Verified ? "verified" : "found unverified");

@@ -25,15 +25,15 @@ public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, Sen
 
     private const int MostParents = 7;
 
-    /// <summary>Looks, writes down what was found, and verifies the domain if all that is required is there.</summary>
-    public async Task<DomainCheck> VerifyAsync(SendingDomain domain, CancellationToken cancellation)
+    /// <summary>Looks, writes down what was found, and verifies the domain if all that is required is there. Null if the domain was removed meanwhile.</summary>
+    public async Task<DomainCheck?> VerifyAsync(SendingDomain domain, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(domain);
 
         // Somebody just published a record and asks: the "no" that is still remembered would be a wrong answer.
         var found = await LookAsync(domain, dns is DnsResolver resolver ? new AskedAnew(resolver) : dns, cancellation);
         var now = await domains.SetCheckedAsync(domain, found.IsGood, Serialize(found.Records), cancellation);
-        return found with { Verified = now?.Verified ?? false, CheckedAt = now?.CheckedAt };
+        return now is null ? null : found with { Verified = now.Verified, CheckedAt = now.CheckedAt };
     }
 
     /// <summary>Only looks: nothing is written.</summary>

@@ -118,7 +118,8 @@ internal static class DomainsCommand
                 throw new OperatorException("The demo domain cannot be in DNS; it works as long as live delivery is off.");
             }
 
-            var check = await services.GetRequiredService<DomainVerifier>().VerifyAsync(domain, cancellation);
+            var check = await services.GetRequiredService<DomainVerifier>().VerifyAsync(domain, cancellation)
+                ?? throw new OperatorException($"{domain.Name} was removed while it was checked.");
             foreach (var record in check.Records)
             {
                 var mark = record.Ok switch

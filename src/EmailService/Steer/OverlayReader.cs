@@ -38,11 +38,6 @@ public sealed class OverlayReader(AccountStore accounts, TimeProvider time)
 
     private const int MostCharacters = 255;
 
-    private static readonly JsonSerializerOptions Strict = new(ApiJson.Options)
-    {
-        UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Disallow,
-    };
-
     /// <summary>Reads the body of a request.</summary>
     public async Task<(OverlayWish? Wish, IResult? Refusal)> ReadAsync(HttpRequest request, CancellationToken cancellation)
     {
@@ -54,9 +49,11 @@ public sealed class OverlayReader(AccountStore accounts, TimeProvider time)
 
         try
         {
-            if (JsonSerializer.Deserialize<OverlayRequest>(body.Memory.Span, Strict) is not { } read)
+            using var document = JsonDocument.Parse(body.Memory);
+            var (read, wrong) = OverlayJson.Read(document.RootElement);
+            if (wrong.Count > 0)
             {
-                return (null, ApiErrors.BadRequest("found null, expected a JSON object"));
+                return (null, ApiErrors.Result(StatusCodes.Status400BadRequest, wrong));
             }
 
             var (wish, problems) = await ReadAsync(read, cancellation);
@@ -64,8 +61,7 @@ public sealed class OverlayReader(AccountStore accounts, TimeProvider time)
         }
         catch (JsonException e)
         {
-            return (null, ApiErrors.BadRequest($"The body is not what is expected here. {e.Message}", e.Path is { Length: > 2 } path ? path[2..] : null,
-                "Send a JSON object with kind, one or more of lane, domain, account and source, and for or until."));
+            return (null, ApiErrors.BadRequest("Bad Request", null, JsonFault.Explain(body.Memory.Span, e)));
         }
     }
 

@@ -48,6 +48,13 @@ public sealed class OperatorKeyTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("%21%21")]
+    [InlineData("a..b")]
+    [InlineData("no%20domain")]
+    public async Task What_is_neither_a_lane_nor_a_domain_is_no_lane_though_all_mail_goes_to_the_inbox(string name) =>
+        Assert.Equal(HttpStatusCode.NotFound, (await service.Client.GetAsync($"/v1/lanes/{name}")).StatusCode);
+
+    [Theory]
     [InlineData("/v1/keys")]
     [InlineData("/v1/domains")]
     [InlineData("/v1/webhooks")]

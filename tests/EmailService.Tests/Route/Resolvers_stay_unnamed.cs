@@ -73,7 +73,7 @@ public sealed class Resolvers_stay_unnamed : IAsyncDisposable
         var domain = (await domains.AddAsync(await new AccountStore(database.DataSource).GetOrAddAsync("shop", default), "shop.example", verified: false, default))!;
         dns.ServFail($"{domain.DkimSelector}._domainkey.shop.example").Txt("bounces.shop.example", "v=spf1 include:spf.others.example -all").ServFail("spf.others.example");
 
-        var check = await DomainData.Verifier(domains, resolver, TimeProvider.System, "8.8.8.8").VerifyAsync(domain, default);
+        var check = (await DomainData.Verifier(domains, resolver, TimeProvider.System, "8.8.8.8").VerifyAsync(domain, default))!;
 
         Unnamed(check.Records.Single(record => record.Purpose == "dkim").WhatToDo, "SERVFAIL");
         Unnamed(check.Records.Single(record => record.Purpose == "spf").WhatToDo, "SERVFAIL");
