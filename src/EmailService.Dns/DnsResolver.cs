@@ -20,7 +20,7 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
     private readonly DnsServerList _servers;
     private readonly DnsTransport _transport;
     private readonly DnsCache _cache;
-    private readonly SemaphoreSlim _slots;
+    private readonly DnsPlaces _places;
     private readonly CancellationTokenSource _stopped = new();
     private readonly Lock _gate = new();
     private readonly Dictionary<DnsKey, UnderWay> _underWay = [];
@@ -42,7 +42,7 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
         _servers = new DnsServerList(options, time);
         _transport = new DnsTransport(options, time, _observer);
         _cache = new DnsCache(options.CacheEntries);
-        _slots = new SemaphoreSlim(options.MaxConcurrentQueries);
+        _places = new DnsPlaces(options.MaxConcurrentQueries);
     }
 
     /// <summary>The name under which the name of an address is found: ask it for <see cref="DnsType.Ptr"/> (RFC 1035 §3.5).</summary>
@@ -74,6 +74,9 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
 
         return JoinAsync(key, cancellationToken);
     }
+
+    /// <summary>Questions that wait for a place on the network.</summary>
+    internal int Waiting => _places.Waiting;
 
     /// <summary>Forgets every answer. Queries under way go on for those who wait, and what they find is not kept.</summary>
     public void Clear()
@@ -147,8 +150,8 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
         {
             using var deadline = new CancellationTokenSource(_options.QueryDeadline, _time);
             using var stop = _stopped.Token.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), deadline);
-            var lookup = new DnsLookup(key, _options, _servers, _transport, _time, _observer);
-            found = await lookup.RunAsync(_slots, deadline.Token).ConfigureAwait(false);
+            var lookup = new DnsLookup(key, _options, _servers, _places, _transport, _time, _observer);
+            found = await lookup.RunAsync(deadline.Token).ConfigureAwait(false);
             return found.Value.Answer;
         }
         finally

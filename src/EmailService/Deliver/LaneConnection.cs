@@ -93,7 +93,12 @@ public sealed class LaneConnection(
                 isFresh = true;
             }
 
-            permit.HasItsSession();
+            if (isFresh)
+            {
+                permit.Site.Opened(time.GetElapsedTime(started));
+            }
+
+            permit.HasItsSession(time.GetTimestamp(), OnSlowLine(content));
 
             if (!await mayBegin())
             {
@@ -176,9 +181,11 @@ public sealed class LaneConnection(
 
     private bool IsBrokenOff(SmtpFailureKind? kind) => kind == SmtpFailureKind.Aborted && permit.WasBrokenOff;
 
+    private static TimeSpan OnSlowLine(SignedMessage content) => TimeSpan.FromSeconds(content.Segments.Sum(s => (double)s.Length) / OctetsPerSecondOfSlowLine);
+
     private TimeSpan Spend(TimeSpan duration, SignedMessage content)
     {
-        var onSlowLine = TimeSpan.FromSeconds(content.Segments.Sum(s => (double)s.Length) / OctetsPerSecondOfSlowLine);
+        var onSlowLine = OnSlowLine(content);
         spent += duration > onSlowLine ? duration - onSlowLine : TimeSpan.Zero;
         return duration;
     }
@@ -268,6 +275,9 @@ public sealed class LaneConnection(
         await CloseAsync();
         permit.Dispose();
     }
+
+    /// <summary>No session is open, its site is silent, and others that are new or silent wait for a connection.</summary>
+    public bool OwesTurn => !IsOpen && permit.OwesTurn;
 
     public void TakeAgain(ConnectionPermit place) => permit = place;
 

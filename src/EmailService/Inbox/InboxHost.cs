@@ -11,7 +11,8 @@ namespace EmailService.Inbox;
 /// <summary>The built-in catch-all mail host: takes any mail for anybody, on loopback only, and says 250 once it is committed.
 /// Does not run when delivery is live.</summary>
 internal sealed partial class InboxHost(
-    InboxOptions options, PlatformOptions platform, DeliveryMode mode, InboxStore store, CatchAllEndPoint published, VerpKeys verp, TimeProvider time, ILogger<InboxHost> log)
+    InboxOptions options, PlatformOptions platform, DeliveryMode mode, InboxStore store, CatchAllEndPoint published, VerpKeys verp, TimeProvider time, ILogger<InboxHost> log,
+    int connections)
     : IHostedService, ISmtpServerHandler, IAsyncDisposable
 {
     private const int TrimEvery = 200;
@@ -81,6 +82,7 @@ internal sealed partial class InboxHost(
             {
                 EndPoint = new IPEndPoint(IPAddress.Loopback, port),
                 HostName = platform.HostName,
+                MaxConnections = connections,
                 OnError = LogFailed,
             },
             this, time);
