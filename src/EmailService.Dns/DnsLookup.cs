@@ -8,7 +8,7 @@ internal readonly record struct DnsFinding(DnsAnswer Answer, int Size);
 /// for the target of an alias that was left open, all before the deadline.
 /// </summary>
 internal sealed class DnsLookup(
-    DnsKey key, DnsResolverOptions options, DnsServerList servers, DnsPlaces places, DnsTransport transport, TimeProvider time, IDnsObserver observer)
+    DnsKey key, DnsResolverOptions options, DnsServerList servers, DnsPlaces places, IDnsTransport transport, TimeProvider time, IDnsObserver observer)
 {
     private const int MaxNotes = 12;
 

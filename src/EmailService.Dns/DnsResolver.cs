@@ -18,7 +18,7 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
     private readonly TimeProvider _time;
     private readonly IDnsObserver _observer;
     private readonly DnsServerList _servers;
-    private readonly DnsTransport _transport;
+    private readonly IDnsTransport _transport;
     private readonly DnsCache _cache;
     private readonly DnsPlaces _places;
     private readonly CancellationTokenSource _stopped = new();
@@ -32,6 +32,11 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
     /// <param name="observer">Told of queries, answers and hits; null for nobody.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
     public DnsResolver(DnsResolverOptions options, TimeProvider time, IDnsObserver? observer = null)
+        : this(options, time, observer, null)
+    {
+    }
+
+    internal DnsResolver(DnsResolverOptions options, TimeProvider time, IDnsObserver? observer, IDnsTransport? transport)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(time);
@@ -40,7 +45,7 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
         _time = time;
         _observer = observer ?? NullDnsObserver.Instance;
         _servers = new DnsServerList(options, time);
-        _transport = new DnsTransport(options, time, _observer);
+        _transport = transport ?? new DnsTransport(options, time, _observer);
         _cache = new DnsCache(options.CacheEntries);
         _places = new DnsPlaces(options.MaxConcurrentQueries);
     }
