@@ -42,18 +42,18 @@ public sealed class ContentIdTests
     {
         var parsed = Compose($"<img src=\"cid:{url}\">", Image(id));
 
-        Assert.Equal("multipart/related", parsed.ContentType.MediaType);
-        Assert.Equal($"<img src=\"cid:{parsed.Children[1].ContentId}\">", parsed.Children[0].Text(), ignoreCase: true);
+        Assert.Equal("multipart/related", parsed.Type());
+        Assert.Equal($"<img src=\"cid:{parsed.Children()[1].ContentId}\">", parsed.Children()[0].Text(), ignoreCase: true);
     }
 
     [Fact]
     public void Names_that_differ_in_case_alone_stay_two()
     {
         var parsed = Compose("<img src=\"cid:a ü\"><img src=\"cid:A ü\">", Image("a ü"), Image("A ü"));
-        var (first, second) = (parsed.Children[1].ContentId, parsed.Children[2].ContentId);
+        var (first, second) = (parsed.Children()[1].ContentId, parsed.Children()[2].ContentId);
 
         Assert.NotEqual(first, second);
-        Assert.Equal($"<img src=\"cid:{first}\"><img src=\"cid:{second}\">", parsed.Children[0].Text());
+        Assert.Equal($"<img src=\"cid:{first}\"><img src=\"cid:{second}\">", parsed.Children()[0].Text());
     }
 
     [Fact]
