@@ -12,6 +12,9 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
 {
     private static readonly TimeSpan Round = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>A round that comes later than this was held up, and with it all that is under way.</summary>
+    private static readonly TimeSpan LateRound = TimeSpan.FromMilliseconds(700);
+
     private readonly Lock gate = new();
     private readonly RemoteCounts remotes = new(rules);
     private readonly HashSet<ConnectionPermit> taken = [];
@@ -25,6 +28,7 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
     private CancellationTokenSource wanted = new();
     private ITimer? round;
     private bool isArmed;
+    private long armedAt;
     private int unproven;
     private int ofSilent;
     private int ofNew;
@@ -259,6 +263,7 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
         if (waiting > 0 && !isArmed)
         {
             isArmed = true;
+            armedAt = time.GetTimestamp();
             round ??= time.CreateTimer(_ => BreakOff(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             round.Change(Round, Timeout.InfiniteTimeSpan);
         }
@@ -350,6 +355,16 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
         lock (gate)
         {
             isArmed = false;
+            if (time.GetElapsedTime(armedAt, now) is var passed && passed > LateRound)
+            {
+                // This process stood still, or the machine did. No host is to blame for that, and broken off all would be at once.
+                var heldUp = (long)((passed - Round).TotalSeconds * time.TimestampFrequency);
+                foreach (var permit in taken)
+                {
+                    permit.PutForward(heldUp, now);
+                }
+            }
+
             if (answering.Count + more.Count > 0)
             {
                 MarkSlow(now);

@@ -98,12 +98,12 @@ public sealed class LaneConnection(
                 permit.Site.Opened(time.GetElapsedTime(started));
             }
 
-            permit.HasItsSession(time.GetTimestamp(), OnSlowLine(content));
-
             if (!await mayBegin())
             {
                 return null;
             }
+
+            permit.HasItsSession(time.GetTimestamp(), OnSlowLine(content));
 
             // A session counts once for each domain that it serves.
             if (counted.Add(domain))
