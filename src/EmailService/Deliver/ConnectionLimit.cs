@@ -259,7 +259,7 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
             waiter.SetResult(permit);
         }
 
-        Volatile.Write(ref isWanted, taken.Count >= rules.Most && (answering.Count + more.Count > 0 || (unproven < rules.Unproven && fresh.Count + silent.Count > 0)));
+        Volatile.Write(ref isWanted, taken.Count >= rules.Most && (answering.Count + more.Count > 0 || (unproven < rules.Unproven && fresh.Count + silent.Count > 0) || (IsOpenToNew && fresh.Count > 0)));
         if (waiting > 0 && !isArmed)
         {
             isArmed = true;
@@ -270,8 +270,10 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
     }
 
     /// <summary>Attempts at sites that answered, and take too long, count with the unproven ones; they keep no new site out.</summary>
+    private bool IsOpenToNew => ofNew < rules.Kept && unproven - ofSlow < rules.Unproven;
+
     private SiteLine? Next() =>
-        (unproven < rules.Kept ? NextUnproven() : ofNew < rules.Kept && unproven - ofSlow < rules.Unproven ? FirstNew() : null) ?? NextAnswering() ?? NextUnproven();
+        (unproven < rules.Kept ? NextUnproven() : IsOpenToNew ? FirstNew() : null) ?? NextAnswering() ?? NextUnproven();
 
     /// <summary>Of two places one is for sites that have none.</summary>
     private SiteLine? NextAnswering() => answering.Count + more.Count == 0 ? null : (answeringTurn++ % 4) switch
@@ -378,8 +380,9 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
 
             var under = taken.Where(p => p is { IsUnproven: true, IsStuck: false, BeganAt: > 0 }).OrderBy(p => p.BeganAt).ToList();
             MarkStuck(under, now);
+            var excess = answering.Count + more.Count + fresh.Count + silent.Count > 0 ? Math.Max(0, unproven - rules.Unproven) : 0;
             chosen = new BreakOffRule(rules, time, now).Choose(
-                under, new(Math.Max(0, unproven - rules.Unproven) + fresh.Count, taken.Count >= rules.Most ? answering.Count + more.Count : 0, silent.Count));
+                under, new(excess + fresh.Count, taken.Count >= rules.Most ? answering.Count + more.Count : 0, silent.Count));
             foreach (var (network, there) in remotes.Contended)
             {
                 var inside = under.Where(p => p.Address is { } address && RemoteNetwork.Of(address) == network).ToList();

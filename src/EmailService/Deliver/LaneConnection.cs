@@ -95,7 +95,7 @@ public sealed class LaneConnection(
 
             if (isFresh)
             {
-                permit.Site.Opened(time.GetElapsedTime(started));
+                permit.Site.Opened(time.GetElapsedTime(permit.BeganAt));
             }
 
             if (!await mayBegin())

@@ -54,23 +54,27 @@ public sealed partial class StoreHealth(IStoreProbe probe, TimeProvider time, IL
     /// <summary>A write was committed. Does not end a failure for want of room: that write may have needed none.</summary>
     public void ReportSuccess()
     {
-        if (!IsHealthy && !isDiskFull)
+        if (Volatile.Read(ref failing) is { } failure)
         {
-            End();
+            End(failure, isProbe: false);
         }
     }
 
-    private void End()
+    /// <summary>Ends a failure, unless it has ended already and another began, or only its probe can.</summary>
+    private void End(Channel<byte> failure, bool isProbe)
     {
-        Channel<byte>? was;
         lock (gate)
         {
-            was = failing;
+            if (!IsOn(failure) || (isDiskFull && !isProbe))
+            {
+                return;
+            }
+
             isDiskFull = false;
             Volatile.Write(ref failing, null);
         }
 
-        if (was?.Writer.TryComplete() is true)
+        if (failure.Writer.TryComplete())
         {
             LogHealthy();
         }
@@ -131,7 +135,7 @@ public sealed partial class StoreHealth(IStoreProbe probe, TimeProvider time, IL
                 try
                 {
                     await probe.CommitAsync(cancellation);
-                    End();
+                    End(failure, isProbe: true);
                 }
                 catch (Exception e) when (e is not OperationCanceledException)
                 {

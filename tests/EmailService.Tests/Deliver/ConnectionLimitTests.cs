@@ -308,6 +308,25 @@ public sealed class ConnectionLimitTests : IDisposable
     }
 
     [Fact]
+    public void A_new_site_beside_slow_ones_asks_for_connections_that_nobody_uses()
+    {
+        using var limit = Limit(32);
+        var held = Many(32, _ => limit.Take(Known(0.1, 0.1)).There());
+        Many(18, i => Begin(held[i])).ForEach(b => b.Permit.HasItsSession(time.GetTimestamp(), TimeSpan.Zero));
+        var answering = limit.Take(Site(SiteState.Answers));
+        time.Advance(TimeSpan.FromSeconds(2.4));
+        held[^1].Dispose();
+        Assert.True(answering.IsCompletedSuccessfully);
+        Assert.False(limit.IsWanted);
+
+        var fresh = limit.Take(Site(SiteState.New));
+
+        Assert.True(limit.IsWanted);
+        held[^2].Dispose();
+        Assert.True(fresh.IsCompletedSuccessfully);
+    }
+
+    [Fact]
     public void Sites_that_answered_and_take_too_long_keep_no_new_site_out()
     {
         using var limit = Limit(16);
