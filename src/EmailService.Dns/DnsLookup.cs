@@ -13,7 +13,7 @@ internal sealed class DnsLookup(
     private const int MaxNotes = 12;
 
     private readonly long _started = time.GetTimestamp();
-    private readonly List<string> _notes = [];
+    private readonly List<(DnsServer? Server, string Text)> _notes = [];
     private bool _authenticated = true;
     private bool _serverFailed;
     private int _size;
@@ -212,7 +212,7 @@ internal sealed class DnsLookup(
     };
 
     private void Note(DnsServer server, in DnsReading reading, in DnsReply reply, TimeSpan elapsed) =>
-        Note($"{server.EndPoint} said {Say(reading)} for {reading.LastName} by {(reply.OverTcp ? "TCP" : "UDP")} in {elapsed.TotalMilliseconds:0} ms");
+        Note($"said {Say(reading)} for {reading.LastName} by {(reply.OverTcp ? "TCP" : "UDP")} in {elapsed.TotalMilliseconds:0} ms", server);
 
     private DnsFinding Failure(CancellationToken deadline)
     {
@@ -228,7 +228,10 @@ internal sealed class DnsLookup(
     private DnsFinding Finding(DnsStatus status, string canonicalName, IReadOnlyList<DnsRecord> records, TimeSpan hold)
     {
         var answer = new DnsAnswer(
-            status, key.Name, key.Type, records, _authenticated, canonicalName, time.GetUtcNow() + hold, string.Join("; ", _notes));
+            status, key.Name, key.Type, records, _authenticated, canonicalName, time.GetUtcNow() + hold, Notes(server => server.EndPoint.ToString()))
+        {
+            Reason = Numbered(),
+        };
         observer.Answered(answer, time.GetElapsedTime(_started));
         return new DnsFinding(answer, _size);
     }
@@ -236,15 +239,24 @@ internal sealed class DnsLookup(
     private void Fault(DnsServer server, string why)
     {
         observer.AttemptFailed(server.EndPoint, why);
-        Note($"{server.EndPoint} {why}");
+        Note(why, server);
     }
 
-    private void Note(string note)
+    private void Note(string note, DnsServer? server = null)
     {
         if (_notes.Count < MaxNotes)
         {
-            _notes.Add(note);
+            _notes.Add((server, note));
         }
+    }
+
+    private string Notes(Func<DnsServer, string> name) =>
+        string.Join("; ", _notes.Select(note => note.Server is null ? note.Text : $"{name(note.Server)} {note.Text}"));
+
+    private string Numbered()
+    {
+        var asked = _notes.Select(note => note.Server).OfType<DnsServer>().Distinct().ToList();
+        return Notes(server => $"resolver {asked.IndexOf(server) + 1}");
     }
 
     private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;

@@ -23,8 +23,7 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
     private readonly DnsPlaces _places;
     private readonly CancellationTokenSource _stopped = new();
     private readonly Lock _gate = new();
-    private readonly Dictionary<DnsKey, Task<DnsAnswer>> _underWay = [];
-    private int _generation;
+    private readonly Dictionary<DnsKey, UnderWay> _underWay = [];
     private volatile bool _disposed;
 
     /// <summary>Makes a resolver. Opens nothing until it is asked.</summary>
@@ -89,9 +88,27 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
     {
         lock (_gate)
         {
-            _generation++;
             _underWay.Clear();
             _cache.Clear();
+        }
+    }
+
+    /// <summary>Forgets one answer, and nothing else: the next who asks for it has it asked on the network. A query under way for it goes on for those who wait, and what
+    /// it finds is not kept.</summary>
+    /// <param name="name">The name asked for.</param>
+    /// <param name="type">The type asked for.</param>
+    public void Forget(string name, DnsType type)
+    {
+        if (!DnsName.TryNormalise(name, out var asked, out _))
+        {
+            return;
+        }
+
+        var key = new DnsKey(asked, type);
+        lock (_gate)
+        {
+            _underWay.Remove(key);
+            _cache.Remove(key);
         }
     }
 
@@ -104,7 +121,7 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
 
     private ValueTask<DnsAnswer> JoinAsync(DnsKey key, CancellationToken cancellationToken)
     {
-        Task<DnsAnswer>? shared;
+        UnderWay? shared;
         var joined = true;
         lock (_gate)
         {
@@ -117,9 +134,9 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
                 }
 
                 joined = false;
-                var generation = _generation;
-                shared = Task.Run(() => LookUpAsync(key, generation), CancellationToken.None);
-                _underWay.Add(key, shared);
+                var begun = shared = new UnderWay();
+                _underWay.Add(key, begun);
+                begun.Answer = Task.Run(() => LookUpAsync(key, begun), CancellationToken.None);
             }
         }
 
@@ -128,10 +145,10 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
             _observer.Joined(key.Name, key.Type);
         }
 
-        return new ValueTask<DnsAnswer>(shared.WaitAsync(cancellationToken));
+        return new ValueTask<DnsAnswer>(shared.Answer.WaitAsync(cancellationToken));
     }
 
-    private async Task<DnsAnswer> LookUpAsync(DnsKey key, int generation)
+    private async Task<DnsAnswer> LookUpAsync(DnsKey key, UnderWay self)
     {
         DnsFinding? found = null;
         try
@@ -144,10 +161,10 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
         }
         finally
         {
-            // Kept before it is no longer shared, so that nobody asks in between.
+            // Kept before it is no longer shared, so that nobody asks in between; not if it was forgotten meanwhile.
             lock (_gate)
             {
-                if (generation == _generation)
+                if (_underWay.TryGetValue(key, out var now) && ReferenceEquals(now, self))
                 {
                     if (found is { } finding)
                     {
@@ -162,4 +179,11 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
 
     private DnsAnswer Impossible(string name, DnsType type, string? error) =>
         new(DnsStatus.NoSuchDomain, name, type, [], false, name, _time.GetUtcNow(), $"not a domain name, nobody was asked: {error}");
+
+    /// <summary>A query that those who ask meanwhile share.</summary>
+    private sealed class UnderWay
+    {
+        /// <summary>Set before anybody else sees the query.</summary>
+        public Task<DnsAnswer> Answer { get; set; } = null!;
+    }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using EmailService.Dns;
 using EmailService.Messages;
 using EmailService.Platform.Jobs;
 using EmailService.Record;
@@ -42,7 +43,8 @@ public sealed class Tls_report_reaches_the_domain
                 b.Services.Remove(b.Services.Single(s => s.ImplementationInstance is JobDefinition { Name: "tls-reports" }));
                 b.Services.AddJob<TlsReportJob>("tls-reports", Never);
             },
-            "Deliver:IdleTimeout=01:00:00",
+            // One connection, or the second message may come before the worker of the first is idle.
+            "Deliver:IdleTimeout=01:00:00", "Deliver:ConnectionsPerLane=1",
             "TlsReports:From=tls-reports@loja.test", "TlsReports:Organization=Loja São José", "TlsReports:AllowPrivateAddresses=true");
         var postfix = await world.AddPostfixAsync([Domain]);
         var place = string.Create(CultureInfo.InvariantCulture, $"https://collector.clientes.test:{new Uri(collector.Url()).Port}/v1/tls");
@@ -54,7 +56,7 @@ public sealed class Tls_report_reaches_the_domain
         await DeliverAsync(world, "maria");
         world.Dns.Txt($"_mta-sts.{Domain}", "v=STSv1; id=1;").A($"mta-sts.{Domain}", "127.0.0.1");
         await world.Dns.ReloadAsync();
-        await world.VerifyAsync();   // forgets what our resolver remembers
+        ((DnsResolver)world.Service.Get<IDnsResolver>()).Clear();
         var refused = await world.SendAsync(Content, new Personalization { To = [new MailAddress($"jane@{Domain}")] });
         await world.Service.WaitForEventAsync(refused, "deferred");
 

@@ -111,8 +111,9 @@ public sealed class SmtpServer(SmtpServerOptions options, ISmtpServerHandler han
         finally
         {
             await session.DisposeAsync().ConfigureAwait(false);
-            _sessions.TryRemove(session, out _);
+            // While it is among the sessions nobody disposes of what it gives back.
             _places.Release();
+            _sessions.TryRemove(session, out _);
         }
     }
 }

@@ -12,6 +12,9 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
 {
     private static readonly TimeSpan Round = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>A round that comes later than this was held up, and with it all that is under way.</summary>
+    private static readonly TimeSpan LateRound = TimeSpan.FromMilliseconds(700);
+
     private readonly Lock gate = new();
     private readonly RemoteCounts remotes = new(rules);
     private readonly HashSet<ConnectionPermit> taken = [];
@@ -25,6 +28,7 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
     private CancellationTokenSource wanted = new();
     private ITimer? round;
     private bool isArmed;
+    private long armedAt;
     private int unproven;
     private int ofSilent;
     private int ofNew;
@@ -255,18 +259,21 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
             waiter.SetResult(permit);
         }
 
-        Volatile.Write(ref isWanted, taken.Count >= rules.Most && (answering.Count + more.Count > 0 || (unproven < rules.Unproven && fresh.Count + silent.Count > 0)));
+        Volatile.Write(ref isWanted, taken.Count >= rules.Most && (answering.Count + more.Count > 0 || (unproven < rules.Unproven && fresh.Count + silent.Count > 0) || (IsOpenToNew && fresh.Count > 0)));
         if (waiting > 0 && !isArmed)
         {
             isArmed = true;
+            armedAt = time.GetTimestamp();
             round ??= time.CreateTimer(_ => BreakOff(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             round.Change(Round, Timeout.InfiniteTimeSpan);
         }
     }
 
     /// <summary>Attempts at sites that answered, and take too long, count with the unproven ones; they keep no new site out.</summary>
+    private bool IsOpenToNew => ofNew < rules.Kept && unproven - ofSlow < rules.Unproven;
+
     private SiteLine? Next() =>
-        (unproven < rules.Kept ? NextUnproven() : ofNew < rules.Kept && unproven - ofSlow < rules.Unproven ? FirstNew() : null) ?? NextAnswering() ?? NextUnproven();
+        (unproven < rules.Kept ? NextUnproven() : IsOpenToNew ? FirstNew() : null) ?? NextAnswering() ?? NextUnproven();
 
     /// <summary>Of two places one is for sites that have none.</summary>
     private SiteLine? NextAnswering() => answering.Count + more.Count == 0 ? null : (answeringTurn++ % 4) switch
@@ -350,6 +357,16 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
         lock (gate)
         {
             isArmed = false;
+            if (time.GetElapsedTime(armedAt, now) is var passed && passed > LateRound)
+            {
+                // This process stood still, or the machine did. No host is to blame for that, and broken off all would be at once.
+                var heldUp = (long)((passed - Round).TotalSeconds * time.TimestampFrequency);
+                foreach (var permit in taken)
+                {
+                    permit.PutForward(heldUp, now);
+                }
+            }
+
             if (answering.Count + more.Count > 0)
             {
                 MarkSlow(now);
@@ -363,8 +380,9 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
 
             var under = taken.Where(p => p is { IsUnproven: true, IsStuck: false, BeganAt: > 0 }).OrderBy(p => p.BeganAt).ToList();
             MarkStuck(under, now);
+            var excess = answering.Count + more.Count + fresh.Count + silent.Count > 0 ? Math.Max(0, unproven - rules.Unproven) : 0;
             chosen = new BreakOffRule(rules, time, now).Choose(
-                under, new(Math.Max(0, unproven - rules.Unproven) + fresh.Count, taken.Count >= rules.Most ? answering.Count + more.Count : 0, silent.Count));
+                under, new(excess + fresh.Count, taken.Count >= rules.Most ? answering.Count + more.Count : 0, silent.Count));
             foreach (var (network, there) in remotes.Contended)
             {
                 var inside = under.Where(p => p.Address is { } address && RemoteNetwork.Of(address) == network).ToList();

@@ -73,6 +73,18 @@ public sealed class ConnectionPermit : IDisposable
     /// <param name="onSlowLine">What its content takes on a slow line.</param>
     public void HasItsSession(long now, TimeSpan onSlowLine) => (OnSlowLine, SessionAt) = (onSlowLine, now);
 
+    /// <summary>Takes time off the attempt under way in which this process stood still.</summary>
+    /// <param name="by">In units of timestamps.</param>
+    /// <param name="now">As a timestamp.</param>
+    internal void PutForward(long by, long now)
+    {
+        lock (gate)
+        {
+            BeganAt = BeganAt > 0 ? Math.Min(BeganAt + by, now) : 0;
+            SessionAt = SessionAt > 0 ? Math.Min(SessionAt + by, now) : 0;
+        }
+    }
+
     /// <summary>The attempt is over.</summary>
     public void End()
     {

@@ -95,15 +95,15 @@ public sealed class LaneConnection(
 
             if (isFresh)
             {
-                permit.Site.Opened(time.GetElapsedTime(started));
+                permit.Site.Opened(time.GetElapsedTime(permit.BeganAt));
             }
-
-            permit.HasItsSession(time.GetTimestamp(), OnSlowLine(content));
 
             if (!await mayBegin())
             {
                 return null;
             }
+
+            permit.HasItsSession(time.GetTimestamp(), OnSlowLine(content));
 
             // A session counts once for each domain that it serves.
             if (counted.Add(domain))
@@ -196,6 +196,21 @@ public sealed class LaneConnection(
     {
         await CloseAsync();
         Volatile.Write(ref inUse, true);
+        try
+        {
+            return await DialAsync(host, endPoint, policy, without, stopping);
+        }
+        catch
+        {
+            // A fault of ours, or memory is short: nothing is open, so nothing may count as a connection.
+            Volatile.Write(ref inUse, false);
+            throw;
+        }
+    }
+
+    private async Task<(ISmtpSession? Session, SmtpConnectFailure? Failure, string Transcript, SmtpConnectFailure? FailedTls)> DialAsync(
+        MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, SmtpExtensions without, CancellationToken stopping)
+    {
         leavesUnused = without;
         var settings = smtp with { Credentials = policy.Credentials, LocalAddress = source.LocalFor(endPoint.AddressFamily), Without = without };
         var (connected, failure, said) = await dialer.ConnectAsync(endPoint, host.Name, policy.Policy, settings, stopping);

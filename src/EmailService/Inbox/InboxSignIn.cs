@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.WebUtilities;
 namespace EmailService.Inbox;
 
 /// <summary>A browser gives a key once, in a form, and gets a <see cref="KeySession"/> as a cookie that no script reads and no other site
-/// makes it send. It goes to the pages where the key was given, <c>/inbox</c> or <c>/jobs</c>, and to no others.</summary>
+/// makes it send. An operator's opens <c>/jobs</c> as well as <c>/inbox</c>, wherever it was given.</summary>
 internal static class InboxSignIn
 {
     public const string Cookie = "emailservice_inbox";
@@ -46,7 +46,7 @@ internal static class InboxSignIn
             return Form(context, "That key is an ordinary one. These pages need an operator's.");
         }
 
-        context.Response.Cookies.Append(Cookie, KeySession.Issue(key, time.GetUtcNow()), Options(context, KeySession.Life));
+        context.Response.Cookies.Append(Cookie, KeySession.Issue(key, time.GetUtcNow()), Options(context.Request, KeySession.Life));
         return See(context);
     }
 
@@ -55,7 +55,7 @@ internal static class InboxSignIn
     {
         if (context.Request.Cookies.ContainsKey(Cookie))
         {
-            context.Response.Cookies.Delete(Cookie, Options(context, null));
+            context.Response.Cookies.Delete(Cookie, Options(context.Request, null));
         }
 
         return See(context);
@@ -86,14 +86,15 @@ internal static class InboxSignIn
         ApiErrors.Result(StatusCodes.Status403Forbidden, "The form was sent from another site's page.",
             help: $"Open {place} here. Behind a proxy without TLS, the proxy must hand the Host on: proxy_set_header Host $http_host.");
 
-    private static CookieOptions Options(HttpContext context, TimeSpan? life) => new()
+    private static CookieOptions Options(HttpRequest request, TimeSpan? life) => new()
     {
         HttpOnly = true,
         SameSite = SameSiteMode.Strict,
-        Path = Place(context),
+        // Not /inbox: that path does not match /inbox.json, which is beside it and not below. RFC 6265 §5.1.4
+        Path = "/",
         MaxAge = life,
-        Secure = context.Request.IsHttps || context.Request.Headers.Origin.ToString().StartsWith("https://", StringComparison.OrdinalIgnoreCase)
-            || context.Request.Headers["X-Forwarded-Proto"].ToString().Equals("https", StringComparison.OrdinalIgnoreCase),
+        Secure = request.IsHttps || request.Headers.Origin.ToString().StartsWith("https://", StringComparison.OrdinalIgnoreCase)
+            || request.Headers["X-Forwarded-Proto"].ToString().Equals("https", StringComparison.OrdinalIgnoreCase),
     };
 
     /// <summary>By the browser's own word (Fetch Metadata), which it gives to this machine and over TLS; else by the form's origin, which must

@@ -27,6 +27,7 @@ public static class PlatformServices
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         services.AddSingleton<ServiceMeter>();
         services.AddSingleton<MetricsCollector>();
+        builder.AddOptions<MetricsOptions>("Metrics");
         builder.AddOptions<MemoryOptions>("Memory");
         services.AddSingleton<MemoryBudget>();
         services.AddSingleton<CostlyCalls>();
@@ -58,11 +59,10 @@ public static class PlatformServices
         return builder;
     }
 
-    /// <summary>Health and metrics.</summary>
+    /// <summary>Health.</summary>
     public static WebApplication MapPlatform(this WebApplication app)
     {
         app.MapHealth();
-        app.MapMetrics();
         var isStarted = app.Services.GetRequiredService<StartedFlag>();
         app.Lifetime.ApplicationStarted.Register(() => isStarted.Value = true);
         return app;

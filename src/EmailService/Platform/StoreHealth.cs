@@ -43,8 +43,9 @@ public sealed partial class StoreHealth(IStoreProbe probe, TimeProvider time, IL
                 return;
             }
 
-            Volatile.Write(ref failing, Channel.CreateUnbounded<byte>());
-            probing = Background.Run(() => ProbeAsync(stopping.Token));
+            var began = Channel.CreateUnbounded<byte>();
+            Volatile.Write(ref failing, began);
+            probing = Background.Run(() => ProbeAsync(began, stopping.Token));
         }
 
         LogFailing(exception.Message);
@@ -53,23 +54,27 @@ public sealed partial class StoreHealth(IStoreProbe probe, TimeProvider time, IL
     /// <summary>A write was committed. Does not end a failure for want of room: that write may have needed none.</summary>
     public void ReportSuccess()
     {
-        if (!IsHealthy && !isDiskFull)
+        if (Volatile.Read(ref failing) is { } failure)
         {
-            End();
+            End(failure, isProbe: false);
         }
     }
 
-    private void End()
+    /// <summary>Ends a failure, unless it has ended already and another began, or only its probe can.</summary>
+    private void End(Channel<byte> failure, bool isProbe)
     {
-        Channel<byte>? was;
         lock (gate)
         {
-            was = failing;
+            if (!IsOn(failure) || (isDiskFull && !isProbe))
+            {
+                return;
+            }
+
             isDiskFull = false;
             Volatile.Write(ref failing, null);
         }
 
-        if (was?.Writer.TryComplete() is true)
+        if (failure.Writer.TryComplete())
         {
             LogHealthy();
         }
@@ -97,27 +102,44 @@ public sealed partial class StoreHealth(IStoreProbe probe, TimeProvider time, IL
         stopping.Dispose();
     }
 
+    private bool IsOn(Channel<byte> failure) => ReferenceEquals(Volatile.Read(ref failing), failure);
+
+    /// <summary>Without a heartbeat or an accepted request in between, the probe is who finds out that the disk is full by now. What it finds out after the failure has ended says nothing about the next.</summary>
+    private void NoteDiskFull(Channel<byte> failure, Exception exception)
+    {
+        lock (gate)
+        {
+            isDiskFull |= IsOn(failure) && exception is PostgresException { SqlState: PostgresErrorCodes.DiskFull };
+        }
+    }
+
     private static async ValueTask WaitForEndAsync(ChannelReader<byte> waiting, CancellationToken cancellation) =>
         await waiting.WaitToReadAsync(cancellation);
 
-    private async Task ProbeAsync(CancellationToken cancellation)
+    /// <summary>Probes as long as this failure lasts. One that was ended by a success and followed by another failure has a loop of its own beside the old one, which must not
+    /// go on: they would add up.</summary>
+    private async Task ProbeAsync(Channel<byte> failure, CancellationToken cancellation)
     {
         var pause = FirstProbe;
         try
         {
-            while (!IsHealthy)
+            while (IsOn(failure))
             {
                 await Task.Delay(pause, time, cancellation);
                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+                if (!IsOn(failure))
+                {
+                    return;
+                }
+
                 try
                 {
                     await probe.CommitAsync(cancellation);
-                    End();
+                    End(failure, isProbe: true);
                 }
                 catch (Exception e) when (e is not OperationCanceledException)
                 {
-                    // Without a heartbeat or an accepted request in between, this is who finds out that the disk is full by now.
-                    isDiskFull |= e is PostgresException { SqlState: PostgresErrorCodes.DiskFull };
+                    NoteDiskFull(failure, e);
                     LogProbe(e.Message);
                 }
             }

@@ -56,7 +56,7 @@ internal sealed class MailScanner : MimeReader
     protected override void OnHeaderRead(Header header, int beginLineNumber, CancellationToken cancellationToken)
     {
         source.FieldEnds();
-        if (IsField(header) && fields.Count < ReceivedMail.MostFields)
+        if (IsField(header) && fields.Count < ReceivedMail.MostFields && (entities == 0 || IsOfPart(header.Id)))
         {
             fields.Add(header);
         }
@@ -119,6 +119,10 @@ internal sealed class MailScanner : MimeReader
     protected override void OnMimePartContentEnd(
         long beginOffset, int beginLineNumber, long endOffset, int lines, NewLineFormat? newLineFormat, CancellationToken cancellationToken) =>
         Close(beginOffset, endOffset);
+
+    /// <summary>Of a part's fields those that say what it is are kept: a thousand parts with a thousand fields each would be a million objects.</summary>
+    private static bool IsOfPart(HeaderId field) =>
+        field is HeaderId.ContentType or HeaderId.ContentDisposition or HeaderId.ContentId or HeaderId.ContentTransferEncoding;
 
     // A line without a colon comes as a field that has all of it for its name.
     private static bool IsField(Header header) => header.RawValue.Length > 0 && header.Field.AsSpan().IndexOfAnyExceptInRange('!', '~') < 0;

@@ -291,6 +291,42 @@ public sealed class ConnectionLimitTests : IDisposable
     }
 
     [Fact]
+    public void Time_in_which_this_process_stood_still_is_held_against_no_site()
+    {
+        var stalling = new StallingTime(time);
+        using var limit = new ConnectionLimit(ConnectionRules.Of(8), stalling);
+        var attempts = Many(8, _ => Begin(limit.Take(Known(0.1, 0.1)).There(), stalling));
+        attempts.ForEach(d => d.Permit.HasItsSession(stalling.GetTimestamp(), TimeSpan.Zero));
+        _ = Many(3, i => limit.Take(Site(i == 0 ? SiteState.New : SiteState.Answers)));
+
+        stalling.Stall(TimeSpan.FromSeconds(20));
+        time.Advance(TimeSpan.FromSeconds(1.7));
+        Assert.All(attempts, d => Assert.False(d.Attempt.IsCancellationRequested));
+
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Contains(attempts, d => d.Attempt.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void A_new_site_beside_slow_ones_asks_for_connections_that_nobody_uses()
+    {
+        using var limit = Limit(32);
+        var held = Many(32, _ => limit.Take(Known(0.1, 0.1)).There());
+        Many(18, i => Begin(held[i])).ForEach(b => b.Permit.HasItsSession(time.GetTimestamp(), TimeSpan.Zero));
+        var answering = limit.Take(Site(SiteState.Answers));
+        time.Advance(TimeSpan.FromSeconds(2.4));
+        held[^1].Dispose();
+        Assert.True(answering.IsCompletedSuccessfully);
+        Assert.False(limit.IsWanted);
+
+        var fresh = limit.Take(Site(SiteState.New));
+
+        Assert.True(limit.IsWanted);
+        held[^2].Dispose();
+        Assert.True(fresh.IsCompletedSuccessfully);
+    }
+
+    [Fact]
     public void Sites_that_answered_and_take_too_long_keep_no_new_site_out()
     {
         using var limit = Limit(16);
@@ -479,17 +515,31 @@ public sealed class ConnectionLimitTests : IDisposable
         return site;
     }
 
-    private (ConnectionPermit Permit, CancellationTokenSource Attempt) Begin(ConnectionPermit permit)
+    private (ConnectionPermit Permit, CancellationTokenSource Attempt) Begin(ConnectionPermit permit, TimeProvider? clock = null)
     {
         var attempt = new CancellationTokenSource();
         attempts.Add(attempt);
-        permit.Begin(attempt, time.GetTimestamp());
+        permit.Begin(attempt, (clock ?? time).GetTimestamp());
         return (permit, attempt);
     }
 
     private static List<T> Many<T>(int count, Func<int, T> make) => [.. Enumerable.Range(0, count).Select(make)];
 
     private static int Done(List<Task<ConnectionPermit>> all) => all.Count(t => t.IsCompletedSuccessfully);
+}
+
+/// <summary>A clock that may go on while no timer fires, as when the process stands still.</summary>
+file sealed class StallingTime(ManualTime time) : TimeProvider
+{
+    private TimeSpan stalled;
+
+    public override long TimestampFrequency => time.TimestampFrequency;
+
+    public override long GetTimestamp() => time.GetTimestamp() + stalled.Ticks;
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => time.CreateTimer(callback, state, dueTime, period);
+
+    public void Stall(TimeSpan by) => stalled += by;
 }
 
 file static class Asking

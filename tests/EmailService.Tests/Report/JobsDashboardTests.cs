@@ -96,7 +96,7 @@ public sealed class JobsDashboardTests : IAsyncLifetime
 
         var cookie = await SignInAsync(operators);
 
-        Assert.Contains("; path=/jobs; samesite=strict; httponly", cookie, StringComparison.Ordinal);
+        Assert.Contains("; path=/; samesite=strict; httponly", cookie, StringComparison.Ordinal);
         using var request = new HttpRequestMessage(HttpMethod.Get, "/jobs/recurring");
         request.Headers.Add("Cookie", cookie.Split(';')[0]);
         Assert.Equal(HttpStatusCode.OK, (await http.SendAsync(request)).StatusCode);

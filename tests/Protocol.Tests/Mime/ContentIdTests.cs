@@ -33,6 +33,29 @@ public sealed class ContentIdTests
         }
     }
 
+    [Theory]
+    [InlineData("logo ü", "LOGO ü")]
+    [InlineData("Größe 1", "grÖße 1")]
+    [InlineData("logo ü", "Logo%20%C3%BC")]
+    [InlineData("logo", "LOGO")]
+    public void Name_in_other_case_is_the_same_file_whether_or_not_it_is_replaced(string id, string url)
+    {
+        var parsed = Compose($"<img src=\"cid:{url}\">", Image(id));
+
+        Assert.Equal("multipart/related", parsed.Type());
+        Assert.Equal($"<img src=\"cid:{parsed.Children()[1].ContentId}\">", parsed.Children()[0].Text(), ignoreCase: true);
+    }
+
+    [Fact]
+    public void Names_that_differ_in_case_alone_stay_two()
+    {
+        var parsed = Compose("<img src=\"cid:a ü\"><img src=\"cid:A ü\">", Image("a ü"), Image("A ü"));
+        var (first, second) = (parsed.Children()[1].ContentId, parsed.Children()[2].ContentId);
+
+        Assert.NotEqual(first, second);
+        Assert.Equal($"<img src=\"cid:{first}\"><img src=\"cid:{second}\">", parsed.Children()[0].Text());
+    }
+
     [Fact]
     public void Two_names_that_differ_only_in_what_is_replaced_stay_two()
     {

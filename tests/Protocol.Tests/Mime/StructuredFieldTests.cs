@@ -44,6 +44,21 @@ public sealed class StructuredFieldTests
         }
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData(" ")]
+    [InlineData(" \t ")]
+    public void Field_without_a_value_is_left_out_and_free_text_may_be_empty(string value)
+    {
+        foreach (var name in Names.Select(row => row.Data))
+        {
+            Assert.Null(MimeHeader.WhatIsWrong(name, value));
+            Assert.DoesNotContain($"\n{name}:", Composed(name, value), StringComparison.Ordinal);
+        }
+
+        Assert.Contains("\nX-Note:", Composed("X-Note", value), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Value_folds_at_white_space_and_at_a_comma_only_when_the_line_would_be_too_long()
     {
@@ -125,6 +140,8 @@ public sealed class StructuredFieldTests
     private static OutgoingMessage With(string name, string value) => MimeData.Message() with { Headers = [new(name, value)] };
 
     private static string Unfolded(string name, string value) => string.Concat(Lines(name, value))[(name.Length + 1)..].TrimStart(' ');
+
+    private static string Composed(string name, string value) => MimeData.Compose(With(name, value)).Split("\r\n\r\n")[0];
 
     private static List<string> Lines(string name, string value)
     {
