@@ -14,7 +14,7 @@ namespace EmailService.Dns;
 /// <param name="CanonicalName">The end of the alias chain; <paramref name="Name"/> if it is no alias.</param>
 /// <param name="ExpiresAt">When the answer stops being true: the shortest time to live of what was read, within the resolver's bounds.
 /// Not after the time of the answer if it may not be kept.</param>
-/// <param name="Detail">One line for an operator: which server said what, and in how long.</param>
+/// <param name="Detail">One line for an operator: which server said what, and in how long. It has the servers' addresses.</param>
 public sealed record DnsAnswer(
     DnsStatus Status,
     string Name,
@@ -25,6 +25,9 @@ public sealed record DnsAnswer(
     DateTimeOffset ExpiresAt,
     string Detail)
 {
+    /// <summary>The same for whoever is not told which name servers we ask: they are numbered as they were asked, "resolver 1" and so on.</summary>
+    public string Reason { get; init; } = Detail;
+
     /// <summary>
     /// Whether the domain says that it takes no mail: its only MX names the root (RFC 7505 §3). The preference, which should be
     /// zero, is not looked at.

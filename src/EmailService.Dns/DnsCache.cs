@@ -56,6 +56,17 @@ internal sealed class DnsCache(int capacity)
         }
     }
 
+    public void Remove(DnsKey key)
+    {
+        lock (_gate)
+        {
+            if (_entries.TryGetValue(key, out var entry))
+            {
+                Remove(entry.Slot);
+            }
+        }
+    }
+
     public void Clear()
     {
         lock (_gate)

@@ -8,39 +8,18 @@ internal readonly record struct DnsFinding(DnsAnswer Answer, int Size);
 /// for the target of an alias that was left open, all before the deadline.
 /// </summary>
 internal sealed class DnsLookup(
-    DnsKey key, DnsResolverOptions options, DnsServerList servers, DnsTransport transport, TimeProvider time, IDnsObserver observer)
+    DnsKey key, DnsResolverOptions options, DnsServerList servers, DnsPlaces places, IDnsTransport transport, TimeProvider time, IDnsObserver observer)
 {
     private const int MaxNotes = 12;
 
     private readonly long _started = time.GetTimestamp();
-    private readonly List<string> _notes = [];
+    private readonly List<(DnsServer? Server, string Text)> _notes = [];
     private bool _authenticated = true;
     private bool _serverFailed;
     private int _size;
+    private bool _hasAsked;
 
-    public async ValueTask<DnsFinding> RunAsync(SemaphoreSlim slots, CancellationToken deadline)
-    {
-        try
-        {
-            await slots.WaitAsync(deadline).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            Note("too many queries on the network");
-            return Failure(deadline);
-        }
-
-        try
-        {
-            return await FollowAsync(deadline).ConfigureAwait(false);
-        }
-        finally
-        {
-            slots.Release();
-        }
-    }
-
-    private async ValueTask<DnsFinding> FollowAsync(CancellationToken deadline)
+    public async ValueTask<DnsFinding> RunAsync(CancellationToken deadline)
     {
         var name = key.Name;
         var aliases = 0;
@@ -131,13 +110,13 @@ internal sealed class DnsLookup(
     {
         var asked = time.GetTimestamp();
         var manner = new DnsManner(Edns: !plain && !servers.IsPlain(server), Capitals: true);
-        var reply = await transport.AskAsync(server.EndPoint, name, key.Type, manner, deadline).ConfigureAwait(false);
+        var reply = await AskAsync(server, name, manner, deadline).ConfigureAwait(false);
         if (manner.Edns
             && reply.Message is { ResponseCode: DnsResponseCode.FormatError or DnsResponseCode.NotImplemented or DnsResponseCode.BadVersion })
         {
             // RFC 6891 §7: a server from before EDNS may say FORMERR or NOTIMP to it; ask in plain DNS.
             manner = manner with { Edns = false };
-            reply = await transport.AskAsync(server.EndPoint, name, key.Type, manner, deadline).ConfigureAwait(false);
+            reply = await AskAsync(server, name, manner, deadline).ConfigureAwait(false);
             if (reply.Message is { ResponseCode: DnsResponseCode.NoError or DnsResponseCode.NameError })
             {
                 servers.KeepPlain(server);
@@ -177,6 +156,29 @@ internal sealed class DnsLookup(
         return (reading, default);
     }
 
+    private async ValueTask<DnsReply> AskAsync(DnsServer server, string name, DnsManner manner, CancellationToken deadline)
+    {
+        var isFirst = !_hasAsked;
+        _hasAsked = true;
+        try
+        {
+            await places.TakeAsync(isFirst, deadline).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            return new DnsReply(null, 0, false, "was not asked: too many queries on the network");
+        }
+
+        try
+        {
+            return await transport.AskAsync(server.EndPoint, name, key.Type, manner, deadline).ConfigureAwait(false);
+        }
+        finally
+        {
+            places.Release(isFirst);
+        }
+    }
+
     // A denial of the name itself. "No MX" counts as one: mail would go to the address of the domain instead.
     private bool IsDenial(in DnsReading reading) =>
         reading.Aliases == 0 && (reading.Kind == ReadingKind.NoSuchDomain || (reading.Kind == ReadingKind.NoData && key.Type == DnsType.Mx));
@@ -186,7 +188,7 @@ internal sealed class DnsLookup(
     private async ValueTask<(DnsReply Reply, DnsReading Reading)> ConfirmAsync(
         DnsServer server, string name, int maxAliases, DnsManner manner, DnsReading denial, CancellationToken deadline)
     {
-        var reply = await transport.AskAsync(server.EndPoint, name, key.Type, manner with { Capitals = false }, deadline).ConfigureAwait(false);
+        var reply = await AskAsync(server, name, manner with { Capitals = false }, deadline).ConfigureAwait(false);
         var said = Say(denial);
         if (reply.Message is null)
         {
@@ -210,7 +212,7 @@ internal sealed class DnsLookup(
     };
 
     private void Note(DnsServer server, in DnsReading reading, in DnsReply reply, TimeSpan elapsed) =>
-        Note($"{server.EndPoint} said {Say(reading)} for {reading.LastName} by {(reply.OverTcp ? "TCP" : "UDP")} in {elapsed.TotalMilliseconds:0} ms");
+        Note($"said {Say(reading)} for {reading.LastName} by {(reply.OverTcp ? "TCP" : "UDP")} in {elapsed.TotalMilliseconds:0} ms", server);
 
     private DnsFinding Failure(CancellationToken deadline)
     {
@@ -226,7 +228,10 @@ internal sealed class DnsLookup(
     private DnsFinding Finding(DnsStatus status, string canonicalName, IReadOnlyList<DnsRecord> records, TimeSpan hold)
     {
         var answer = new DnsAnswer(
-            status, key.Name, key.Type, records, _authenticated, canonicalName, time.GetUtcNow() + hold, string.Join("; ", _notes));
+            status, key.Name, key.Type, records, _authenticated, canonicalName, time.GetUtcNow() + hold, Notes(server => server.EndPoint.ToString()))
+        {
+            Reason = Numbered(),
+        };
         observer.Answered(answer, time.GetElapsedTime(_started));
         return new DnsFinding(answer, _size);
     }
@@ -234,15 +239,24 @@ internal sealed class DnsLookup(
     private void Fault(DnsServer server, string why)
     {
         observer.AttemptFailed(server.EndPoint, why);
-        Note($"{server.EndPoint} {why}");
+        Note(why, server);
     }
 
-    private void Note(string note)
+    private void Note(string note, DnsServer? server = null)
     {
         if (_notes.Count < MaxNotes)
         {
-            _notes.Add(note);
+            _notes.Add((server, note));
         }
+    }
+
+    private string Notes(Func<DnsServer, string> name) =>
+        string.Join("; ", _notes.Select(note => note.Server is null ? note.Text : $"{name(note.Server)} {note.Text}"));
+
+    private string Numbered()
+    {
+        var asked = _notes.Select(note => note.Server).OfType<DnsServer>().Distinct().ToList();
+        return Notes(server => $"resolver {asked.IndexOf(server) + 1}");
     }
 
     private static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;

@@ -18,13 +18,12 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
     private readonly TimeProvider _time;
     private readonly IDnsObserver _observer;
     private readonly DnsServerList _servers;
-    private readonly DnsTransport _transport;
+    private readonly IDnsTransport _transport;
     private readonly DnsCache _cache;
-    private readonly SemaphoreSlim _slots;
+    private readonly DnsPlaces _places;
     private readonly CancellationTokenSource _stopped = new();
     private readonly Lock _gate = new();
-    private readonly Dictionary<DnsKey, Task<DnsAnswer>> _underWay = [];
-    private int _generation;
+    private readonly Dictionary<DnsKey, UnderWay> _underWay = [];
     private volatile bool _disposed;
 
     /// <summary>Makes a resolver. Opens nothing until it is asked.</summary>
@@ -33,6 +32,11 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
     /// <param name="observer">Told of queries, answers and hits; null for nobody.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range.</exception>
     public DnsResolver(DnsResolverOptions options, TimeProvider time, IDnsObserver? observer = null)
+        : this(options, time, observer, null)
+    {
+    }
+
+    internal DnsResolver(DnsResolverOptions options, TimeProvider time, IDnsObserver? observer, IDnsTransport? transport)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(time);
@@ -41,9 +45,9 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
         _time = time;
         _observer = observer ?? NullDnsObserver.Instance;
         _servers = new DnsServerList(options, time);
-        _transport = new DnsTransport(options, time, _observer);
+        _transport = transport ?? new DnsTransport(options, time, _observer);
         _cache = new DnsCache(options.CacheEntries);
-        _slots = new SemaphoreSlim(options.MaxConcurrentQueries);
+        _places = new DnsPlaces(options.MaxConcurrentQueries);
     }
 
     /// <summary>The name under which the name of an address is found: ask it for <see cref="DnsType.Ptr"/> (RFC 1035 §3.5).</summary>
@@ -76,14 +80,35 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
         return JoinAsync(key, cancellationToken);
     }
 
+    /// <summary>Questions that wait for a place on the network.</summary>
+    internal int Waiting => _places.Waiting;
+
     /// <summary>Forgets every answer. Queries under way go on for those who wait, and what they find is not kept.</summary>
     public void Clear()
     {
         lock (_gate)
         {
-            _generation++;
             _underWay.Clear();
             _cache.Clear();
+        }
+    }
+
+    /// <summary>Forgets one answer, and nothing else: the next who asks for it has it asked on the network. A query under way for it goes on for those who wait, and what
+    /// it finds is not kept.</summary>
+    /// <param name="name">The name asked for.</param>
+    /// <param name="type">The type asked for.</param>
+    public void Forget(string name, DnsType type)
+    {
+        if (!DnsName.TryNormalise(name, out var asked, out _))
+        {
+            return;
+        }
+
+        var key = new DnsKey(asked, type);
+        lock (_gate)
+        {
+            _underWay.Remove(key);
+            _cache.Remove(key);
         }
     }
 
@@ -96,7 +121,7 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
 
     private ValueTask<DnsAnswer> JoinAsync(DnsKey key, CancellationToken cancellationToken)
     {
-        Task<DnsAnswer>? shared;
+        UnderWay? shared;
         var joined = true;
         lock (_gate)
         {
@@ -109,9 +134,9 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
                 }
 
                 joined = false;
-                var generation = _generation;
-                shared = Task.Run(() => LookUpAsync(key, generation), CancellationToken.None);
-                _underWay.Add(key, shared);
+                var begun = shared = new UnderWay();
+                _underWay.Add(key, begun);
+                begun.Answer = Task.Run(() => LookUpAsync(key, begun), CancellationToken.None);
             }
         }
 
@@ -120,26 +145,26 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
             _observer.Joined(key.Name, key.Type);
         }
 
-        return new ValueTask<DnsAnswer>(shared.WaitAsync(cancellationToken));
+        return new ValueTask<DnsAnswer>(shared.Answer.WaitAsync(cancellationToken));
     }
 
-    private async Task<DnsAnswer> LookUpAsync(DnsKey key, int generation)
+    private async Task<DnsAnswer> LookUpAsync(DnsKey key, UnderWay self)
     {
         DnsFinding? found = null;
         try
         {
             using var deadline = new CancellationTokenSource(_options.QueryDeadline, _time);
             using var stop = _stopped.Token.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), deadline);
-            var lookup = new DnsLookup(key, _options, _servers, _transport, _time, _observer);
-            found = await lookup.RunAsync(_slots, deadline.Token).ConfigureAwait(false);
+            var lookup = new DnsLookup(key, _options, _servers, _places, _transport, _time, _observer);
+            found = await lookup.RunAsync(deadline.Token).ConfigureAwait(false);
             return found.Value.Answer;
         }
         finally
         {
-            // Kept before it is no longer shared, so that nobody asks in between.
+            // Kept before it is no longer shared, so that nobody asks in between; not if it was forgotten meanwhile.
             lock (_gate)
             {
-                if (generation == _generation)
+                if (_underWay.TryGetValue(key, out var now) && ReferenceEquals(now, self))
                 {
                     if (found is { } finding)
                     {
@@ -154,4 +179,11 @@ public sealed class DnsResolver : IDnsResolver, IDisposable
 
     private DnsAnswer Impossible(string name, DnsType type, string? error) =>
         new(DnsStatus.NoSuchDomain, name, type, [], false, name, _time.GetUtcNow(), $"not a domain name, nobody was asked: {error}");
+
+    /// <summary>A query that those who ask meanwhile share.</summary>
+    private sealed class UnderWay
+    {
+        /// <summary>Set before anybody else sees the query.</summary>
+        public Task<DnsAnswer> Answer { get; set; } = null!;
+    }
 }

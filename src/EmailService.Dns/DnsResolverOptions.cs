@@ -27,7 +27,7 @@ public sealed record DnsResolverOptions
     /// <summary>How many aliases are followed before the chain counts as broken, 1 to 32.</summary>
     public int MaxAliases { get; init; } = 10;
 
-    /// <summary>How many queries may be on the network at once; more wait, within their deadline. 1,000.</summary>
+    /// <summary>How many questions may be on the network at once; more wait, within their deadline. The first question of a query goes before further ones. 1,000.</summary>
     public int MaxConcurrentQueries { get; init; } = 1_000;
 
     /// <summary>How many answers are kept. One that came in more than 512 octets counts once for every 512 begun. 0 keeps none.</summary>

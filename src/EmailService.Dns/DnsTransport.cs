@@ -19,8 +19,15 @@ internal readonly record struct DnsReply(DnsMessage? Message, int Size, bool Ove
 /// <param name="Capitals">With random capitals. Some servers don't find a name that is not written as they have it.</param>
 internal readonly record struct DnsManner(bool Edns, bool Capitals);
 
+/// <summary>Puts a question to a server. The tests put another library here, to see what becomes of the same cases.</summary>
+internal interface IDnsTransport
+{
+    /// <summary>Asks one server one question, waiting no longer than the attempt timeout for UDP and again for TCP. Does not throw.</summary>
+    ValueTask<DnsReply> AskAsync(IPEndPoint server, string name, DnsType type, DnsManner manner, CancellationToken deadline);
+}
+
 /// <summary>Asks one server one question: by UDP, and by TCP when the response was cut, unreadable or suspicious.</summary>
-internal sealed class DnsTransport(DnsResolverOptions options, TimeProvider time, IDnsObserver observer)
+internal sealed class DnsTransport(DnsResolverOptions options, TimeProvider time, IDnsObserver observer) : IDnsTransport
 {
     private const int MaxQueryLength = 300;
     private const int MaxDatagram = 4096;
@@ -28,7 +35,7 @@ internal sealed class DnsTransport(DnsResolverOptions options, TimeProvider time
     // After this many wrong datagrams somebody is guessing; a TCP connection can't be guessed into (RFC 5452 §9.3).
     private const int MaxStrangeDatagrams = 8;
 
-    /// <summary>Asks, waiting no longer than the attempt timeout for UDP and again for TCP.</summary>
+    /// <inheritdoc/>
     public async ValueTask<DnsReply> AskAsync(IPEndPoint server, string name, DnsType type, DnsManner manner, CancellationToken deadline)
     {
         var outcome = await WithinAttemptAsync(false).ConfigureAwait(false);

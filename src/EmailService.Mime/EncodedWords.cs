@@ -4,12 +4,11 @@ using System.Text;
 
 namespace EmailService.Mime;
 
-/// <summary>RFC 2047 encoded-words, both ways.</summary>
+/// <summary>RFC 2047 encoded-words, as they are written.</summary>
 internal static class EncodedWords
 {
     private const int MaxWord = 75; // RFC 2047 §2
     private const int MaxLine = 76; // RFC 2047 §2: a line that has encoded-words
-    private const int MaxPayload = 4096; // what others write; keeps a field full of beginnings from being searched to its end each time
     private const int Frame = 12; // =?utf-8?Q??=
 
     // RFC 2047 §5 rule 3, the narrowest of the three contexts: safe in free text and in phrases alike.
@@ -126,125 +125,5 @@ internal static class EncodedWords
         writer.Advance(written);
         writer.Write("?="u8);
         return taken;
-    }
-
-    /// <summary>Reads encoded-words wherever they stand, also inside words and quotes where RFC 2047 §5 forbids them and senders put
-    /// them all the same.</summary>
-    public static string Decode(string value)
-    {
-        if (!value.Contains("=?", StringComparison.Ordinal))
-        {
-            return value;
-        }
-
-        var result = new StringBuilder(value.Length);
-        var pending = new PendingWord();
-        var rest = value.AsSpan();
-        while (!rest.IsEmpty)
-        {
-            var at = rest.IndexOf("=?", StringComparison.Ordinal);
-            if (at < 0 || !TryReadWord(rest[at..], out var length, out var charset, out var isB, out var payload))
-            {
-                var literal = at < 0 ? rest.Length : at + 2;
-                pending.FlushTo(result);
-                result.Append(rest[..literal]);
-                rest = rest[literal..];
-                continue;
-            }
-
-            // RFC 2047 §6.2: space between two encoded-words is not shown.
-            var between = rest[..at];
-            if (!pending.IsOpen || !between.Trim(" \t\r\n").IsEmpty)
-            {
-                pending.FlushTo(result);
-                result.Append(between);
-            }
-
-            pending.Add(result, charset, isB, payload);
-            rest = rest[(at + length)..];
-        }
-
-        pending.FlushTo(result);
-        return result.ToString();
-    }
-
-    private static bool TryReadWord(
-        ReadOnlySpan<char> text,
-        out int length,
-        out ReadOnlySpan<char> charset,
-        out bool isB,
-        out ReadOnlySpan<char> payload)
-    {
-        (length, isB) = (0, false);
-        charset = payload = default;
-        var mark = text[2..].IndexOf('?');
-        if (mark is < 1 or > 60 || text.Length < mark + 5 || text[mark + 4] != '?')
-        {
-            return false;
-        }
-
-        charset = text.Slice(2, mark);
-        isB = text[mark + 3] is 'B' or 'b';
-        if ((!isB && text[mark + 3] is not ('Q' or 'q')) || charset.IndexOfAny(' ', '\t', '=') >= 0)
-        {
-            return false;
-        }
-
-        // RFC 2231 §5: a language may follow the charset.
-        var star = charset.IndexOf('*');
-        charset = star > 0 ? charset[..star] : charset;
-        payload = text[(mark + 5)..];
-        var end = payload[..Math.Min(payload.Length, MaxPayload)].IndexOf("?=", StringComparison.Ordinal);
-        if (end < 0)
-        {
-            return false;
-        }
-
-        payload = payload[..end];
-        length = mark + 5 + end + 2;
-        return payload.IndexOf('?') < 0;
-    }
-
-    /// <summary>Adjacent words of one charset and encoding are joined before they are decoded: many senders split characters.</summary>
-    private struct PendingWord
-    {
-        private string? _charset;
-        private bool _isB;
-        private ArrayBufferWriter<byte>? _octets;
-
-        public readonly bool IsOpen => _charset is not null;
-
-        public void Add(StringBuilder result, ReadOnlySpan<char> charset, bool isB, ReadOnlySpan<char> payload)
-        {
-            if (_charset is not null && (_isB != isB || !charset.Equals(_charset, StringComparison.OrdinalIgnoreCase)))
-            {
-                FlushTo(result);
-            }
-
-            _charset ??= charset.ToString();
-            _isB = isB;
-            _octets ??= new ArrayBufferWriter<byte>();
-            var raw = Encoding.UTF8.GetBytes(payload.ToString());
-            if (isB)
-            {
-                TransferDecoder.Base64(raw, _octets);
-            }
-            else
-            {
-                TransferDecoder.Q(raw, _octets);
-            }
-        }
-
-        public void FlushTo(StringBuilder result)
-        {
-            if (_charset is null)
-            {
-                return;
-            }
-
-            result.Append(Charsets.Decode(_charset, _octets!.WrittenSpan));
-            _octets.ResetWrittenCount();
-            _charset = null;
-        }
     }
 }

@@ -99,17 +99,6 @@ public static class MimeHeader
         return Encoding.UTF8.GetString(output.WrittenSpan[(name.Length + 1)..]);
     }
 
-    /// <summary>Replaces the encoded-words of RFC 2047 by what they say. What is not one, or is broken, stays as it is.</summary>
-    /// <param name="value">An unfolded value.</param>
-    /// <returns>The value as people read it.</returns>
-    public static string Decode(string value) => EncodedWords.Decode(value);
-
-    /// <summary>Reads the mailboxes of an address field (RFC 5322 §3.4), those inside groups too, comments dropped, names decoded.
-    /// What is no address is left out.</summary>
-    /// <param name="value">The raw value of the field, encoded-words not yet decoded; null reads as empty.</param>
-    /// <returns>At most 10,000 mailboxes in order.</returns>
-    public static IReadOnlyList<Mailbox> ParseMailboxes(string? value) => MailboxList.Parse(value ?? "");
-
     private static bool IsWellFormed(ReadOnlySpan<char> value)
     {
         while (true)

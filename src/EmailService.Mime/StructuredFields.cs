@@ -19,6 +19,10 @@ internal static class StructuredFields
 
     public static FieldGrammar GrammarOf(string name) => Known.GetValueOrDefault(name, FieldGrammar.Unstructured);
 
+    /// <summary>Whether a field of this name would have to hold something, and holds nothing but blanks.</summary>
+    public static bool IsEmpty(string name, string value) =>
+        value.AsSpan().Trim(" \t").IsEmpty && GrammarOf(name) != FieldGrammar.Unstructured;
+
     /// <summary>Null when a field of this name can hold the value, else a sentence for the person who gave it.</summary>
     public static string? WhatIsWrong(string name, string value)
     {

@@ -51,6 +51,12 @@ public static class ServiceHost
 
         app.UseApiPipeline();
         app.MapPlatform();
+        var metrics = app.MapMetrics();
+        if (app.Services.GetRequiredService<MetricsOptions>().RequireKey)
+        {
+            metrics.RequireOperatorKey();
+        }
+
         app.MapAccounts();
         app.MapAccept();
         app.MapNotify();

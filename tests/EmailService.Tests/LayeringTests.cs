@@ -15,7 +15,8 @@ public sealed partial class LayeringTests
         ["Outbox"] = [],
         ["Compose"] = [],
         ["Report"] = ["Accounts", "Route", "Steer", "Egress"],
-        ["Inbox"] = ["Accounts", "Sign"],
+        ["Inbox"] = ["Accounts", "Sign", "Read"],
+        ["Read"] = [],
         ["Sign"] = ["Accounts", "Compose"],
         ["Shaping"] = [],
         ["Egress"] = [],
@@ -56,6 +57,18 @@ public sealed partial class LayeringTests
             .Where(n => n is not ("bin" or "obj" or "Properties" or "wwwroot"));
 
         Assert.Empty(slices.Except(Allowed.Keys));
+    }
+
+    /// <summary>What it would take to swap the library that reads mail is one folder.</summary>
+    [Fact]
+    public void Only_the_slice_that_reads_mail_names_the_library_that_does()
+    {
+        var root = Path.Combine(SolutionFolder(), "src");
+        var naming = Directory.EnumerateFiles(root, "*.cs", SearchOption.AllDirectories)
+            .Where(file => File.ReadAllText(file).Contains("using MimeKit", StringComparison.Ordinal))
+            .Select(file => Path.GetDirectoryName(Path.GetRelativePath(root, file))).Distinct();
+
+        Assert.Equal([Path.Combine("EmailService", "Read")], naming);
     }
 
     private static string SolutionFolder()

@@ -78,6 +78,52 @@ public sealed partial class OpenApiTests
         Assert.Empty(wrong);
     }
 
+    /// <summary>What a page of another site can make a browser send unasked has one of the first three types.</summary>
+    [Theory]
+    [InlineData("text/plain")]
+    [InlineData("application/x-www-form-urlencoded")]
+    [InlineData("multipart/form-data; boundary=x")]
+    [InlineData("text/json")]
+    [InlineData("application/jsonp")]
+    public async Task Every_endpoint_that_takes_JSON_refuses_what_says_to_be_something_else(string type)
+    {
+        await using var service = await RunningService.StartAsync();
+        var asked = 0;
+        foreach (var (path, method) in TakingJson())
+        {
+            foreach (var (given, isRefused) in new[] { (type, true), (null, false), ("application/json", false), ("Application/JSON; charset=utf-8", false), ("application/problem+json", false) })
+            {
+                using var content = new ByteArrayContent("{}"u8.ToArray());
+                content.Headers.TryAddWithoutValidation("Content-Type", given);
+                using var request = new HttpRequestMessage(new HttpMethod(method), Parameter().Replace(path, "1")) { Content = content };
+                using var answer = await service.Client.SendAsync(request);
+                var said = await answer.Content.ReadAsStringAsync();
+                Assert.True(isRefused == (answer.StatusCode == System.Net.HttpStatusCode.UnsupportedMediaType), $"{method} {path} as {given ?? "nothing"}: {(int)answer.StatusCode} {said}");
+                Assert.True(!isRefused || said.Contains($"Found \\\"{type}\\\"", StringComparison.Ordinal), said);
+                asked++;
+            }
+        }
+
+        Assert.True(asked >= 30, $"only {asked} requests: the description was not understood");
+    }
+
+    private IEnumerable<(string Path, string Method)> TakingJson() =>
+        from path in Map("paths")
+        from operation in ((YamlMappingNode)path.Value).Children
+        where Methods.Contains(((YamlScalarNode)operation.Key).Value) && operation.Value is YamlMappingNode described && described.Children.TryGetValue("requestBody", out var body)
+            && Followed(body)["content"] is YamlMappingNode content && content.Children.ContainsKey("application/json")
+        select (((YamlScalarNode)path.Key).Value!, ((YamlScalarNode)operation.Key).Value!);
+
+    private YamlNode Followed(YamlNode node)
+    {
+        while (node is YamlMappingNode map && map.Children.TryGetValue("$ref", out var reference))
+        {
+            node = ((YamlScalarNode)reference).Value!.Split('/').Skip(1).Aggregate((YamlNode)document, (at, step) => at[step]);
+        }
+
+        return node;
+    }
+
     [Fact]
     public void Every_kind_of_event_is_in_the_schema_and_no_other() =>
         Assert.Equal(

@@ -1,4 +1,6 @@
 using EmailService.ServiceKit;
+using EmailService.Smtp;
+using EmailService.TestKit;
 
 namespace EmailService.EndToEnd;
 
@@ -27,6 +29,28 @@ public sealed class First_host_refuses_connections(Scenario scenario) : IClassFi
 
         await scenario.DefersAsync(id, "4.4.1", "lane");
         Assert.Equal(2, (await scenario.Service.StepsAsync(id)).Count);
+    }
+
+    /// <summary>That the second was not tried says nothing about the site; that the first gives no connection does.</summary>
+    [Fact]
+    public async Task When_others_have_all_connections_to_the_second_the_first_is_to_blame()
+    {
+        await using var service = await TestService.StartAsync(settings: ["Deliver:Connections=16"]);
+        await using var first = service.AddMx("shop.test", 10, address: "127.79.1.1");
+        await using var second = service.AddMx("other.test", address: "127.78.1.1");
+        service.Dns.Mx("shop.test", 20, "mx20.shop.test").A("mx20.shop.test", "127.78.1.1");
+        first.RefuseConnections();
+        second.Hang(SmtpStage.Connect);
+        await service.AcceptAsync("a@other.test");
+        await service.AcceptAsync("b@other.test");
+        await Wait.UntilAsync(() => second.ConnectionCount == 2, "others have the connections that one new site may have");
+
+        var id = await service.AcceptAsync("anna@shop.test");
+
+        Assert.Equal("deferred", (await service.WaitForEventAsync(id, "deferred"))[^1]);
+        Assert.Equal("4.4.1", await service.DetailAsync(id, "deferred", "status"));
+        Assert.Equal("lane", await service.DetailAsync(id, "deferred", "scope"));
+        Assert.Equal(["mx20.shop.test", "mx10.shop.test"], (await service.StepsAsync(id)).Select(step => step.MailHost));
     }
 
     [Fact]

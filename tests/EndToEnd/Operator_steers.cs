@@ -201,7 +201,7 @@ public sealed class Operator_steers
         await using var service = await TestService.StartAsync();
         using var client = await service.NewClientAsync();
 
-        using var answer = await client.PostAsync(new Uri("/v1/overlays", UriKind.Relative), new StringContent(json));
+        using var answer = await client.PostAsync(new Uri("/v1/overlays", UriKind.Relative), new StringContent(json, null, "application/json"));
 
         var text = await answer.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         Assert.True(answer.StatusCode == HttpStatusCode.BadRequest, text);

@@ -21,11 +21,15 @@ public sealed class Postgres_hangs
         await service.WaitUntilReadyAsync();
         service.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", data.ApiKey);
         Assert.Equal(HttpStatusCode.Accepted, await SendAsync(service));
-        var processes = PostgresProcess.WithChildren(data.Postmaster()!.Id);
+        var postmaster = data.Postmaster()!.Id;
 
         HttpStatusCode[] answers;
         HttpStatusCode[] later;
         string ready;
+        // First the one that makes the others, or a process that it makes meanwhile goes on.
+        await SignalAsync("STOP", [postmaster]);
+        await Wait.UntilAsync(() => IsStopped(postmaster), "the postmaster stands still");
+        var processes = PostgresProcess.WithChildren(postmaster);
         await SignalAsync("STOP", processes);
         try
         {
@@ -72,6 +76,10 @@ public sealed class Postgres_hangs
         Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
         return await response.Content.ReadAsStringAsync();
     }
+
+    // proc(5): the state comes after the name in parentheses.
+    private static bool IsStopped(int process) =>
+        File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/stat")) is var stat && stat[stat.LastIndexOf(')') + 2] == 'T';
 
     private static async Task SignalAsync(string signal, IReadOnlyList<int> processes)
     {

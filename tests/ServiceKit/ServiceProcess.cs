@@ -168,7 +168,7 @@ internal sealed class ServiceProcess : IDisposable
                 // Nobody listens yet, or nobody answers yet.
                 return false;
             }
-        }, () => $"the service to be ready; it said:\n{Output}", TimeSpan.FromSeconds(60));
+        }, () => $"the service to be ready; it said:\n{Output}", TimeSpan.FromMinutes(3));
     }
 
     /// <summary>Signal 9.</summary>

@@ -139,7 +139,7 @@ public sealed class PostgresServer : IAsyncDisposable
     private static string Settings(string folder, bool durable) => string.Create(CultureInfo.InvariantCulture, $"""
         listen_addresses = ''
         unix_socket_directories = '{folder}'
-        max_connections = 200
+        max_connections = 1000
         shared_buffers = 128MB
         wal_level = minimal
         max_wal_senders = 0

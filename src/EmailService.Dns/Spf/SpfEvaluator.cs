@@ -189,7 +189,7 @@ public sealed class SpfEvaluator(IDnsResolver dns)
         {
             if (answer.Status is DnsStatus.ServerFailed or DnsStatus.NoAnswer)
             {
-                throw new SpfStopException(SpfVerdict.TempError, $"DNS gave no answer for {answer.Name}: {answer.Detail}");
+                throw new SpfStopException(SpfVerdict.TempError, $"DNS gave no answer for {answer.Name}: {answer.Reason}");
             }
         }
 

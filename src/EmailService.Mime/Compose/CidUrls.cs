@@ -29,16 +29,22 @@ internal static class CidUrls
         }
     }
 
-    /// <summary>The text with other names in its URLs, for those names that the dictionary knows.</summary>
+    /// <summary>The text with other names in its URLs, for those names that the dictionary knows: as they are, else without regard to case, as many mail programs look them up.</summary>
     public static string Rename(string html, IReadOnlyDictionary<string, string> names)
     {
+        var inAnyCase = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (name, other) in names)
+        {
+            inAnyCase.TryAdd(name, other);
+        }
+
         StringBuilder? result = null;
         var copied = 0;
         for (var at = Next(html, 0, out var url); at >= 0; at = Next(html, at + Scheme.Length + url.Length, out url))
         {
             foreach (var (name, length) in Spellings(url))
             {
-                if (names.TryGetValue(name, out var other))
+                if (names.TryGetValue(name, out var other) || inAnyCase.TryGetValue(name, out other))
                 {
                     result ??= new StringBuilder(html.Length + 64);
                     result.Append(html, copied, at + Scheme.Length - copied).Append(other);

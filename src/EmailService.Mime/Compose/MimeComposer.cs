@@ -130,6 +130,12 @@ public static class MimeComposer
 
         for (var i = 0; i < message.Headers.Count; i++)
         {
+            // A structured field without a value is no field: References, for one, has an identifier at least (RFC 5322 §3.6.4).
+            if (StructuredFields.IsEmpty(message.Headers[i].Key, message.Headers[i].Value))
+            {
+                continue;
+            }
+
             HeaderComposer.Name(ref writer, message.Headers[i].Key);
             HeaderComposer.Custom(ref writer, message.Headers[i].Key, message.Headers[i].Value);
             writer.EndLine();

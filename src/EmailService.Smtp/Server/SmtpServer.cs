@@ -9,8 +9,12 @@ namespace EmailService.Smtp.Server;
 /// <remarks>States: made, started, disposed. <see cref="DisposeAsync"/> closes all connections and waits for their handlers.</remarks>
 public sealed class SmtpServer(SmtpServerOptions options, ISmtpServerHandler handler, TimeProvider time) : IAsyncDisposable
 {
+    // What is being refused has a socket too, and a burst may not have more of them than that.
+    private const int Refused = 16;
+
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<SmtpServerSession, Task> _sessions = new();
+    private readonly SemaphoreSlim _places = new(options.MaxConnections + Refused);
     private Socket? _listener;
     private Task _accepting = Task.CompletedTask;
 
@@ -55,17 +59,22 @@ public sealed class SmtpServer(SmtpServerOptions options, ISmtpServerHandler han
         await _accepting.ConfigureAwait(false);
         await Task.WhenAll(_sessions.Values).ConfigureAwait(false);
         _stopping.Dispose();
+        _places.Dispose();
     }
 
     private async Task AcceptAsync(Socket listener)
     {
         while (!_stopping.IsCancellationRequested)
         {
+            var isTaken = false;
             try
             {
+                await _places.WaitAsync(_stopping.Token).ConfigureAwait(false);
+                isTaken = true;
                 var socket = await listener.AcceptAsync(_stopping.Token).ConfigureAwait(false);
                 var session = new SmtpServerSession(socket, options, handler, time, isTooMany: _sessions.Count >= options.MaxConnections);
                 _sessions[session] = RunAsync(session);
+                isTaken = false;
 
                 // It may have ended before it was put in.
                 if (session.HasEnded)
@@ -82,6 +91,13 @@ public sealed class SmtpServer(SmtpServerOptions options, ISmtpServerHandler han
             {
                 return;
             }
+            finally
+            {
+                if (isTaken)
+                {
+                    _places.Release();
+                }
+            }
         }
     }
 
@@ -96,6 +112,7 @@ public sealed class SmtpServer(SmtpServerOptions options, ISmtpServerHandler han
         {
             await session.DisposeAsync().ConfigureAwait(false);
             _sessions.TryRemove(session, out _);
+            _places.Release();
         }
     }
 }

@@ -62,15 +62,11 @@ public sealed partial class AcceptWorker(
             var octets = 0;
             while (batch.Count < options.BatchRequests && octets < options.BatchOctets && waiting.Reader.TryRead(out var entry))
             {
-                if (entry.Age > Patience - ShortestCommit)
+                if (!IsTooLate(entry))
                 {
-                    metrics.Refused.Add(1);
-                    entry.Complete(new AcceptResult.Unavailable("the database does not answer; nothing was stored. Try again in a few seconds"));
-                    continue;
+                    batch.Add(entry);
+                    octets += entry.StoredOctets;
                 }
-
-                batch.Add(entry);
-                octets += entry.StoredOctets;
             }
 
             if (batch.Count > 0)
@@ -78,6 +74,19 @@ public sealed partial class AcceptWorker(
                 await CommitAsync(batch);
             }
         }
+    }
+
+    /// <summary>It has waited so long for a database that hangs that it is answered, and not begun any more.</summary>
+    private bool IsTooLate(AcceptEntry entry)
+    {
+        if (entry.Age <= Patience - ShortestCommit)
+        {
+            return false;
+        }
+
+        metrics.Refused.Add(1);
+        entry.Complete(new AcceptResult.Unavailable("the database does not answer; nothing was stored. Try again in a few seconds"));
+        return true;
     }
 
     private async Task CommitAsync(IReadOnlyList<AcceptEntry> batch)
@@ -101,12 +110,16 @@ public sealed partial class AcceptWorker(
         }
         catch (Exception refused) when (batch.Count > 1 && IsRefusal(refused))
         {
-            // Something in it can't be stored, and all was rolled back; one by one, only the culprit fails.
+            // Something in it can't be stored, and all was rolled back; one by one, only the culprit fails. A database that hangs by now keeps the
+            // first of them waiting, and those behind it no longer than that.
             LogRefusedBatch(refused, batch.Count);
             Unreserve(batch);
             foreach (var entry in batch)
             {
-                await CommitAsync([entry]);
+                if (!IsTooLate(entry))
+                {
+                    await CommitAsync([entry]);
+                }
             }
 
             return;

@@ -25,18 +25,10 @@ internal static class SendEndpoints
 
     private static async Task SendAsync(HttpContext context, SendApi api)
     {
-        // 1. What it says it is.
-        if (!IsJson(context.Request.ContentType))
-        {
-            await ApiErrors.WriteAsync(context, StatusCodes.Status415UnsupportedMediaType, "Content-Type should be application/json",
-                help: $"Found {Problems.Show(context.Request.ContentType!)}.");
-            return;
-        }
-
-        // 2. The whole body, within its limit. Its buffer is given back as soon as it is read, its room when it is answered.
+        // 1. The whole body, if it is JSON, within its limit. Its buffer is given back as soon as it is read, its room when it is answered.
         var accountId = context.GetAccountId();
         var room = context.RequestServices.GetRequiredService<AcceptRoom>();
-        using var body = await RequestBody.ReadAsync(context.Request, MostOctets, context.RequestAborted, room.Reading, accountId);
+        using var body = await RequestBody.ReadJsonAsync(context.Request, MostOctets, context.RequestAborted, room.Reading, accountId);
         if (body.Problem != BodyProblem.None)
         {
             await RefuseBodyAsync(context, body.Problem);
@@ -58,7 +50,7 @@ internal static class SendEndpoints
             return;
         }
 
-        // 3. All that is wrong with it, at once.
+        // 2. All that is wrong with it, at once.
         var now = context.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
         var pools = context.RequestServices.GetRequiredService<EgressTable>().PoolNames;
         if (!SendRequestReader.TryRead(body.Memory, now, pools, api, out var request, out var errors))
@@ -76,7 +68,7 @@ internal static class SendEndpoints
 
         body.ReturnBuffer();
 
-        // 4. Whether the account may send as that domain.
+        // 3. Whether the account may send as that domain.
         if (await FindRefusedSenderAsync(context, accountId, request) is { } refused)
         {
             await ApiErrors.WriteAsync(context, StatusCodes.Status403Forbidden, NotVerified, "from", refused);
@@ -90,7 +82,7 @@ internal static class SendEndpoints
             return;
         }
 
-        // 5. Responsibility. No token of the caller's: what is committed is sent, whether or not somebody waits for the answer.
+        // 4. Responsibility. No token of the caller's: what is committed is sent, whether or not somebody waits for the answer.
         var worker = context.RequestServices.GetRequiredService<AcceptWorker>();
         var result = await worker.AcceptAsync(accountId, request, key, CancellationToken.None);
 
@@ -129,20 +121,6 @@ internal static class SendEndpoints
         response.ContentType = ApiErrors.ContentType;
         response.ContentLength = body.Length;
         return response.Body.WriteAsync(body, context.RequestAborted).AsTask();
-    }
-
-    /// <summary>Missing is taken for JSON: some clients say nothing.</summary>
-    internal static bool IsJson(string? contentType)
-    {
-        if (string.IsNullOrWhiteSpace(contentType))
-        {
-            return true;
-        }
-
-        var semicolon = contentType.IndexOf(';', StringComparison.Ordinal);
-        var type = (semicolon < 0 ? contentType.AsSpan() : contentType.AsSpan(0, semicolon)).Trim();
-        return type.Equals("application/json", StringComparison.OrdinalIgnoreCase)
-            || (type.StartsWith("application/", StringComparison.OrdinalIgnoreCase) && type.EndsWith("+json", StringComparison.OrdinalIgnoreCase));
     }
 
     private static Task RefuseBodyAsync(HttpContext context, BodyProblem problem)

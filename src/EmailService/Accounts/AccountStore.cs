@@ -12,9 +12,26 @@ public sealed class AccountStore(NpgsqlDataSource database)
 
     private const string AddSql = "INSERT INTO accounts (name) VALUES (@name) ON CONFLICT (name) DO NOTHING";
 
+    /// <summary>UTF-16 code units of an account's name.</summary>
+    public const int MostCharactersOfName = 253;
+
+    private const string LockSql = "SELECT FROM accounts WHERE id = $1 FOR NO KEY UPDATE";
+
+    /// <summary>First in a batch whose next command counts what the account has and adds one: of two batches at once the second waits here, and its count,
+    /// a statement of its own, sees what the first has added. Rows that only refer to the account, such as mail that is accepted, do not wait.</summary>
+    public static NpgsqlBatchCommand LockCommand(int accountId) => new(LockSql) { Parameters = { new() { Value = accountId } } };
+
     /// <summary>The account of that name, made if there is none.</summary>
+    /// <exception cref="EmailService.Platform.OperatorException">There is none, and none may have that name.</exception>
     public async Task<int> GetOrAddAsync(string name, CancellationToken cancellation)
     {
+        if (EmailService.Platform.ShownName.Problem(name, MostCharactersOfName) is { } problem)
+        {
+            return name.Contains('\0') || await FindAsync(name, cancellation) is not { } there
+                ? throw new EmailService.Platform.OperatorException($"The account's name: {problem}.") { Exit = EmailService.Platform.ExitCode.Usage }
+                : there;
+        }
+
         await using var connection = await database.OpenConnectionAsync(cancellation);
         await connection.ExecuteAsync(new CommandDefinition(AddSql, new { name }, cancellationToken: cancellation));
         return await connection.QuerySingleAsync<int>(new CommandDefinition(FindSql, new { name }, cancellationToken: cancellation));

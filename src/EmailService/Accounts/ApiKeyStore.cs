@@ -25,16 +25,30 @@ internal sealed class ApiKeyStore(NpgsqlDataSource database)
             : null;
     }
 
+    // Index api_keys_working.
     private const string AddSql = """
-        INSERT INTO api_keys (id, account_id, name, secret_hash, operator, created_at) VALUES (@id, @accountId, @name, @hash, @isOperator, @now)
+        INSERT INTO api_keys (id, account_id, name, secret_hash, operator, created_at)
+        SELECT $1, $2, $3, $4, $5, $6
+         WHERE (SELECT count(*) FROM api_keys WHERE account_id = $2 AND revoked_at IS NULL) < $7
         """;
 
-    public async Task AddAsync(
-        string id, int accountId, string name, byte[] hash, bool isOperator, DateTimeOffset now, CancellationToken cancellation)
+    /// <summary>False, and no key, if the account has as many that work as it may have.</summary>
+    /// <param name="most">So many.</param>
+    public async Task<bool> AddAsync(
+        string id, int accountId, string name, byte[] hash, bool isOperator, DateTimeOffset now, int most, CancellationToken cancellation)
     {
-        await using var connection = await database.OpenConnectionAsync(cancellation);
-        await connection.ExecuteAsync(new CommandDefinition(
-            AddSql, new { id, accountId, name, hash, isOperator, now = now.UtcDateTime }, cancellationToken: cancellation));
+        await using var batch = database.CreateBatch();
+        batch.BatchCommands.Add(AccountStore.LockCommand(accountId));
+        batch.BatchCommands.Add(new(AddSql)
+        {
+            Parameters =
+            {
+                new() { Value = id }, new() { Value = accountId }, new() { Value = name }, new() { Value = hash }, new() { Value = isOperator },
+                new() { Value = now.UtcDateTime }, new() { Value = (long)most },
+            },
+        });
+        await batch.ExecuteNonQueryAsync(cancellation);
+        return batch.BatchCommands[1].RecordsAffected > 0;
     }
 
     private const string RevokeSql = """

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
+using EmailService.Platform;
 
 namespace EmailService.Accounts;
 
@@ -13,12 +14,11 @@ public sealed class ApiKeys
 {
     public const int MostCharactersOfName = 100;
 
-    /// <summary>Names are shown on terminals, which obey control characters.</summary>
-    public static bool IsGoodName(string name)
-    {
-        ArgumentNullException.ThrowIfNull(name);
-        return name.Length is > 0 and <= MostCharactersOfName && !name.Any(char.IsControl);
-    }
+    /// <summary>Keys of one account that work, made over HTTP: a key that is stolen must not fill the table. The command line goes beyond it.</summary>
+    public const int MostOfAccount = 1000;
+
+    /// <summary>What is wrong with a key's name; null if nothing is.</summary>
+    public static string? NameProblem(string name) => ShownName.Problem(name, MostCharactersOfName);
 
     private const string Prefix = "SG.";
     internal const int IdLength = 22;
@@ -48,13 +48,21 @@ public sealed class ApiKeys
         CreateAsync(accountId, name, isOperator: false, cancellation);
 
     /// <param name="isOperator">Whether the key may see and steer the whole service.</param>
-    public async Task<NewApiKey> CreateAsync(int accountId, string name, bool isOperator, CancellationToken cancellation)
+    public async Task<NewApiKey> CreateAsync(int accountId, string name, bool isOperator, CancellationToken cancellation) =>
+        (await CreateAsync(accountId, name, isOperator, int.MaxValue, cancellation))!;
+
+    /// <summary>The same, unless the account has <see cref="MostOfAccount"/> keys that work: then null.</summary>
+    public Task<NewApiKey?> CreateIfRoomAsync(int accountId, string name, bool isOperator, CancellationToken cancellation) =>
+        CreateAsync(accountId, name, isOperator, MostOfAccount, cancellation);
+
+    private async Task<NewApiKey?> CreateAsync(int accountId, string name, bool isOperator, int most, CancellationToken cancellation)
     {
         var id = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(16));
         var secret = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
-        await store.AddAsync(id, accountId, name, SHA256.HashData(Encoding.ASCII.GetBytes(secret)), isOperator, time.GetUtcNow(), cancellation);
+        var isMade = await store.AddAsync(
+            id, accountId, name, SHA256.HashData(Encoding.ASCII.GetBytes(secret)), isOperator, time.GetUtcNow(), most, cancellation);
         known.Forget(id);
-        return new NewApiKey(id, name, $"{Prefix}{id}.{secret}", isOperator);
+        return isMade ? new NewApiKey(id, name, $"{Prefix}{id}.{secret}", isOperator) : null;
     }
 
     /// <summary>From now on this node refuses the key; other nodes within ten seconds. False if the account has no such key that works.</summary>

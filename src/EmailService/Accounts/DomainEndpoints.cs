@@ -36,13 +36,20 @@ internal static class DomainEndpoints
             return ApiErrors.BadRequest($"Nobody but its owner can send as {name}.", "name", others);
         }
 
-        if (await domains.AddAsync(context.GetAccountId(), name, verified: false, cancellation) is { } added)
+        try
         {
+            if (await domains.AddAsync(context.GetAccountId(), name, verified: false, cancellation) is not { } added)
+            {
+                return ApiErrors.Conflict($"The account has {name} already.", "name", $"GET /v1/domains/{name} shows it.");
+            }
+
             context.LogChange("domain", name, "added");
             return ApiJson.Result(View(added, verifier.LastCheck(added)), StatusCodes.Status201Created);
         }
-
-        return ApiErrors.Conflict($"The account has {name} already.", "name", $"GET /v1/domains/{name} shows it.");
+        catch (TooManyDomainsException exception)
+        {
+            return ApiErrors.Conflict(exception.Message, null, "GET /v1/domains lists them; remove those that nobody sends as. A verified domain covers its subdomains.");
+        }
     }
 
     private static async Task<IResult> GetAsync(
@@ -66,7 +73,11 @@ internal static class DomainEndpoints
         }
 
         // It may give the right to send, and never takes it: one wrong answer of DNS must not stop a sender's mail.
-        var check = await verifier.VerifyAsync(domain, cancellation);
+        if (await verifier.VerifyAsync(domain, cancellation) is not { } check)
+        {
+            return NotFound(name);
+        }
+
         if (check.Verified != domain.Verified)
         {
             context.LogChange("domain", domain.Name, check.Verified ? "verified" : "found unverified");

@@ -31,11 +31,14 @@ internal sealed class DomainStore(NpgsqlDataSource database, DeliveryMode mode)
         return await reader.ReadAsync(cancellation) ? Read(reader) : null;
     }
 
-    private const string ListSql = $"SELECT {Columns} FROM domains WHERE account_id = $1 ORDER BY name LIMIT 1000";
+    /// <summary>Domains of one account, however they are added: the list shows them all.</summary>
+    public const int MostOfAccount = 1000;
+
+    private static readonly string listSql = $"SELECT {Columns} FROM domains WHERE account_id = $1 ORDER BY name LIMIT {MostOfAccount}";
 
     public async Task<IReadOnlyList<SendingDomain>> ListAsync(int accountId, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand(ListSql);
+        await using var command = database.CreateCommand(listSql);
         command.Parameters.Add(new() { Value = accountId });
         await using var reader = await command.ExecuteReaderAsync(cancellation);
         var domains = new List<SendingDomain>();
@@ -47,17 +50,27 @@ internal sealed class DomainStore(NpgsqlDataSource database, DeliveryMode mode)
         return domains;
     }
 
+    private const string CountSql = "SELECT count(*) FROM domains WHERE account_id = $1";
+
+    public async Task<int> CountAsync(int accountId, CancellationToken cancellation)
+    {
+        await using var command = database.CreateCommand(CountSql);
+        command.Parameters.Add(new() { Value = accountId });
+        return (int)(long)(await command.ExecuteScalarAsync(cancellation))!;
+    }
+
     private const string AddSql = $"""
         INSERT INTO domains (account_id, name, state, dkim_selector, dkim_private_key, return_path, created_at, verified_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $3 = 'verified' THEN $7 END)
+        SELECT $1, $2, $3, $4, $5, $6, $7, CASE WHEN $3 = 'verified' THEN $7 END
+         WHERE (SELECT count(*) FROM domains WHERE account_id = $1) < $8
         ON CONFLICT (account_id, name) DO NOTHING
         RETURNING {Columns}
         """;
 
-    /// <summary>Null if the account has it already.</summary>
+    /// <summary>Null if the account has it already, or has <see cref="MostOfAccount"/>.</summary>
     public async Task<SendingDomain?> AddAsync(NewDomain domain, CancellationToken cancellation)
     {
-        await using var command = database.CreateCommand(AddSql);
+        var command = new NpgsqlBatchCommand(AddSql);
         command.Parameters.Add(new() { Value = domain.AccountId });
         command.Parameters.Add(new() { Value = domain.Name });
         command.Parameters.Add(new() { Value = domain.Verified ? "verified" : "pending", NpgsqlDbType = NpgsqlDbType.Text });
@@ -65,7 +78,12 @@ internal sealed class DomainStore(NpgsqlDataSource database, DeliveryMode mode)
         command.Parameters.Add(new() { Value = domain.Pkcs8 });
         command.Parameters.Add(new() { Value = domain.ReturnPath });
         command.Parameters.Add(new() { Value = domain.CreatedAt.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz });
-        await using var reader = await command.ExecuteReaderAsync(cancellation);
+        command.Parameters.Add(new() { Value = (long)MostOfAccount });
+        await using var batch = database.CreateBatch();
+        batch.BatchCommands.Add(AccountStore.LockCommand(domain.AccountId));
+        batch.BatchCommands.Add(command);
+        await using var reader = await batch.ExecuteReaderAsync(cancellation);
+        await reader.NextResultAsync(cancellation);
         return await reader.ReadAsync(cancellation) ? Read(reader) : null;
     }
 

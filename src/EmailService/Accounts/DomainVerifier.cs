@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using EmailService.Dns;
 using EmailService.Platform;
@@ -24,26 +25,24 @@ public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, Sen
 
     private const int MostParents = 7;
 
-    private readonly DomainSpfCheck spf = new(dns, sender, time);
-
-    /// <summary>Looks, writes down what was found, and verifies the domain if all that is required is there.</summary>
-    public async Task<DomainCheck> VerifyAsync(SendingDomain domain, CancellationToken cancellation)
+    /// <summary>Looks, writes down what was found, and verifies the domain if all that is required is there. Null if the domain was removed meanwhile.</summary>
+    public async Task<DomainCheck?> VerifyAsync(SendingDomain domain, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(domain);
 
         // Somebody just published a record and asks: the "no" that is still remembered would be a wrong answer.
-        (dns as DnsResolver)?.Clear();
-
-        var found = await LookAsync(domain, cancellation);
+        var found = await LookAsync(domain, dns is DnsResolver resolver ? new AskedAnew(resolver) : dns, cancellation);
         var now = await domains.SetCheckedAsync(domain, found.IsGood, Serialize(found.Records), cancellation);
-        return found with { Verified = now?.Verified ?? false, CheckedAt = now?.CheckedAt };
+        return now is null ? null : found with { Verified = now.Verified, CheckedAt = now.CheckedAt };
     }
 
     /// <summary>Only looks: nothing is written.</summary>
-    public async Task<DomainCheck> LookAsync(SendingDomain domain, CancellationToken cancellation)
+    public Task<DomainCheck> LookAsync(SendingDomain domain, CancellationToken cancellation) => LookAsync(domain, dns, cancellation);
+
+    private async Task<DomainCheck> LookAsync(SendingDomain domain, IDnsResolver asked, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(domain);
-        var records = await Task.WhenAll(DomainRecords.For(domain, sender).Select(record => CheckAsync(domain, record, cancellation)));
+        var records = await Task.WhenAll(DomainRecords.For(domain, sender).Select(record => CheckAsync(domain, record, asked, cancellation)));
         return new DomainCheck(domain.Verified, null, records);
     }
 
@@ -69,22 +68,23 @@ public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, Sen
         }
     }
 
-    private async Task<DomainRecord> CheckAsync(SendingDomain domain, DomainRecord record, CancellationToken cancellation)
+    private async Task<DomainRecord> CheckAsync(SendingDomain domain, DomainRecord record, IDnsResolver asked, CancellationToken cancellation)
     {
-        var answer = await dns.QueryAsync(record.Name, record.Type == "MX" ? DnsType.Mx : DnsType.Txt, cancellation);
+        var answer = await asked.QueryAsync(record.Name, record.Type == "MX" ? DnsType.Mx : DnsType.Txt, cancellation);
         if (answer.Status is DnsStatus.ServerFailed or DnsStatus.NoAnswer)
         {
-            return record with { Ok = null, WhatToDo = $"DNS could not be asked ({OneLine.Of(answer.Detail, 300)}). Try again later; check the name servers of {domain.Name} if it stays so." };
+            return record with { Ok = null, WhatToDo = $"DNS could not be asked ({OneLine.Of(answer.Reason, 300)}). Try again later; check the name servers of {domain.Name} if it stays so." };
         }
 
         var found = answer.Records.Select(Text).Take(DomainRecordRules.MostRead).ToArray();
-        var (ok, toDo) = await JudgeAsync(domain, record, found, cancellation);
+        var (ok, toDo) = await JudgeAsync(domain, record, found, asked, cancellation);
 
         // Judged as it is; kept and shown only in a form that PostgreSQL, a log and a terminal can take.
         return record with { Found = [.. found.Select(text => OneLine.OfOctets(text, LongestFound))], Ok = ok, WhatToDo = toDo is null ? (ok == true ? null : record.WhatToDo) : OneLine.Of(toDo, LongestFound) };
     }
 
-    private async Task<(bool? Ok, string? WhatToDo)> JudgeAsync(SendingDomain domain, DomainRecord record, string[] found, CancellationToken cancellation)
+    private async Task<(bool? Ok, string? WhatToDo)> JudgeAsync(
+        SendingDomain domain, DomainRecord record, string[] found, IDnsResolver asked, CancellationToken cancellation)
     {
         switch (record.Purpose)
         {
@@ -92,18 +92,18 @@ public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, Sen
                 var verdict = DomainRecordRules.Dkim(record, found);
                 return (verdict.IsAccepted, verdict.Problem);
             case "spf":
-                return record.Expected is null && found.Length == 0 ? (null, null) : await spf.RunAsync(domain, record, found, cancellation);
+                return record.Expected is null && found.Length == 0 ? (null, null) : await new DomainSpfCheck(asked, sender, time).RunAsync(domain, record, found, cancellation);
             case "mx":
                 return record.Expected is null && found.Length == 0 ? (null, null) : Plain(DomainRecordRules.Mx(record, found));
             default:
-                return Plain(await DmarcAsync(domain, record, found, cancellation));
+                return Plain(await DmarcAsync(domain, record, found, asked, cancellation));
         }
 
         static (bool? Ok, string? WhatToDo) Plain(string? problem) => (problem is null, problem);
     }
 
     /// <summary>A policy of a parent domain counts as well: RFC 7489 §6.6.3.</summary>
-    private async Task<string?> DmarcAsync(SendingDomain domain, DomainRecord record, string[] found, CancellationToken cancellation)
+    private static async Task<string?> DmarcAsync(SendingDomain domain, DomainRecord record, string[] found, IDnsResolver asked, CancellationToken cancellation)
     {
         if (DomainRecordRules.IsDmarc(found))
         {
@@ -113,7 +113,7 @@ public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, Sen
         // A name may have a hundred labels; no policy is published that deep.
         foreach (var parent in SendingDomains.WithParents(domain.Name).Skip(1).TakeLast(MostParents))
         {
-            var answer = await dns.QueryAsync($"_dmarc.{parent}", DnsType.Txt, cancellation);
+            var answer = await asked.QueryAsync($"_dmarc.{parent}", DnsType.Txt, cancellation);
             if (DomainRecordRules.IsDmarc(answer.Records.Select(Text)))
             {
                 return null;
@@ -129,4 +129,20 @@ public sealed class DomainVerifier(SendingDomains domains, IDnsResolver dns, Sen
         MxRecord mx => $"{mx.Preference} {(mx.Exchange.Length == 0 ? "." : mx.Exchange)}",
         _ => record.ToString(),
     };
+
+    /// <summary>Each question of one check goes to the network once, whatever is remembered of it; what is remembered of other names stays, as all mail of the process lives on it.</summary>
+    private sealed class AskedAnew(DnsResolver resolver) : IDnsResolver
+    {
+        private readonly ConcurrentDictionary<(string Name, DnsType Type), bool> asked = new();
+
+        public ValueTask<DnsAnswer> QueryAsync(string name, DnsType type, CancellationToken cancellationToken)
+        {
+            if (asked.TryAdd((name.ToLowerInvariant(), type), true))
+            {
+                resolver.Forget(name, type);
+            }
+
+            return resolver.QueryAsync(name, type, cancellationToken);
+        }
+    }
 }

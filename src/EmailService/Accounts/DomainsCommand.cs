@@ -38,12 +38,24 @@ internal static class DomainsCommand
             }
 
             var accountId = await AccountAsync(parsed.GetValue(account)!, services, cancellation);
-            var added = await services.GetRequiredService<SendingDomains>().AddAsync(accountId, domain, verified: false, cancellation)
+            var added = await AddAsync(services.GetRequiredService<SendingDomains>(), accountId, domain, cancellation)
                 ?? throw new OperatorException($"The account has {domain} already. See: emailservice domains records {domain}");
             await PrintAsync(added, sender, parsed.GetValue(format)!);
             return 0;
         }));
         return command;
+    }
+
+    private static async Task<SendingDomain?> AddAsync(SendingDomains domains, int accountId, string domain, CancellationToken cancellation)
+    {
+        try
+        {
+            return await domains.AddAsync(accountId, domain, verified: false, cancellation);
+        }
+        catch (TooManyDomainsException exception)
+        {
+            throw new OperatorException($"{exception.Message} Add {domain} to another one with --account, or remove one: DELETE /v1/domains/{{name}}", exception);
+        }
     }
 
     private static Command Records(CommandContext context)
@@ -106,7 +118,8 @@ internal static class DomainsCommand
                 throw new OperatorException("The demo domain cannot be in DNS; it works as long as live delivery is off.");
             }
 
-            var check = await services.GetRequiredService<DomainVerifier>().VerifyAsync(domain, cancellation);
+            var check = await services.GetRequiredService<DomainVerifier>().VerifyAsync(domain, cancellation)
+                ?? throw new OperatorException($"{domain.Name} was removed while it was checked.");
             foreach (var record in check.Records)
             {
                 var mark = record.Ok switch

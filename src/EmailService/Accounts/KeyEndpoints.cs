@@ -10,7 +10,7 @@ internal static class KeyEndpoints
     public static void MapKeys(this IEndpointRouteBuilder app)
     {
         app.MapGet("/v1/keys", ListAsync).RequireApiKey();
-        app.MapPost("/v1/keys", CreateAsync).RequireApiKey();
+        app.MapPost("/v1/keys", CreateAsync).Limit(CostlyCall.MakeKey).RequireApiKey();
         app.MapPost("/v1/keys/revoke-others", RevokeOthersAsync).RequireApiKey();
         app.MapDelete("/v1/keys/{id}", RevokeAsync).RequireApiKey();
     }
@@ -36,10 +36,9 @@ internal static class KeyEndpoints
             return refusal;
         }
 
-        if (!ApiKeys.IsGoodName(name!))
+        if (ApiKeys.NameProblem(name!) is { } problem)
         {
-            return ApiErrors.BadRequest($"The name must have 1 to {ApiKeys.MostCharactersOfName} characters, and no line break or other control character.", "name",
-                $"Found {name!.Length} characters.");
+            return ApiErrors.BadRequest($"The name must have 1 to {ApiKeys.MostCharactersOfName} characters, all of which can be seen.", "name", $"We {problem}.");
         }
 
         if (isOperator && !context.IsOperator())
@@ -47,7 +46,12 @@ internal static class KeyEndpoints
             return OperatorsOnly(context, "Only an operator's key makes operators' keys.", "operator");
         }
 
-        var made = await keys.CreateAsync(context.GetAccountId(), name!, isOperator, cancellation);
+        if (await keys.CreateIfRoomAsync(context.GetAccountId(), name!, isOperator, cancellation) is not { } made)
+        {
+            return ApiErrors.Conflict($"The account has {ApiKeys.MostOfAccount} keys that work, the most it may have.", null,
+                "GET /v1/keys lists them with their last use; revoke those that nobody uses.");
+        }
+
         context.LogChange("key", made.Id, isOperator ? "made for an operator" : "made");
         return ApiJson.Result(made, StatusCodes.Status201Created);
     }

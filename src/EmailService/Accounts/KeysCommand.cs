@@ -33,9 +33,9 @@ internal static class KeysCommand
         command.SetAction(context.WithDatabase(async (parsed, services, cancellation) =>
         {
             var label = parsed.GetValue(name)!;
-            if (!ApiKeys.IsGoodName(label))
+            if (ApiKeys.NameProblem(label) is { } problem)
             {
-                throw new OperatorException($"The name must have 1 to {ApiKeys.MostCharactersOfName} characters, and no line break or other control character.") { Exit = ExitCode.Usage };
+                throw new OperatorException($"The key's name: {problem}.") { Exit = ExitCode.Usage };
             }
 
             var accountId = await services.GetRequiredService<AccountStore>().GetOrAddAsync(parsed.GetValue(account)!, cancellation);
@@ -74,7 +74,7 @@ internal static class KeysCommand
     {
         var state = key.RevokedAt is { } revoked ? $"revoked {Time(revoked)}" : "active";
         var used = key.LastUsedAt is { } last ? $"used {Time(last)}" : "never used";
-        return $"{key.Id}  {Time(key.CreatedAt)}  {state,-24}  {used,-21}  {(key.Operator ? "operator" : ""),-8}  {key.Name}";
+        return $"{key.Id}  {Time(key.CreatedAt)}  {state,-24}  {used,-21}  {(key.Operator ? "operator" : ""),-8}  {OneLine.Of(key.Name, ApiKeys.MostCharactersOfName)}";
     }
 
     private static string Time(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);

@@ -45,6 +45,7 @@ public sealed class SendingDomains
         store.ListAsync(accountId, cancellation);
 
     /// <summary>Adds a domain with a new RSA key of 2048 bits. Null if the account has it already.</summary>
+    /// <exception cref="TooManyDomainsException">The account has as many as it may have.</exception>
     /// <param name="accountId">For whom.</param>
     /// <param name="name">As <see cref="TryNormalize"/> gives it.</param>
     /// <param name="verified">Only the demo domain is born verified.</param>
@@ -56,12 +57,18 @@ public sealed class SendingDomains
             return null;
         }
 
+        // Asked before the key is made, which is dear, and again in the statement that adds.
+        if (await store.CountAsync(accountId, cancellation) >= DomainStore.MostOfAccount)
+        {
+            throw new TooManyDomainsException();
+        }
+
         var now = time.GetUtcNow();
         using var key = await MakeKeyAsync(cancellation);
         var added = await store.AddAsync(
             new NewDomain(accountId, name, verified, NewSelector(now), key.ExportPkcs8(), $"bounces.{name}", now), cancellation);
         known.Clear();
-        return added;
+        return added ?? (await store.FindAsync(accountId, [name], cancellation) is null ? throw new TooManyDomainsException() : null);
     }
 
     /// <summary>The month, and 25 bits of chance: two accounts that send as one domain publish at two names, and a domain that is added again does not find its old key
@@ -164,3 +171,7 @@ public sealed class SendingDomains
         return [.. names];
     }
 }
+
+/// <summary>The account has as many domains as it may have.</summary>
+internal sealed class TooManyDomainsException()
+    : Exception($"The account has {DomainStore.MostOfAccount} domains, the most it may have.");

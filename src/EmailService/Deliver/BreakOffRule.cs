@@ -43,8 +43,8 @@ internal sealed class BreakOffRule(ConnectionRules rules, TimeProvider time, lon
     /// when all are busy with long mails, none of these would ever leave.</summary>
     private TimeSpan Patience(ConnectionPermit permit, bool newOnesWait, bool forSilent) => permit switch
     {
-        { IsSlow: true, HasSession: true } => newOnesWait ? rules.SilentProbe : TimeSpan.MaxValue,
-        { IsSlow: true } => rules.Unanswered,
+        { IsSlow: true, HasSession: true } => newOnesWait ? rules.Patience(permit.Site.Average, rules.SilentProbe) + permit.OnSlowLine : TimeSpan.MaxValue,
+        { IsSlow: true } => rules.Patience(permit.Site.Opening, rules.Unanswered),
         _ when forSilent => rules.SilentProbe,
         { IsFirst: true, HasSession: false } => rules.FirstProbe,
         _ => rules.LaterProbe,

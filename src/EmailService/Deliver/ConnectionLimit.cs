@@ -12,6 +12,9 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
 {
     private static readonly TimeSpan Round = TimeSpan.FromMilliseconds(200);
 
+    /// <summary>A round that comes later than this was held up, and with it all that is under way.</summary>
+    private static readonly TimeSpan LateRound = TimeSpan.FromMilliseconds(700);
+
     private readonly Lock gate = new();
     private readonly RemoteCounts remotes = new(rules);
     private readonly HashSet<ConnectionPermit> taken = [];
@@ -25,12 +28,16 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
     private CancellationTokenSource wanted = new();
     private ITimer? round;
     private bool isArmed;
+    private long armedAt;
     private int unproven;
     private int ofSilent;
+    private int ofNew;
+    private int ofSlow;
     private int stuck;
     private int waiting;
     private int answeringTurn;
     private int unprovenTurn;
+    private int newTurn;
     private bool isWanted;
     private long brokenOff;
 
@@ -147,6 +154,14 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
         }
     }
 
+    internal bool OwesTurn(ConnectionPermit permit)
+    {
+        lock (gate)
+        {
+            return permit.Site.State == SiteState.Silent && fresh.Count + silent.Count > 0;
+        }
+    }
+
     internal void SiteChanged(SiteStanding site)
     {
         lock (gate)
@@ -248,12 +263,15 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
         if (waiting > 0 && !isArmed)
         {
             isArmed = true;
+            armedAt = time.GetTimestamp();
             round ??= time.CreateTimer(_ => BreakOff(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             round.Change(Round, Timeout.InfiniteTimeSpan);
         }
     }
 
-    private SiteLine? Next() => (unproven < rules.Kept ? NextUnproven() : null) ?? NextAnswering() ?? NextUnproven();
+    /// <summary>Attempts at sites that answered, and take too long, count with the unproven ones; they keep no new site out.</summary>
+    private SiteLine? Next() =>
+        (unproven < rules.Kept ? NextUnproven() : ofNew < rules.Kept && unproven - ofSlow < rules.Unproven ? FirstNew() : null) ?? NextAnswering() ?? NextUnproven();
 
     /// <summary>Of two places one is for sites that have none.</summary>
     private SiteLine? NextAnswering() => answering.Count + more.Count == 0 ? null : (answeringTurn++ % 4) switch
@@ -266,9 +284,11 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
     /// <summary>Of four places silent sites have one while new ones wait.</summary>
     private SiteLine? NextUnproven() => unproven >= rules.Unproven || fresh.Count + silent.Count + further.Count == 0 ? null
         : (unprovenTurn++ % 4 == 3 ? FirstSilent() : null)
-        ?? First(fresh, isLast: unprovenTurn % 2 == 0)
+        ?? FirstNew()
         ?? FirstSilent()
         ?? (unproven < rules.Plenty ? First(further) : null);
+
+    private SiteLine? FirstNew() => First(fresh, isLast: newTurn++ % 2 == 0);
 
     private SiteLine? FirstSilent() => ofSilent < rules.Silent ? First(silent) : null;
 
@@ -308,6 +328,8 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
         if (permit.IsUnproven && !permit.IsStuck)
         {
             unproven += more;
+            ofNew += permit.IsFirst ? more : 0;
+            ofSlow += permit.IsSlow ? more : 0;
             ofSilent += permit.IsFirst || permit.IsSlow ? 0 : more;
         }
     }
@@ -333,6 +355,16 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
         lock (gate)
         {
             isArmed = false;
+            if (time.GetElapsedTime(armedAt, now) is var passed && passed > LateRound)
+            {
+                // This process stood still, or the machine did. No host is to blame for that, and broken off all would be at once.
+                var heldUp = (long)((passed - Round).TotalSeconds * time.TimestampFrequency);
+                foreach (var permit in taken)
+                {
+                    permit.PutForward(heldUp, now);
+                }
+            }
+
             if (answering.Count + more.Count > 0)
             {
                 MarkSlow(now);
@@ -372,12 +404,15 @@ public sealed class ConnectionLimit(ConnectionRules rules, TimeProvider time) : 
 
     private void MarkSlow(long now)
     {
-        foreach (var permit in taken.Where(p => p is { IsUnproven: false, BeganAt: > 0 }
-            && time.GetElapsedTime(p.BeganAt, now) > (p.HasSession ? rules.Slow : rules.Unanswered)))
+        foreach (var permit in taken.Where(p => p is { IsUnproven: false, BeganAt: > 0 } && IsSlow(p)).ToList())
         {
             permit.IsSlow = true;
             SetStanding(permit);
         }
+
+        bool IsSlow(ConnectionPermit permit) => permit.SessionAt is > 0 and var since
+            ? time.GetElapsedTime(since, now) > rules.Patience(permit.Site.Average, rules.Slow) + permit.OnSlowLine
+            : time.GetElapsedTime(permit.BeganAt, now) > rules.Patience(permit.Site.Opening, rules.Unanswered);
     }
 
     /// <summary>A quarter of all may await final replies without taking a place from those who can be broken off.</summary>

@@ -22,6 +22,9 @@ public sealed class ConnectionPermit : IDisposable
     /// <summary>The attempt under way was broken off for the sake of others.</summary>
     public bool WasBrokenOff { get; private set; }
 
+    /// <summary>Its site is silent, and others that are new or silent wait for a connection.</summary>
+    public bool OwesTurn => limit.OwesTurn(this);
+
     // The rest is the limit's, under its lock; what an attempt has come to it may see late.
 
     /// <summary>It counts with those of new and silent sites.</summary>
@@ -31,7 +34,7 @@ public sealed class ConnectionPermit : IDisposable
     internal bool IsFirst { get; set; }
 
     /// <summary>The attempt under way has its session: the host greeted, and knows us.</summary>
-    internal bool HasSession { get; private set; }
+    internal bool HasSession => SessionAt > 0;
 
     /// <summary>It took so long that it counts with those of silent sites, whatever its site did before.</summary>
     internal bool IsSlow { get; set; }
@@ -45,6 +48,12 @@ public sealed class ConnectionPermit : IDisposable
     /// <summary>When the attempt under way began, as a timestamp; 0 without one.</summary>
     internal long BeganAt { get; private set; }
 
+    /// <summary>When it had its session, as a timestamp; 0 before.</summary>
+    internal long SessionAt { get; private set; }
+
+    /// <summary>What its content takes on a slow line.</summary>
+    internal TimeSpan OnSlowLine { get; private set; }
+
     /// <summary>When it was broken off, as a timestamp; 0 if it was not.</summary>
     internal long BrokenAt { get; private set; }
 
@@ -54,13 +63,27 @@ public sealed class ConnectionPermit : IDisposable
         lock (gate)
         {
             attempt = breaking;
-            (WasBrokenOff, HasSession) = (false, false);
-            (BeganAt, BrokenAt) = (now, 0);
+            WasBrokenOff = false;
+            (BeganAt, SessionAt, BrokenAt) = (now, 0, 0);
         }
     }
 
     /// <summary>The attempt came as far as a session.</summary>
-    public void HasItsSession() => HasSession = true;
+    /// <param name="now">As a timestamp.</param>
+    /// <param name="onSlowLine">What its content takes on a slow line.</param>
+    public void HasItsSession(long now, TimeSpan onSlowLine) => (OnSlowLine, SessionAt) = (onSlowLine, now);
+
+    /// <summary>Takes time off the attempt under way in which this process stood still.</summary>
+    /// <param name="by">In units of timestamps.</param>
+    /// <param name="now">As a timestamp.</param>
+    internal void PutForward(long by, long now)
+    {
+        lock (gate)
+        {
+            BeganAt = BeganAt > 0 ? Math.Min(BeganAt + by, now) : 0;
+            SessionAt = SessionAt > 0 ? Math.Min(SessionAt + by, now) : 0;
+        }
+    }
 
     /// <summary>The attempt is over.</summary>
     public void End()
@@ -68,7 +91,7 @@ public sealed class ConnectionPermit : IDisposable
         lock (gate)
         {
             attempt = null;
-            (BeganAt, BrokenAt) = (0, 0);
+            (BeganAt, SessionAt, BrokenAt) = (0, 0, 0);
         }
 
         if (IsSlow || IsStuck)

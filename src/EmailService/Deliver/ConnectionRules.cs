@@ -43,8 +43,22 @@ public sealed record ConnectionRules
     /// silent sites, and is the first to be broken off.</summary>
     public TimeSpan Unanswered { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long one may take in all while others that answered wait: then it counts with those of silent sites.</summary>
+    /// <summary>How long one with a session may take at most while others that answered wait: then it counts with those of silent sites.</summary>
     public TimeSpan Slow { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>No attempt takes too long before that, however quick its site was so far: a packet may be lost.</summary>
+    public TimeSpan LeastPatience { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>An attempt takes too long when it takes so many times what its site took on average.</summary>
+    public double TimesAverage { get; init; } = 4;
+
+    /// <summary>How long an attempt may take at a site that took so long so far, and at most: one that answered quickly, to be well thought of, and then
+    /// drips is found out in two seconds.</summary>
+    /// <param name="average">What its site took; null if that is not known.</param>
+    /// <param name="most">The limit for sites that are slow or not known.</param>
+    public TimeSpan Patience(TimeSpan? average, TimeSpan most) => average is not { } known || most <= LeastPatience || known >= most / TimesAverage ? most
+        : known * TimesAverage > LeastPatience ? known * TimesAverage
+        : LeastPatience;
 
     /// <summary>The rule for so many connections.</summary>
     public static ConnectionRules Of(int most) => new()

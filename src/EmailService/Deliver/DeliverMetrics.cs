@@ -24,16 +24,16 @@ public sealed class DeliverMetrics : IHostedService
         service.Meter.CreateObservableGauge(
             "emailservice.deliver.connections", () => context.ConnectionsInUse, "{connection}", "Connections to mail hosts that are open or are being opened.");
         service.Meter.CreateObservableGauge(
-            "emailservice.deliver.lane_window", () => lanes.All().Where(l => LaneMetrics.IsNamed(l.Key)).Select(l => new Measurement<int>(l.Window, LaneMetrics.Tag(l.Key))),
+            "emailservice.deliver.lane_window", () => ByLane(lanes.All().Where(l => LaneMetrics.IsNamed(l.Key)), l => l.Window),
             "{connection}", "Connections that the lane dares in this process.");
         service.Meter.CreateObservableGauge(
-            "emailservice.deliver.lane_connections", () => ByLane(lanes, l => l.Sessions), "{connection}", "Connections of the lane that are open or are being opened.");
+            "emailservice.deliver.lane_connections", () => ByLane(lanes.All(), l => l.Sessions), "{connection}", "Connections of the lane that are open or are being opened.");
         service.Meter.CreateObservableGauge(
-            "emailservice.deliver.lane_waiting", () => ByLane(lanes, l => l.Waiting), "{recipient}", "Recipients that wait in memory for the lane.");
+            "emailservice.deliver.lane_waiting", () => ByLane(lanes.All(), l => l.Waiting), "{recipient}", "Recipients that wait in memory for the lane.");
     }
 
-    private static IEnumerable<Measurement<int>> ByLane(LaneDirectory lanes, Func<Lane, int> figure) =>
-        lanes.All().GroupBy(l => LaneMetrics.Tag(l.Key)).Select(g => new Measurement<int>(g.Sum(figure), g.Key));
+    private static IEnumerable<Measurement<int>> ByLane(IEnumerable<Lane> lanes, Func<Lane, int> figure) =>
+        lanes.GroupBy(l => LaneMetrics.Tag(l.Key)).Select(g => new Measurement<int>(g.Sum(figure), g.Key));
 
     /// <summary>Nothing to start: a hosted service is made with the host, and gauges exist from then on.</summary>
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -47,6 +47,7 @@ public sealed partial class Deliverer(
         Outcome? putOff = null;
         Outcome? passedOver = null;
         var countPassedOver = 0;
+        (Outcome Outcome, AttemptStep Step)? failed = null;
         await foreach (var (host, endPoint, unresolved) in InOrderAsync(work, connection.EndPoint, stopping))
         {
             if (unresolved is { IsPermanent: true })
@@ -90,6 +91,7 @@ public sealed partial class Deliverer(
             }
 
             putOff = outcome.Disposition == Disposition.Deferred ? outcome : putOff;
+            failed = outcome.Disposition != Disposition.Deferred || Verdict.IsOfTooMany(outcome) ? failed : (outcome, steps[^1]);
 
             // A stop must not make an end of what the next host may take: connecting to it is broken off, and that is a deferral.
             var isStopping = stopping.IsCancellationRequested && outcome.Disposition == Disposition.Deferred;
@@ -99,7 +101,15 @@ public sealed partial class Deliverer(
             }
         }
 
-        // 3. When the last host failed too, all that goes there waits; but a message that asks for more than any host gives is alone in that.
+        // 3. That there was no connection left for the last says nothing; what became of one that was tried does, and the last step is the one that the outcome is about.
+        if (outcome is not null && Verdict.IsOfTooMany(outcome) && failed is var (real, itsStep))
+        {
+            outcome = real;
+            steps.Remove(itsStep);
+            steps.Add(itsStep);
+        }
+
+        // When the last host failed too, all that goes there waits; but a message that asks for more than any host gives is alone in that.
         outcome = outcome switch
         {
             // And a host that could not be asked today may give it.

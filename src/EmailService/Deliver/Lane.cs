@@ -172,6 +172,7 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
             {
                 await CarryAsync(work, connection);
                 StartWorker();
+                await GiveTurnAsync(connection);
             }
         }
         finally
@@ -416,6 +417,25 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
         }
 
         await context.TakeAgainAsync(connection, site, pace.Limits.Connections.Value);
+    }
+
+    /// <summary>At a site that gave no session, what waits here has its turn after the other such sites and the new ones.</summary>
+    private async Task GiveTurnAsync(LaneConnection connection)
+    {
+        if (Waiting == 0 || RestsUntil is not null || !connection.OwesTurn)
+        {
+            return;
+        }
+
+        try
+        {
+            await connection.LendAsync();
+            await context.TakeAgainAsync(connection, site, pace.Limits.Connections.Value);
+        }
+        catch (OperationCanceledException) when (context.Stopping.IsCancellationRequested)
+        {
+            // The worker ends.
+        }
     }
 
     /// <summary>Sessions that are open, or are being opened. Under the gate.</summary>

@@ -93,12 +93,17 @@ public sealed class LaneConnection(
                 isFresh = true;
             }
 
-            permit.HasItsSession();
+            if (isFresh)
+            {
+                permit.Site.Opened(time.GetElapsedTime(started));
+            }
 
             if (!await mayBegin())
             {
                 return null;
             }
+
+            permit.HasItsSession(time.GetTimestamp(), OnSlowLine(content));
 
             // A session counts once for each domain that it serves.
             if (counted.Add(domain))
@@ -176,9 +181,11 @@ public sealed class LaneConnection(
 
     private bool IsBrokenOff(SmtpFailureKind? kind) => kind == SmtpFailureKind.Aborted && permit.WasBrokenOff;
 
+    private static TimeSpan OnSlowLine(SignedMessage content) => TimeSpan.FromSeconds(content.Segments.Sum(s => (double)s.Length) / OctetsPerSecondOfSlowLine);
+
     private TimeSpan Spend(TimeSpan duration, SignedMessage content)
     {
-        var onSlowLine = TimeSpan.FromSeconds(content.Segments.Sum(s => (double)s.Length) / OctetsPerSecondOfSlowLine);
+        var onSlowLine = OnSlowLine(content);
         spent += duration > onSlowLine ? duration - onSlowLine : TimeSpan.Zero;
         return duration;
     }
@@ -189,6 +196,21 @@ public sealed class LaneConnection(
     {
         await CloseAsync();
         Volatile.Write(ref inUse, true);
+        try
+        {
+            return await DialAsync(host, endPoint, policy, without, stopping);
+        }
+        catch
+        {
+            // A fault of ours, or memory is short: nothing is open, so nothing may count as a connection.
+            Volatile.Write(ref inUse, false);
+            throw;
+        }
+    }
+
+    private async Task<(ISmtpSession? Session, SmtpConnectFailure? Failure, string Transcript, SmtpConnectFailure? FailedTls)> DialAsync(
+        MailHost host, IPEndPoint endPoint, TlsDecision.Use policy, SmtpExtensions without, CancellationToken stopping)
+    {
         leavesUnused = without;
         var settings = smtp with { Credentials = policy.Credentials, LocalAddress = source.LocalFor(endPoint.AddressFamily), Without = without };
         var (connected, failure, said) = await dialer.ConnectAsync(endPoint, host.Name, policy.Policy, settings, stopping);
@@ -253,6 +275,9 @@ public sealed class LaneConnection(
         await CloseAsync();
         permit.Dispose();
     }
+
+    /// <summary>No session is open, its site is silent, and others that are new or silent wait for a connection.</summary>
+    public bool OwesTurn => !IsOpen && permit.OwesTurn;
 
     public void TakeAgain(ConnectionPermit place) => permit = place;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using EmailService.Platform;
+using EmailService.Route;
 
 namespace EmailService.Deliver;
 
@@ -13,7 +14,11 @@ public sealed class LaneMetrics(ServiceMeter service)
     private readonly Counter<double> paced = service.Meter.CreateCounter<double>(
         "emailservice.deliver.lane_pace_wait", "s", "Time that messages waited for their turn under a rate.");
 
-    public static KeyValuePair<string, object?> Tag(string lane) => new("lane", IsNamed(lane) ? lane : "other");
+    /// <summary>An account with limits of its own has lanes of its own, which count as those of their provider or domain: whoever reads the metrics need not hold a key,
+    /// and is not told who our customers are.</summary>
+    public static KeyValuePair<string, object?> Tag(string lane) => new("lane", !IsNamed(lane) ? "other" : Shared(lane));
+
+    private static string Shared(string lane) => lane.IndexOf(RoutePlan.OfAccountMark, StringComparison.Ordinal) is var at and >= 0 ? lane[..at] : lane;
 
     /// <summary>A provider's block or a domain of its own: as many as the shaping has.</summary>
     public static bool IsNamed(string lane) =>

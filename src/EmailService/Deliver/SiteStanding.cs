@@ -35,6 +35,7 @@ public sealed class SiteStanding(string site)
     private readonly Lock gate = new();
     private volatile SiteState state = SiteState.New;
     private double? average;
+    private double? opening;
 
     /// <summary>The site's name: that of its lane in the table.</summary>
     public string Site => site;
@@ -46,6 +47,30 @@ public sealed class SiteStanding(string site)
 
     /// <summary>When it was last heard of or tried.</summary>
     public DateTimeOffset NotedAt { get; private set; }
+
+    /// <summary>How long its sessions took for a message, on average of the last ones; null before the first.</summary>
+    public TimeSpan? Average
+    {
+        get
+        {
+            lock (gate)
+            {
+                return average is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
+            }
+        }
+    }
+
+    /// <summary>How long it took until it gave a session, on average of the last ones; null before the first.</summary>
+    public TimeSpan? Opening
+    {
+        get
+        {
+            lock (gate)
+            {
+                return opening is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
+            }
+        }
+    }
 
     /// <summary>The address that was dialled last; null before the first.</summary>
     public IPAddress? Address { get; set; }
@@ -59,6 +84,16 @@ public sealed class SiteStanding(string site)
             {
                 (state, AnsweredAt, NotedAt) = (SiteState.Answers, answeredAt, answeredAt);
             }
+        }
+    }
+
+    /// <summary>It gave a session, which was opened for an attempt.</summary>
+    /// <param name="took">Since the attempt began.</param>
+    public void Opened(TimeSpan took)
+    {
+        lock (gate)
+        {
+            opening = Averaged(opening, took);
         }
     }
 
@@ -76,8 +111,7 @@ public sealed class SiteStanding(string site)
             if (!isFailure && signal is not (PaceSignal.None or PaceSignal.Refused))
             {
                 // What gave no session does not count: a site that is back from an outage has its standing with its first answer.
-                var sample = Math.Clamp(took.TotalSeconds, 0, LongestSample.TotalSeconds);
-                average = average is { } known ? known + (Weight * (sample - known)) : sample;
+                average = Averaged(average, took);
             }
 
             state = Next(before, signal, isFailure, average ?? 0);
@@ -96,9 +130,15 @@ public sealed class SiteStanding(string site)
                 return false;
             }
 
-            (state, average, AnsweredAt) = (SiteState.New, null, null);
+            (state, average, opening, AnsweredAt) = (SiteState.New, null, null, null);
             return true;
         }
+    }
+
+    private static double Averaged(double? known, TimeSpan took)
+    {
+        var sample = Math.Clamp(took.TotalSeconds, 0, LongestSample.TotalSeconds);
+        return known is { } average ? average + (Weight * (sample - average)) : sample;
     }
 
     /// <summary>The rule.</summary>

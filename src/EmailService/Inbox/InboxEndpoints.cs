@@ -2,9 +2,9 @@ using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using EmailService.Mime;
 using EmailService.Platform;
 using EmailService.Platform.Http;
+using EmailService.Read;
 
 namespace EmailService.Inbox;
 
@@ -80,7 +80,7 @@ internal static class InboxEndpoints
             mail.Cc,
             mail.Subject,
             entry.Size,
-            Headers = mail.Headers.Select(header => new { header.Name, Value = header.Decoded }),
+            Headers = mail.Headers.Select(header => new { header.Name, header.Value }),
             mail.Text,
             mail.Html,
             mail.Parts,
@@ -120,11 +120,11 @@ internal static class InboxEndpoints
 
         // Only images are shown in place. Anything else is a file to be saved, whatever it says that it is.
         Guard(context, "sandbox; default-src 'none'; style-src 'unsafe-inline'");
-        var type = part.ContentType.MediaType;
+        var type = part.Type;
         var isImage = InboxMail.IsImage(type);
         return isImage && download is null
-            ? Results.Bytes(part.Body, type)
-            : Results.Bytes(part.Body, isImage ? type : "application/octet-stream", FileName(part, n));
+            ? Results.Stream(part.Open(), type)
+            : Results.Stream(part.Open(), isImage ? type : "application/octet-stream", FileName(part, n));
     }
 
     public static IResult Style(HttpContext context)
@@ -168,7 +168,7 @@ internal static class InboxEndpoints
     private static int? Number(string limit) =>
         int.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number is >= 1 and <= 1000 ? number : null;
 
-    private static string FileName(MimeEntity part, int n)
+    private static string FileName(ReceivedPart part, int n)
     {
         var name = part.FileName is { Length: > 0 } given ? given[(given.LastIndexOfAny(['/', '\\']) + 1)..] : "";
         return name.Length == 0 ? $"part-{n}" : name;

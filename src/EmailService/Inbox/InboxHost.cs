@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using EmailService.Accounts;
 using EmailService.Platform;
+using EmailService.Read;
 using EmailService.Sign;
 using EmailService.Smtp;
 using EmailService.Smtp.Server;
@@ -11,7 +12,8 @@ namespace EmailService.Inbox;
 /// <summary>The built-in catch-all mail host: takes any mail for anybody, on loopback only, and says 250 once it is committed.
 /// Does not run when delivery is live.</summary>
 internal sealed partial class InboxHost(
-    InboxOptions options, PlatformOptions platform, DeliveryMode mode, InboxStore store, CatchAllEndPoint published, VerpKeys verp, TimeProvider time, ILogger<InboxHost> log)
+    InboxOptions options, PlatformOptions platform, DeliveryMode mode, InboxStore store, CatchAllEndPoint published, VerpKeys verp, TimeProvider time, ILogger<InboxHost> log,
+    int connections)
     : IHostedService, ISmtpServerHandler, IAsyncDisposable
 {
     private const int TrimEvery = 200;
@@ -48,9 +50,9 @@ internal sealed partial class InboxHost(
 
     public async ValueTask<SmtpReply> MessageReceivedAsync(SmtpServerMessage message, CancellationToken cancellationToken)
     {
-        var mail = InboxMail.Parse(message.Data);
+        var header = ReceivedMail.ReadHeader(message.Data);
         await store.AddAsync(
-            time.GetUtcNow(), message.ReversePath, message.ForwardPaths, mail.From, mail.Subject, message.Data,
+            time.GetUtcNow(), message.ReversePath, message.ForwardPaths, header.Field("From") ?? "", header.Field("Subject") ?? "", message.Data,
             verp.TryRead(message.ReversePath, out var recipient) ? recipient.Message : null, cancellationToken);
         if (Interlocked.Decrement(ref untilTrim) < 0)
         {
@@ -81,6 +83,7 @@ internal sealed partial class InboxHost(
             {
                 EndPoint = new IPEndPoint(IPAddress.Loopback, port),
                 HostName = platform.HostName,
+                MaxConnections = connections,
                 OnError = LogFailed,
             },
             this, time);

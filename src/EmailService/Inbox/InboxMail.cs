@@ -1,5 +1,5 @@
 using System.Text.RegularExpressions;
-using EmailService.Mime;
+using EmailService.Read;
 
 namespace EmailService.Inbox;
 
@@ -9,47 +9,45 @@ public sealed record InboxPart(int N, string Type, string? FileName, string? Con
 /// <summary>A mail taken apart to be shown. Any octets make one; what is broken is shown as far as it can be read.</summary>
 internal sealed partial class InboxMail
 {
-    private readonly List<MimeEntity> leaves;
-    private readonly MimeEntity? text;
-    private readonly MimeEntity? html;
+    private readonly ReceivedMail mail;
+    private readonly ReceivedPart? text;
+    private readonly ReceivedPart? html;
 
-    private InboxMail(MimeEntity message)
+    private InboxMail(ReceivedMail mail)
     {
-        Headers = message.Headers;
-        leaves = [.. Leaves(message)];
-        text = leaves.Find(part => IsBody(part, "text/plain"));
-        html = leaves.Find(part => IsBody(part, "text/html"));
-        Parts = [.. leaves.Select((part, n) => (part, n))
-            .Where(leaf => leaf.part != text && leaf.part != html)
-            .Select(leaf => new InboxPart(
-                leaf.n, leaf.part.ContentType.MediaType, leaf.part.FileName, leaf.part.ContentId,
-                leaf.part.Disposition == "inline", leaf.part.Body.Length))];
-        Subject = message.Header("Subject") ?? "";
-        From = message.Header("From") ?? "";
-        To = message.Header("To") ?? "";
-        Cc = message.Header("Cc");
+        this.mail = mail;
+        text = mail.Parts.FirstOrDefault(part => IsBody(part, "text/plain"));
+        html = mail.Parts.FirstOrDefault(part => IsBody(part, "text/html"));
     }
 
-    public IReadOnlyList<MimeHeaderField> Headers { get; }
+    public IReadOnlyList<ReceivedField> Headers => mail.Fields;
 
-    public string Subject { get; }
+    public string Subject => mail.Field("Subject") ?? "";
 
-    public string From { get; }
+    public string From => mail.Field("From") ?? "";
 
-    public string To { get; }
+    public string To => mail.Field("To") ?? "";
 
-    public string? Cc { get; }
+    public string? Cc => mail.Field("Cc");
 
     public string? Text => text?.Text();
 
     public string? Html => html?.Text();
 
-    /// <summary>All leaves but the two bodies; numbered in the order of the mail, the bodies counted.</summary>
-    public IReadOnlyList<InboxPart> Parts { get; }
+    public bool HasHtml => html is not null;
 
-    public static InboxMail Parse(ReadOnlyMemory<byte> data) => new(MimeParser.Parse(data));
+    /// <summary>All parts but the two bodies; numbered in the order of the mail, the bodies counted. Their sizes are counted as they are asked for.</summary>
+    public IEnumerable<InboxPart> Parts => mail.Parts.Select((part, n) => (part, n))
+        .Where(leaf => leaf.part != text && leaf.part != html)
+        .Select(leaf => new InboxPart(leaf.n, leaf.part.Type, leaf.part.FileName, leaf.part.ContentId, leaf.part.IsInline, leaf.part.Size));
 
-    public MimeEntity? Part(int n) => n >= 0 && n < leaves.Count ? leaves[n] : null;
+    public static InboxMail Parse(ReadOnlyMemory<byte> data) => new(ReceivedMail.Read(data));
+
+    public ReceivedPart? Part(int n) => n >= 0 && n < mail.Parts.Count ? mail.Parts[n] : null;
+
+    /// <summary>The beginning of the text: of a body of megabytes, a page decodes what it shows.</summary>
+    /// <param name="most">At least so many characters, where there are as many.</param>
+    public string? TextStart(int most) => text?.Text(MostOctetsOfCharacter * most);
 
     /// <summary>The HTML body with each <c>cid:</c> of an image of this mail turned into the image itself (RFC 2392 §2; RFC 2397): the frame
     /// has an origin of its own and no session, so it could not ask us for it. Links open outside the frame.</summary>
@@ -64,11 +62,11 @@ internal sealed partial class InboxMail
         var room = MostOctetsOfImages;
 
         // The longer first: one identity may begin with another.
-        foreach (var (part, contentId) in leaves
-            .Where(leaf => IsImage(leaf.ContentType.MediaType) && leaf.Body.Length <= MostOctetsOfImages)
-            .Select(leaf => (leaf, ContentId: leaf.ContentId ?? ""))
-            .Where(leaf => leaf.ContentId.Length > 0)
-            .OrderByDescending(leaf => leaf.ContentId.Length)
+        foreach (var (part, contentId) in mail.Parts
+            .Where(part => IsImage(part.Type))
+            .Select(part => (part, ContentId: part.ContentId ?? ""))
+            .Where(image => image.ContentId.Length > 0 && image.part.Size <= MostOctetsOfImages)
+            .OrderByDescending(image => image.ContentId.Length)
             .Take(MostImages))
         {
             // In a URL the identity is percent-encoded; most programs leave the @ as it is.
@@ -100,9 +98,12 @@ internal sealed partial class InboxMail
     /// <summary>What the address of an image has besides the image.</summary>
     private const int OctetsOfAddress = 64;
 
-    private static string Put(MimeEntity image, string url, string body, ref int room)
+    // UTF-8 has three for a UTF-16 unit; a fourth for the others, with what they switch by.
+    private const int MostOctetsOfCharacter = 4;
+
+    private static string Put(ReceivedPart image, string url, string body, ref int room)
     {
-        var (times, each) = (0, image.Body.Length + OctetsOfAddress);
+        var (times, each) = (0, image.Size + OctetsOfAddress);
         for (var at = body.IndexOf(url, StringComparison.OrdinalIgnoreCase); at >= 0 && times <= room / each;
             at = body.IndexOf(url, at + url.Length, StringComparison.OrdinalIgnoreCase))
         {
@@ -115,20 +116,8 @@ internal sealed partial class InboxMail
         }
 
         room -= times * each;
-        return body.Replace(url, $"data:{image.ContentType.MediaType};base64,{Convert.ToBase64String(image.Body.Span)}", StringComparison.OrdinalIgnoreCase);
+        return body.Replace(url, $"data:{image.Type};base64,{Convert.ToBase64String(image.Octets())}", StringComparison.OrdinalIgnoreCase);
     }
 
-    private static IEnumerable<MimeEntity> Leaves(MimeEntity entity)
-    {
-        if (!entity.IsMultipart)
-        {
-            // A message inside the message is one part, to be downloaded whole.
-            return [entity];
-        }
-
-        return entity.Children.SelectMany(Leaves);
-    }
-
-    private static bool IsBody(MimeEntity part, string type) =>
-        part.ContentType.MediaType == type && part.Disposition != "attachment" && part.FileName is null;
+    private static bool IsBody(ReceivedPart part, string type) => part.Type == type && !part.IsAttachment && part.FileName is null;
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using EmailService.Accounts;
-using EmailService.Mime;
 
 namespace EmailService.Inbox;
 
@@ -69,15 +68,16 @@ internal static class InboxPages
     {
         var subject = mail.Subject.Length == 0 ? "(no subject)" : Short(mail.Subject, InField);
         var headers = Html.Join(mail.Headers.Take(MostFields).Select(header =>
-            Html.Of($"<tr><th>{Short(header.Name, InList)}</th><td>{Short(header.Decoded, InField)}</td></tr>\n")));
+            Html.Of($"<tr><th>{Short(header.Name, InList)}</th><td>{Short(header.Value, InField)}</td></tr>\n")));
         headers = mail.Headers.Count <= MostFields ? headers : Html.Of($"{headers}<tr><th>…</th><td>{mail.Headers.Count - MostFields} more in the source</td></tr>");
-        var html = mail.Html is null ? Html.Empty : Html.Of($"""
+        var html = !mail.HasHtml ? Html.Empty : Html.Of($"""
             <section><h2>HTML</h2>
             <iframe src="/inbox/{entry.Id}/html" sandbox="allow-popups allow-popups-to-escape-sandbox" title="The mail as HTML" referrerpolicy="no-referrer"></iframe></section>
             """);
-        var text = mail.Text is { } plain ? Html.Of($"<section><h2>Text</h2><pre>{Short(plain, InText)}</pre></section>") : Html.Empty;
-        var parts = mail.Parts.Count == 0 ? Html.Empty : Html.Of($"""
-            <section><h2>Attachments</h2><ul class="parts">{Html.Join(mail.Parts.Take(MostParts).Select(part => Html.Of($"""
+        var text = mail.TextStart(InText + 1) is { } plain ? Html.Of($"<section><h2>Text</h2><pre>{Short(plain, InText)}</pre></section>") : Html.Empty;
+        var files = mail.Parts.Take(MostParts).ToList();
+        var parts = files.Count == 0 ? Html.Empty : Html.Of($"""
+            <section><h2>Attachments</h2><ul class="parts">{Html.Join(files.Select(part => Html.Of($"""
                 <li><a href="/inbox/{entry.Id}/parts/{part.N}?download=1">{Short(part.FileName ?? part.ContentId ?? $"part {part.N}", InList)}</a> <small>{Short(part.Type, InList)}, {Size(part.Size)}{(part.ContentId is null ? "" : ", inline")}</small></li>
                 """)))}</ul></section>
             """);

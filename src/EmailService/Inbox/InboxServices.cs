@@ -5,6 +5,9 @@ namespace EmailService.Inbox;
 
 public static class InboxServices
 {
+    /// <summary>Connections of our own deliveries, or of programs under test, to the catch-all mail host.</summary>
+    private const int MostConnections = 500;
+
     /// <summary>The pages always; the catch-all mail host unless delivery is live.</summary>
     public static WebApplicationBuilder AddInbox(this WebApplicationBuilder builder)
     {
@@ -12,7 +15,8 @@ public static class InboxServices
         builder.Services.AddSingleton<InboxStore>();
         builder.Services.AddSingleton<LoopbackAccess>();
         builder.Services.TryAddSingleton<CatchAllEndPoint>();
-        builder.Services.AddHostedService<InboxHost>();
+        var connections = builder.FileDescriptors().Share("to the inbox", MostConnections);
+        builder.Services.AddHostedService(provider => ActivatorUtilities.CreateInstance<InboxHost>(provider, connections));
         return builder;
     }
 

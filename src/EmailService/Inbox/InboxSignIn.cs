@@ -75,7 +75,8 @@ internal static class InboxSignIn
     {
         HttpOnly = true,
         SameSite = SameSiteMode.Strict,
-        Path = "/inbox",
+        // Not /inbox: that path does not match /inbox.json, which is beside it and not below. RFC 6265 §5.1.4
+        Path = "/",
         MaxAge = life,
         Secure = request.IsHttps || request.Headers.Origin.ToString().StartsWith("https://", StringComparison.OrdinalIgnoreCase)
             || request.Headers["X-Forwarded-Proto"].ToString().Equals("https", StringComparison.OrdinalIgnoreCase),

@@ -145,14 +145,7 @@ public static class WebhookEndpoints
 
     private static async Task<(WebhookChange? Change, IResult? Refusal)> ReadBodyAsync(HttpContext context, bool isNew)
     {
-        // Missing is taken for JSON, as by the requests to send.
-        if (!string.IsNullOrWhiteSpace(context.Request.ContentType) && !context.Request.HasJsonContentType())
-        {
-            return (null, ApiErrors.Result(StatusCodes.Status415UnsupportedMediaType, "Content-Type should be application/json",
-                help: $"Found \"{context.Request.ContentType}\"."));
-        }
-
-        using var body = await RequestBody.ReadAsync(context.Request, WebhookRequest.MaxBytes, context.RequestAborted);
+        using var body = await RequestBody.ReadJsonAsync(context.Request, WebhookRequest.MaxBytes, context.RequestAborted);
         if (body.Problem != BodyProblem.None)
         {
             return (null, new BodyRefusal(body.Problem, WebhookRequest.MaxBytes));

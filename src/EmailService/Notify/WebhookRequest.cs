@@ -1,5 +1,6 @@
 using System.Text.Json;
 using EmailService.Messages;
+using EmailService.Platform;
 using EmailService.Platform.Http;
 
 namespace EmailService.Notify;
@@ -77,9 +78,9 @@ internal static class WebhookRequest
             || !Uri.TryCreate(text, UriKind.Absolute, out var uri)
             || (uri.Scheme != Uri.UriSchemeHttp && uri.Scheme != Uri.UriSchemeHttps)
             || uri.Host.Length == 0
-            || text.Contains('\0', StringComparison.Ordinal))
+            || ShownName.Problem(text, MaxUrl) is not null)
         {
-            errors.Add(new FieldError("'URL' is not a valid url", "url", $"Expected an absolute http or https URL of at most {MaxUrl} characters."));
+            errors.Add(new FieldError("'URL' is not a valid url", "url", $"Expected an absolute http or https URL of at most {MaxUrl} characters, all of which can be seen."));
             return null;
         }
 

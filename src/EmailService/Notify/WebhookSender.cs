@@ -148,7 +148,7 @@ internal sealed class WebhookSender : IDisposable
     {
         var host = context.DnsEndPoint;
         var found = await names.ResolveAsync(host.Host, cancellationToken);
-        var stream = await PinnedConnection.OpenAsync(host, found.Addresses, allowed, cancellationToken);
+        var stream = await PinnedConnection.OpenAsync(host, found.Addresses, allowed, time, cancellationToken);
         if (AddressReaches.Of(((IPEndPoint)stream.Socket.RemoteEndPoint!).Address) != AddressReach.Public)
         {
             NoteInside(host);

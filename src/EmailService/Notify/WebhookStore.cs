@@ -1,3 +1,4 @@
+using EmailService.Accounts;
 using EmailService.Messages;
 using Npgsql;
 using NpgsqlTypes;
@@ -13,13 +14,10 @@ internal sealed class WebhookStore(NpgsqlDataSource database, NotifyOptions opti
 
     // Starts at the present end of the log. Whatever commits from now on has a transaction id that is not below the
     // oldest running one, so nothing later is missed; at most a few events of the last moments come along.
-    // The account's row is locked so that two requests at once cannot both be the last one allowed.
     private const string AddSql = """
-        WITH account AS MATERIALIZED (SELECT id FROM accounts WHERE id = $1 FOR UPDATE)
         INSERT INTO webhooks (account_id, url, enabled, kinds, private_key, public_key, created_at, cursor_xact, cursor_id)
         SELECT $1, $2, $3, $4, $5, $6, $7, pg_snapshot_xmin(pg_current_snapshot()), 0
-          FROM account
-         WHERE (SELECT count(*) FROM webhooks AS w WHERE w.account_id = account.id) < $8
+         WHERE (SELECT count(*) FROM webhooks WHERE account_id = $1) < $8
         RETURNING id, url, enabled, kinds, public_key, created_at, failures, next_try_at
         """;
 
@@ -28,7 +26,7 @@ internal sealed class WebhookStore(NpgsqlDataSource database, NotifyOptions opti
     public async Task<Webhook?> AddAsync(int accountId, string url, string[] kinds, bool enabled, CancellationToken cancellationToken)
     {
         var (privateKey, publicKey) = WebhookSignature.NewKey();
-        await using var command = database.CreateCommand(AddSql);
+        var command = new NpgsqlBatchCommand(AddSql);
         command.Parameters.Add(new() { Value = accountId });
         command.Parameters.Add(new() { Value = url });
         command.Parameters.Add(new() { Value = enabled });
@@ -37,7 +35,19 @@ internal sealed class WebhookStore(NpgsqlDataSource database, NotifyOptions opti
         command.Parameters.Add(new() { Value = publicKey });
         command.Parameters.Add(new() { Value = time.GetUtcNow().UtcDateTime });
         command.Parameters.Add(new() { Value = options.MaxPerAccount });
-        return await OneAsync(command, url, cancellationToken);
+        await using var batch = database.CreateBatch();
+        batch.BatchCommands.Add(AccountStore.LockCommand(accountId));
+        batch.BatchCommands.Add(command);
+        try
+        {
+            await using var row = await batch.ExecuteReaderAsync(cancellationToken);
+            await row.NextResultAsync(cancellationToken);
+            return await row.ReadAsync(cancellationToken) ? Read(row) : null;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UniqueViolation)
+        {
+            throw new UrlTakenException(url, e);
+        }
     }
 
     private const string ListSql = """

@@ -12,8 +12,11 @@ public sealed class FileDescriptors(long? limit)
     /// as webhooks. Measured: 277 after the start, 296 after the first request.</summary>
     public const int Own = 350;
 
-    /// <summary>Kinds that share what is left: mail hosts, callers, DNS.</summary>
-    private const int Sharing = 3;
+    /// <summary>Kinds that share what is left: mail hosts, callers, DNS, and those that bring mail to the inbox.</summary>
+    private const int Sharing = 4;
+
+    /// <summary>Callers' connections that are being refused, at most; of those that the program has for itself.</summary>
+    public const int Refused = 16;
 
     private readonly List<Part> parts = [];
 
@@ -39,11 +42,11 @@ public sealed class FileDescriptors(long? limit)
     /// <summary>For the database, which comes first: nothing goes without it. The other parts are what it leaves.</summary>
     public int ForDatabase(int wanted) => Note(Database, wanted, limit is null ? wanted : Math.Min(wanted, (limit.Value - Own) / 3));
 
-    /// <summary>A third of what is left, or less if no more is wanted.</summary>
+    /// <summary>A quarter of what is left, or less if no more is wanted.</summary>
     /// <param name="what">For the report.</param>
     public int Share(string what, int wanted) => Note(what, wanted, limit is null ? wanted : Math.Min(wanted, (limit.Value - Own - Fixed) / Sharing));
 
-    /// <summary>What callers may have: all that is left of a third, however many that are.</summary>
+    /// <summary>What callers may have: all that is left of a quarter, however many that are.</summary>
     public int? ForCallers => limit is null ? null : (int)Math.Clamp((limit.Value - Own - Fixed) / Sharing, 1, int.MaxValue);
 
     /// <summary>The limit of this process, as Linux says it; null elsewhere.</summary>

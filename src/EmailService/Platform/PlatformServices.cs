@@ -1,6 +1,8 @@
 using System.Globalization;
 using EmailService.Platform.Http;
 using EmailService.Platform.Jobs;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Npgsql;
 
@@ -25,6 +27,7 @@ public static class PlatformServices
         services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(30));
         services.AddSingleton<ServiceMeter>();
         services.AddSingleton<MetricsCollector>();
+        builder.AddOptions<MetricsOptions>("Metrics");
         builder.AddOptions<MemoryOptions>("Memory");
         services.AddSingleton<MemoryBudget>();
         services.AddSingleton<CostlyCalls>();
@@ -56,11 +59,10 @@ public static class PlatformServices
         return builder;
     }
 
-    /// <summary>Health and metrics.</summary>
+    /// <summary>Health.</summary>
     public static WebApplication MapPlatform(this WebApplication app)
     {
         app.MapHealth();
-        app.MapMetrics();
         var isStarted = app.Services.GetRequiredService<StartedFlag>();
         app.Lifetime.ApplicationStarted.Register(() => isStarted.Value = true);
         return app;
@@ -90,6 +92,11 @@ public static class PlatformServices
 
         // Beyond these a caller's connection is closed at once. Without it the next to come would find no descriptor, and neither would anybody else.
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxConcurrentConnections = descriptors.ForCallers);
+        if (descriptors.ForCallers is { } most)
+        {
+            builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new BoundedListenerFactory(
+                ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider), most + Platform.FileDescriptors.Refused));
+        }
     }
 
     internal static OptionsBinder Binder(this WebApplicationBuilder builder) =>

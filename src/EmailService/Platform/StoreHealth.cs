@@ -43,8 +43,9 @@ public sealed partial class StoreHealth(IStoreProbe probe, TimeProvider time, IL
                 return;
             }
 
-            Volatile.Write(ref failing, Channel.CreateUnbounded<byte>());
-            probing = Background.Run(() => ProbeAsync(stopping.Token));
+            var began = Channel.CreateUnbounded<byte>();
+            Volatile.Write(ref failing, began);
+            probing = Background.Run(() => ProbeAsync(began, stopping.Token));
         }
 
         LogFailing(exception.Message);
@@ -97,18 +98,36 @@ public sealed partial class StoreHealth(IStoreProbe probe, TimeProvider time, IL
         stopping.Dispose();
     }
 
+    private bool IsOn(Channel<byte> failure) => ReferenceEquals(Volatile.Read(ref failing), failure);
+
+    /// <summary>Without a heartbeat or an accepted request in between, the probe is who finds out that the disk is full by now. What it finds out after the failure has ended says nothing about the next.</summary>
+    private void NoteDiskFull(Channel<byte> failure, Exception exception)
+    {
+        lock (gate)
+        {
+            isDiskFull |= IsOn(failure) && exception is PostgresException { SqlState: PostgresErrorCodes.DiskFull };
+        }
+    }
+
     private static async ValueTask WaitForEndAsync(ChannelReader<byte> waiting, CancellationToken cancellation) =>
         await waiting.WaitToReadAsync(cancellation);
 
-    private async Task ProbeAsync(CancellationToken cancellation)
+    /// <summary>Probes as long as this failure lasts. One that was ended by a success and followed by another failure has a loop of its own beside the old one, which must not
+    /// go on: they would add up.</summary>
+    private async Task ProbeAsync(Channel<byte> failure, CancellationToken cancellation)
     {
         var pause = FirstProbe;
         try
         {
-            while (!IsHealthy)
+            while (IsOn(failure))
             {
                 await Task.Delay(pause, time, cancellation);
                 pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+                if (!IsOn(failure))
+                {
+                    return;
+                }
+
                 try
                 {
                     await probe.CommitAsync(cancellation);
@@ -116,8 +135,7 @@ public sealed partial class StoreHealth(IStoreProbe probe, TimeProvider time, IL
                 }
                 catch (Exception e) when (e is not OperationCanceledException)
                 {
-                    // Without a heartbeat or an accepted request in between, this is who finds out that the disk is full by now.
-                    isDiskFull |= e is PostgresException { SqlState: PostgresErrorCodes.DiskFull };
+                    NoteDiskFull(failure, e);
                     LogProbe(e.Message);
                 }
             }

@@ -32,6 +32,7 @@ public sealed class SystemResolver
 
     private readonly TimeProvider time;
     private readonly Func<string, IPAddress[]> ask;
+    private readonly TaskScheduler threads;
     private readonly Lock gate = new();
     private readonly Dictionary<string, Entry> entries = new(StringComparer.OrdinalIgnoreCase);
     private int underWay;
@@ -42,7 +43,8 @@ public sealed class SystemResolver
     {
     }
 
-    internal SystemResolver(TimeProvider time, Func<string, IPAddress[]> ask) => (this.time, this.ask) = (time, ask);
+    internal SystemResolver(TimeProvider time, Func<string, IPAddress[]> ask, TaskScheduler? threads = null) =>
+        (this.time, this.ask, this.threads) = (time, ask, threads ?? TaskScheduler.Default);
 
     /// <summary>Completes at once while the answer is kept. An address is its own answer.</summary>
     public ValueTask<SystemAnswer> ResolveAsync(string name, CancellationToken cancellationToken)
@@ -65,7 +67,9 @@ public sealed class SystemResolver
                 return new ValueTask<SystemAnswer>(Stale(entry) ?? new SystemAnswer([], "too many names are being looked up at once"));
             }
 
-            return WaitAsync(entry, entry.Asking ??= Start(name, entry), cancellationToken);
+            return (entry.Asking ??= Start(name, entry)) is { } asking
+                ? WaitAsync(entry, asking, cancellationToken)
+                : new ValueTask<SystemAnswer>(Stale(entry) ?? new SystemAnswer([], "this process has no thread left to look the name up"));
         }
     }
 
@@ -84,10 +88,19 @@ public sealed class SystemResolver
         }
     }
 
-    private Task<SystemAnswer> Start(string name, Entry entry)
+    /// <summary>Null when the system gives no thread: what is not under way must not count as if it were.</summary>
+    private Task<SystemAnswer>? Start(string name, Entry entry)
     {
-        underWay++;
-        return Task.Factory.StartNew(() => LookUp(name, entry), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        try
+        {
+            var asking = Task.Factory.StartNew(() => LookUp(name, entry), CancellationToken.None, TaskCreationOptions.LongRunning, threads);
+            underWay++;
+            return asking;
+        }
+        catch (Exception e) when (e is TaskSchedulerException or OutOfMemoryException or ThreadStartException)
+        {
+            return null;
+        }
     }
 
     private SystemAnswer LookUp(string name, Entry entry)

@@ -40,7 +40,7 @@ public sealed class HostAddresses(
             // Servers that are set for us alone may know what the system does not.
             var (v4, v6) = await AddressLookup.AskAsync(dns, host.Name, options.Ipv6, time, cancellationToken);
             addresses = [.. AddressLookup.AddressesIn(v4), .. AddressLookup.AddressesIn(v6)];
-            problem = $"{problem}; Route:DnsServers: {v4.Detail}";
+            problem = $"{problem}; Route:DnsServers: {v4.Reason}";
         }
 
         var byTurns = ByTurns(addresses);
@@ -86,8 +86,8 @@ public sealed class HostAddresses(
 
         // Never permanent without an address: a mail host that has none is somebody's slip, and slips are mended.
         return open.Count > 0 ? (EndPoints(open, host), null)
-            : found.Count == 0 ? ([], NotNow($"the mail host {host.Name} has no address: {v4.Detail}"))
-            : IsFailure(v4) || IsFailure(v6) ? ([], NotNow($"the mail host {host.Name} has no public address, and DNS does not say whether it has others: {(IsFailure(v4) ? v4 : v6!).Detail}"))
+            : found.Count == 0 ? ([], NotNow($"the mail host {host.Name} has no address: {v4.Reason}"))
+            : IsFailure(v4) || IsFailure(v6) ? ([], NotNow($"the mail host {host.Name} has no public address, and DNS does not say whether it has others: {(IsFailure(v4) ? v4 : v6!).Reason}"))
             : ([], LeadsInside(host, found[0]));
     }
 

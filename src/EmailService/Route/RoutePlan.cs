@@ -59,6 +59,9 @@ public enum HostsOrigin
 /// <summary>Where a domain's mail goes.</summary>
 public abstract record RoutePlan
 {
+    /// <summary>Between a lane and the name of the account that has it for itself.</summary>
+    public const string OfAccountMark = "+account:";
+
     private RoutePlan()
     {
     }

@@ -28,7 +28,7 @@ public static class RouteServices
         var queries = builder.FileDescriptors().Share("to name servers", new DnsResolverOptions().MaxConcurrentQueries);
         builder.Services.TryAddSingleton<IDnsResolver>(s => new DnsResolver(
             new DnsResolverOptions { Servers = s.GetRequiredService<RouteOptions>().DnsEndPoints(), MaxConcurrentQueries = queries },
-            s.GetRequiredService<TimeProvider>()));
+            s.GetRequiredService<TimeProvider>(), new DnsLog(s.GetRequiredService<ILogger<DnsLog>>())));
         return builder;
     }
 }

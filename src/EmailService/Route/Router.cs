@@ -48,7 +48,7 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
 
     // An account with limits of its own has lanes of its own: what it holds back or has more of is not the others'.
     private static RoutePlan.Hosts Shaped(ShapedSite shaped, string lane, IReadOnlyList<MailHost> hosts) =>
-        new((shaped.Lane ?? lane) + (shaped.Account is null ? "" : $"+account:{shaped.Account}"), hosts, shaped.Limits)
+        new((shaped.Lane ?? lane) + (shaped.Account is null ? "" : $"{RoutePlan.OfAccountMark}{shaped.Account}"), hosts, shaped.Limits)
         {
             IsOfAccount = shaped.Account is not null,
         };
@@ -70,8 +70,8 @@ public sealed class Router(IDnsResolver dns, RouteOptions options, CatchAllEndPo
         // The implicit MX. RFC 5321 §5.1
         DnsStatus.NoData => ToHosts(domain, account, [new MxRecord(domain, TimeSpan.Zero, 0, domain)]),
         DnsStatus.NoSuchDomain => Nowhere(550, new EnhancedStatusCode(5, 1, 2), $"the domain {domain} does not exist"),
-        DnsStatus.ServerFailed => NotNow($"the name servers of {domain} fail: {answer.Detail}"),
-        DnsStatus.NoAnswer => NotNow($"no answer from DNS about {domain}: {answer.Detail}"),
+        DnsStatus.ServerFailed => NotNow($"the name servers of {domain} fail: {answer.Reason}"),
+        DnsStatus.NoAnswer => NotNow($"no answer from DNS about {domain}: {answer.Reason}"),
     };
 
     private static RoutePlan.Nowhere Nowhere(int code, EnhancedStatusCode status, string text) => new(SmtpReply.Local(code, status, text));

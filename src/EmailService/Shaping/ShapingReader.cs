@@ -190,7 +190,7 @@ public sealed class ShapingReader
     private static bool IsBlockName(string name) =>
         name.Length is > 0 and <= 50 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-');
 
-    private static bool IsAccountName(string name) => name.Length is > 0 and <= MaxNameLength && !name.Any(char.IsControl);
+    private static bool IsAccountName(string name) => ShownName.Problem(name, MaxNameLength) is null;
 
     private static bool IsHostName(string name) =>
         name.Length is > 0 and <= MaxNameLength && name.Split('.').All(label => label.Length is > 0 and <= 63 && label.All(c => char.IsLetterOrDigit(c) || c is '-' or '_'));

@@ -1,4 +1,5 @@
 using EmailService.Accounts;
+using EmailService.Mime;
 using EmailService.Outbox;
 using EmailService.Platform;
 using EmailService.Route;
@@ -117,7 +118,7 @@ public sealed class LaneFinder(IOutboxStore outbox, OutboxDepth depth, LaneTable
         }
 
         // A domain of which nothing waits under its own name: DNS knows which lane is its.
-        if (name.Length > LongestName || name.Contains(':', StringComparison.Ordinal) || await RouteAsync(name, cancellationToken) is not { } route)
+        if (name.Length > LongestName || !DomainName.TryNormalize(name, out var domain, out _) || await RouteAsync(domain, cancellationToken) is not { } route)
         {
             return null;
         }
@@ -131,7 +132,7 @@ public sealed class LaneFinder(IOutboxStore outbox, OutboxDepth depth, LaneTable
         limit.CancelAfter(RouteLimit);
         try
         {
-            return await router.PlanAsync(domain.ToLowerInvariant().TrimEnd('.'), account: null, limit.Token) as RoutePlan.Hosts;
+            return await router.PlanAsync(domain, account: null, limit.Token) as RoutePlan.Hosts;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -9,6 +9,7 @@ internal static class LaneText
 {
     private const int LongestName = 44;
     private const int LongestReply = 70;
+    private const int LongestCell = 3000;
 
     private static readonly string[] Heads =
         ["LANE", "DUE", "LATER", "IN HAND", "OLDEST", "OK/MIN", "DEFER/MIN", "CONN", "CEILING/MIN", "LIMITED BY", "LAST REPLY"];
@@ -89,6 +90,8 @@ internal static class LaneText
 
     private static string Aligned(IReadOnlyList<string[]> rows, int[] right)
     {
+        // Names of hosts and accounts, and what hosts said.
+        rows = [.. rows.Select(r => r.Select(cell => OneLine.Of(cell, LongestCell)).ToArray())];
         var widths = Enumerable.Range(0, rows[0].Length).Select(i => rows.Max(r => r[i].Length)).ToArray();
         return string.Concat(rows.Select(r =>
             string.Join("  ", r.Select((cell, i) => right.Contains(i) ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]))).TrimEnd() + "\n"));

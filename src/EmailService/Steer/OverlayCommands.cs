@@ -8,6 +8,8 @@ namespace EmailService.Steer;
 /// <summary><c>emailservice overlays|suspend|resume|slow|reroute|lift</c>: in force on all running nodes within a second.</summary>
 internal static class OverlayCommands
 {
+    private const int LongestLine = 3000;
+
     public static IEnumerable<Command> Create(CommandContext context)
     {
         yield return List(context);
@@ -100,7 +102,7 @@ internal static class OverlayCommands
         {
             var lifted = await services.GetRequiredService<Steering>().LiftAsync(parsed.GetValue(id), cancellation)
                 ?? throw new OperatorException($"There is no overlay {parsed.GetValue(id)}; it has ended, or was lifted already. See: emailservice overlays");
-            await Console.Out.WriteLineAsync($"Lifted: {lifted.Kind.ToName()} of {lifted.Scope}");
+            await Console.Out.WriteLineAsync(OneLine.Of($"Lifted: {lifted.Kind.ToName()} of {lifted.Scope}", LongestLine));
             return 0;
         }));
         return command;
@@ -133,7 +135,8 @@ internal static class OverlayCommands
         }.OfType<string>());
         var figure = o.Factor is { } factor ? FormattableString.Invariant($" to {factor:0.###}") : o.Route is { } route ? $" to {route}" : "";
         var cause = o.Rule is not null ? $"rule {o.Rule}: {o.Reply}" : o.KeyId is null ? o.Origin : $"{o.Origin}, key {o.KeyId}";
-        return $"{o.Id,-6} {o.Kind + figure,-18}  until {IsoTime.Text(o.Until)}  {scope}  ({cause})";
+        // What is in force may have been named before names were held to a rule.
+        return OneLine.Of($"{o.Id,-6} {o.Kind + figure,-18}  until {IsoTime.Text(o.Until)}  {scope}  ({cause})", LongestLine);
     }
 
     private static (Option<string?> For, Option<string?> Until) EndOptions() =>

@@ -38,15 +38,10 @@ public sealed class OverlayReader(AccountStore accounts, TimeProvider time)
 
     private const int MostCharacters = 255;
 
-    private static readonly JsonSerializerOptions Strict = new(ApiJson.Options)
-    {
-        UnmappedMemberHandling = System.Text.Json.Serialization.JsonUnmappedMemberHandling.Disallow,
-    };
-
     /// <summary>Reads the body of a request.</summary>
     public async Task<(OverlayWish? Wish, IResult? Refusal)> ReadAsync(HttpRequest request, CancellationToken cancellation)
     {
-        using var body = await RequestBody.ReadAsync(request, MostOctets, cancellation);
+        using var body = await RequestBody.ReadJsonAsync(request, MostOctets, cancellation);
         if (body.Problem != BodyProblem.None)
         {
             return (null, new BodyRefusal(body.Problem, MostOctets));
@@ -54,9 +49,11 @@ public sealed class OverlayReader(AccountStore accounts, TimeProvider time)
 
         try
         {
-            if (JsonSerializer.Deserialize<OverlayRequest>(body.Memory.Span, Strict) is not { } read)
+            using var document = JsonDocument.Parse(body.Memory);
+            var (read, wrong) = OverlayJson.Read(document.RootElement);
+            if (wrong.Count > 0)
             {
-                return (null, ApiErrors.BadRequest("found null, expected a JSON object"));
+                return (null, ApiErrors.Result(StatusCodes.Status400BadRequest, wrong));
             }
 
             var (wish, problems) = await ReadAsync(read, cancellation);
@@ -64,8 +61,7 @@ public sealed class OverlayReader(AccountStore accounts, TimeProvider time)
         }
         catch (JsonException e)
         {
-            return (null, ApiErrors.BadRequest($"The body is not what is expected here. {e.Message}", e.Path is { Length: > 2 } path ? path[2..] : null,
-                "Send a JSON object with kind, one or more of lane, domain, account and source, and for or until."));
+            return (null, ApiErrors.BadRequest("Bad Request", null, JsonFault.Explain(body.Memory.Span, e)));
         }
     }
 
@@ -75,9 +71,9 @@ public sealed class OverlayReader(AccountStore accounts, TimeProvider time)
         var kind = Kind(request, problems);
         foreach (var (field, text) in new[] { ("lane", request.Lane), ("source", request.Source), ("domain", request.Domain), ("account", request.Account) })
         {
-            if (text is not null && (text.Length is 0 or > MostCharacters || text.Any(char.IsControl)))
+            if (text is not null && ShownName.Problem(text, MostCharacters) is { } problem)
             {
-                problems.Add(new FieldError($"found {text.Length} characters, expected 1 to {MostCharacters} without control characters", field, null));
+                problems.Add(new FieldError(problem, field, null));
             }
         }
 

@@ -5,6 +5,8 @@ using EmailService.Accept;
 using EmailService.Compose;
 using EmailService.Messages;
 using EmailService.Mime;
+using EmailService.TestKit;
+using MimeEntity = MimeKit.MimeEntity;
 
 namespace EmailService.Tests.Accept;
 
@@ -57,51 +59,54 @@ public sealed partial class AcceptedMailIsComposedTests(ITestOutputHelper output
 
     private static void Check(Message message, SendRequest request)
     {
-        var mail = MimeParser.Parse(MessageComposer.Compose(message).Octets);
+        var mail = MailReading.Read(MessageComposer.Compose(message).Octets);
         var own = message.Personalization;
         var (room, work) = (Substitution.MostGrowth, Substitution.MostWork);
-        Assert.Equal(Substitution.Apply(message.Subject, own.Substitutions, ref room, ref work), mail.Header("Subject"));
-        AssertMailboxes([message.From], mail.RawHeader("From"));
-        AssertMailboxes(own.To, mail.RawHeader("To"));
-        AssertMailboxes(own.Cc, mail.RawHeader("Cc"));
-        Assert.Null(mail.RawHeader("Bcc"));
+        Assert.Equal(Substitution.Apply(message.Subject, own.Substitutions, ref room, ref work), mail.Field("Subject"));
+        AssertMailboxes([message.From], mail, "From");
+        AssertMailboxes(own.To, mail, "To");
+        AssertMailboxes(own.Cc, mail, "Cc");
+        Assert.Null(mail.RawField("Bcc"));
         foreach (var (name, value) in request.Content.Headers.Where(h => !own.Headers.Keys.Contains(h.Key, StringComparer.OrdinalIgnoreCase)).Concat(own.Headers))
         {
-            var written = Assert.Single(mail.Headers, h => h.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
+            var written = Assert.Single(mail.Headers, h => h.Field.Equals(name, StringComparison.OrdinalIgnoreCase));
             var isMailbox = name is "Sender" or "Disposition-Notification-To";
-            Assert.Equal(isMailbox ? Mailbox(value) : Plain(value), isMailbox ? MimeHeader.ParseMailboxes(written.RawValue).Single().ToString() : Plain(written.Decoded));
+            Assert.Equal(isMailbox ? Mailbox(value) : Plain(value), isMailbox ? MailboxOf(mail, name) : Plain(written.Decoded()));
         }
 
-        Assert.Single(mail.Headers, h => h.Name == "Message-ID");
-        Assert.Single(mail.Headers, h => h.Name == "Date");
+        Assert.Single(mail.Headers, h => h.Field == "Message-ID");
+        Assert.Single(mail.Headers, h => h.Field == "Date");
         CheckParts(message, mail);
     }
 
     private static void CheckParts(Message message, MimeEntity mail)
     {
-        var leaves = mail.Walk().Where(part => !part.IsMultipart && part.ContentType.Type != "message").ToList();
+        var leaves = mail.Walk().Where(part => part is MimeKit.MimePart).ToList();
         var (room, work) = (Substitution.MostGrowth, Substitution.MostWork);
         foreach (var body in message.Content.Bodies)
         {
             var text = Substitution.Apply(body.Value, message.Personalization.Substitutions, ref room, ref work)!;
             var type = body.Type.Split(';')[0].Trim();
-            var written = Assert.Single(leaves, part => part.ContentType.MediaType == type && part.Disposition is null).Text();
+            var written = Assert.Single(leaves, part => part.Type() == type && part.Disposition() is null).Text();
             Assert.Equal(Body(text), Body(written));
         }
 
-        var files = mail.Walk().Where(part => part.Disposition is not null).ToList();
+        var files = mail.Walk().Where(part => part.Disposition() is not null).ToList();
         Assert.Equal(message.Content.Attachments.Count, files.Count);
         foreach (var file in message.Content.Attachments)
         {
-            Assert.Contains(files, part => part.DispositionParameters.GetValueOrDefault("filename", "") == file.FileName
-                && (part.TransferEncoding == "7bit" ? part.RawBody : part.Body).Span.SequenceEqual(file.Content)
+            Assert.Contains(files, part => (part.ContentDisposition?.FileName ?? "") == file.FileName
+                && part.Octets().AsSpan().SequenceEqual(file.Content)
                 && (part.ContentId is null) == (file.ContentId is null));
         }
     }
 
-    private static void AssertMailboxes(IReadOnlyList<MailAddress> expected, string? field) => Assert.Equal(
+    private static void AssertMailboxes(IReadOnlyList<MailAddress> expected, MimeEntity mail, string field) => Assert.Equal(
         expected.Select(a => (a.Email, string.IsNullOrWhiteSpace(a.Name) ? null : a.Name)),
-        MimeHeader.ParseMailboxes(field).Select(m => (m.Address.ToString(), m.DisplayName)));
+        mail.Mailboxes(field));
+
+    private static string MailboxOf(MimeEntity mail, string field) =>
+        mail.Mailboxes(field).Single() is var (address, name) && EmailAddress.TryParse(address, out var parsed, out _) ? new Mailbox(parsed, name).ToString() : "none";
 
     private static string Mailbox(string value) => EmailService.Mime.Mailbox.TryParse(value, out var mailbox, out _) ? mailbox.ToString() : "none";
 

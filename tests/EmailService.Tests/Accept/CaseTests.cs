@@ -1,3 +1,6 @@
+using EmailService.TestKit;
+using MimeEntity = MimeKit.MimeEntity;
+
 namespace EmailService.Tests.Accept;
 
 /// <summary>Requests on which the service once failed, one for each kind of fault, and what they should become.</summary>
@@ -14,18 +17,18 @@ public sealed class CaseTests
     public void Structured_field_goes_out_as_it_is_given(string name, string field)
     {
         var given = System.Text.Json.JsonDocument.Parse(Read(name)).RootElement.GetProperty("headers").GetProperty(field).GetString();
-        Assert.Equal(given, Mail(name).RawHeader(field));
+        Assert.Equal(given, Mail(name).RawField(field));
     }
 
     [Fact]
     public void Given_Message_ID_goes_on_the_wire() =>
-        Assert.Equal("<order-1@demo.example>", Mail("sendgrid-message-id-header").RawHeader("Message-ID"));
+        Assert.Equal("<order-1@demo.example>", Mail("sendgrid-message-id-header").RawField("Message-ID"));
 
     [Fact]
     public void Calendar_is_written_with_its_method()
     {
-        var calendar = Mail("calendar-method-request").Children[2];
-        Assert.Equal("text/calendar", calendar.ContentType.MediaType);
+        var calendar = Mail("calendar-method-request").Children()[2];
+        Assert.Equal("text/calendar", calendar.Type());
         Assert.Equal(("REQUEST", "utf-8"), (calendar.ContentType.Parameters["method"], calendar.ContentType.Charset));
     }
 
@@ -45,7 +48,7 @@ public sealed class CaseTests
         Assert.StartsWith("With these values in the subject: The subject must be a string at least one character", error.Message, StringComparison.Ordinal);
     }
 
-    private static EmailService.Mime.MimeEntity Mail(string name) => Composing.Mail(Read(name));
+    private static MimeEntity Mail(string name) => Composing.Mail(Read(name));
 
     private static string Read(string name) => File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "Data", "cases", name + ".json"));
 }

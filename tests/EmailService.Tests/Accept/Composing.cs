@@ -2,6 +2,8 @@ using EmailService.Accept;
 using EmailService.Compose;
 using EmailService.Messages;
 using EmailService.Mime;
+using EmailService.TestKit;
+using MimeEntity = MimeKit.MimeEntity;
 
 namespace EmailService.Tests.Accept;
 
@@ -24,11 +26,11 @@ internal static class Composing
     }
 
     public static IReadOnlyList<MimeEntity> Mails(SendRequest request) =>
-        [.. Messages(request).Select(message => MimeParser.Parse(MessageComposer.Compose(message).Octets))];
+        [.. Messages(request).Select(message => MailReading.Read(MessageComposer.Compose(message).Octets))];
 
     /// <summary>The one mail that a request becomes.</summary>
     public static MimeEntity Mail(string json) => Assert.Single(Mails(Reading.Read(json)));
 
     /// <summary>All media types, outermost first.</summary>
-    public static IEnumerable<string> Types(MimeEntity mail) => mail.Walk().Select(part => part.ContentType.MediaType);
+    public static IEnumerable<string> Types(MimeEntity mail) => mail.Walk().Select(part => part.Type());
 }

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using EmailService.Mime;
+using EmailService.TestKit;
+using MimeEntity = MimeKit.MimeEntity;
 
 namespace EmailService.Tests.Accept;
 
@@ -14,7 +16,7 @@ public sealed class ContentRulesTests
     [InlineData(" a G\\tVsbG8= ")]
     [InlineData("aGVs\\u000AbG8\\u003d")]
     public void Base64_in_lines_is_taken(string content) =>
-        Assert.Equal(Hello, Attached($"\"content\":\"{content}\",\"filename\":\"x\"").Body.ToArray());
+        Assert.Equal(Hello, Attached($"\"content\":\"{content}\",\"filename\":\"x\"").Octets());
 
     [Theory]
     [InlineData("aGVsbG8=aGVsbG8=", "padding in the middle")]
@@ -29,8 +31,8 @@ public sealed class ContentRulesTests
     public void Empty_file_name_is_a_file_without_a_name()
     {
         var file = Attached("\"content\":\"aGVsbG8=\",\"filename\":\"\",\"type\":\"image/png\"");
-        Assert.Null(file.FileName);
-        Assert.Equal(("attachment", "image/png"), (file.Disposition, file.ContentType.MediaType));
+        Assert.Null(file.FileName());
+        Assert.Equal(("attachment", "image/png"), (file.Disposition(), file.Type()));
     }
 
     [Theory]
@@ -42,9 +44,9 @@ public sealed class ContentRulesTests
     public void Type_of_a_file_keeps_its_parameters(string type, string mediaType, string parameter, string value)
     {
         var file = Attached($"\"content\":\"aGVsbG8=\",\"filename\":\"invite.ics\",\"type\":\"{type}\"");
-        Assert.Equal((mediaType, value), (file.ContentType.MediaType, file.ContentType.Parameters[parameter]));
-        Assert.Equal("invite.ics", file.FileName);
-        Assert.False(file.ContentType.Parameters.ContainsKey("boundary"));
+        Assert.Equal((mediaType, value), (file.Type(), file.ContentType.Parameters[parameter]));
+        Assert.Equal("invite.ics", file.FileName());
+        Assert.False(file.ContentType.Parameters.Contains("boundary"));
     }
 
     [Theory]
@@ -66,9 +68,9 @@ public sealed class ContentRulesTests
         var mail = Composing.Mail(Reading.Good(
             content: $$"""[{"type":"text/html","value":"<img src='cid:{{bare}}'><img src='cid:{{Uri.EscapeDataString(bare)}}'>"}]""",
             more: $$"""  "attachments":[{"content":"aGVsbG8=","filename":"x.png","type":"image/png","disposition":"inline","content_id":{{JsonSerializer.Serialize(id)}}}]"""));
-        var made = mail.Children[1].ContentId;
+        var made = mail.Children()[1].ContentId;
         Assert.True(MimeHeader.IsValidContentId(made));
-        Assert.Equal($"<img src='cid:{made}'><img src='cid:{made}'>", mail.Children[0].Text());
+        Assert.Equal($"<img src='cid:{made}'><img src='cid:{made}'>", mail.Children()[0].Text());
     }
 
     [Fact]
@@ -78,8 +80,8 @@ public sealed class ContentRulesTests
             personalizations: """[{"to":[{"email":"ana@shop.example"}],"substitutions":{"-logo-":"<img src=\"cid:my logo\">"}}]""",
             content: """[{"type":"text/html","value":"<p>-logo-</p>"}]""",
             more: """  "attachments":[{"content":"aGVsbG8=","filename":"x.png","type":"image/png","disposition":"inline","content_id":"my logo"}]"""));
-        Assert.Equal("multipart/related", mail.ContentType.MediaType);
-        Assert.Equal($"<p><img src=\"cid:{mail.Children[1].ContentId}\"></p>", mail.Children[0].Text());
+        Assert.Equal("multipart/related", mail.Type());
+        Assert.Equal($"<p><img src=\"cid:{mail.Children()[1].ContentId}\"></p>", mail.Children()[0].Text());
     }
 
     [Theory]
@@ -99,7 +101,7 @@ public sealed class ContentRulesTests
     {
         var mail = Composing.Mail(WithBodies(types));
         Assert.Equal(expected.Split(','), Composing.Types(mail));
-        Assert.All(mail.Walk().Where(part => part.ContentType.Type == "text"), part => Assert.Equal("utf-8", part.ContentType.Charset));
+        Assert.All(mail.Walk().Where(part => part.ContentType.MediaType == "text"), part => Assert.Equal("utf-8", part.ContentType.Charset));
     }
 
     [Theory]
@@ -135,7 +137,7 @@ public sealed class ContentRulesTests
 
     private static string WithFile(string file) => Reading.Good(more: $"\"attachments\":[{{{file}}}]");
 
-    private static MimeEntity Attached(string file) => Composing.Mail(WithFile(file)).Children[1];
+    private static MimeEntity Attached(string file) => Composing.Mail(WithFile(file)).Children()[1];
 
     private static string WithBodies(string types) => Reading.Good(
         content: $"[{string.Join(',', types.Split(',').Select(type => $$"""{"type":{{JsonSerializer.Serialize(type)}},"value":"v"}"""))}]");

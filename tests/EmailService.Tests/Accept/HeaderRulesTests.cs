@@ -1,4 +1,5 @@
 using System.Text.Json;
+using EmailService.TestKit;
 
 namespace EmailService.Tests.Accept;
 
@@ -52,7 +53,7 @@ public sealed class HeaderRulesTests
     [InlineData("Importance", "high")]
     [InlineData("Organization", "Grüße AG")]
     public void Header_that_harms_nobody_goes_out(string name, string value) =>
-        Assert.Equal(value, Composing.Mail(Request(name, value)).Header(name));
+        Assert.Equal(value, Composing.Mail(Request(name, value)).Field(name));
 
     [Theory]
     [InlineData("Boss <boss@other.example>", "The Sender must be of the domain that the message is from, demo.example")]
@@ -69,7 +70,7 @@ public sealed class HeaderRulesTests
     public void Names_before_the_Senders_address_are_one_name()
     {
         var mail = Composing.Mail(Request("Sender", "boss@other.example, x <s@demo.example>"));
-        Assert.Equal("\"boss@other.example, x\" <s@demo.example>", mail.RawHeader("Sender"));
+        Assert.Equal("\"boss@other.example, x\" <s@demo.example>", mail.RawField("Sender"));
     }
 
     [Fact]
@@ -91,7 +92,7 @@ public sealed class HeaderRulesTests
         foreach (var json in new[] { Request(name, value), Own(name, value) })
         {
             var mail = Composing.Mail(json);
-            Assert.Equal(expected is null ? [] : [expected], mail.Headers.Where(h => h.Name.Equals(field, StringComparison.OrdinalIgnoreCase)).Select(h => h.RawValue));
+            Assert.Equal(expected is null ? [] : [expected], mail.Headers.Where(h => h.Field.Equals(field, StringComparison.OrdinalIgnoreCase)).Select(h => h.Unfolded()));
         }
     }
 
@@ -101,7 +102,7 @@ public sealed class HeaderRulesTests
         var mails = Composing.Mails(Reading.Read(Reading.Good(
             personalizations: """[{"to":[{"email":"a@b.example"}],"headers":{"Message-Id":"<own@demo.example>"}},{"to":[{"email":"c@b.example"}]}]""",
             more: "\"headers\":{\"Message-ID\":\"<all@demo.example>\"}")));
-        Assert.Equal(["<own@demo.example>", "<all@demo.example>"], mails.Select(mail => mail.RawHeader("Message-ID")));
+        Assert.Equal(["<own@demo.example>", "<all@demo.example>"], mails.Select(mail => mail.RawField("Message-ID")));
     }
 
     [Theory]

@@ -146,7 +146,7 @@ public sealed class AccountsTests : IAsyncLifetime
         var verifier = DomainData.Verifier(domains, resolver, time, "192.0.2.1");
         var domain = (await domains.AddAsync(account, "shop.example", verified: false, default))!;
 
-        var before = await verifier.VerifyAsync(domain, default);
+        var before = (await verifier.VerifyAsync(domain, default))!;
         Assert.False(before.Verified);
         Assert.All(before.Records, record => Assert.False(record.Ok));
         Assert.All(before.Records, record => Assert.NotNull(record.WhatToDo));
@@ -155,7 +155,7 @@ public sealed class AccountsTests : IAsyncLifetime
             .Txt("bounces.shop.example", "v=spf1 ip4:192.0.2.1 ~all")
             .Mx("bounces.shop.example", 10, "mail.host.example")
             .Txt("_dmarc.shop.example", "v=DMARC1; p=reject");
-        var after = await verifier.VerifyAsync(domain, default);
+        var after = (await verifier.VerifyAsync(domain, default))!;
         Assert.True(after.Verified);
         Assert.All(after.Records, record => Assert.True(record.Ok, record.WhatToDo));
         var stored = (await domains.GetAsync(account, "shop.example", default))!;
@@ -163,13 +163,13 @@ public sealed class AccountsTests : IAsyncLifetime
         Assert.Equal(["dkim", "mx", "spf", "dmarc"], verifier.LastCheck(stored).Select(record => record.Purpose));
 
         dns.Fault($"{domain.DkimSelector}._domainkey.shop.example", DnsFault.ServFail);
-        var silent = await verifier.VerifyAsync(stored, default);
+        var silent = (await verifier.VerifyAsync(stored, default))!;
         Assert.True(silent.Verified);
         Assert.Null(silent.Records[0].Ok);
 
         // One "no such record" may be a mistake of DNS: only the daily check takes the right to send.
         dns.Remove($"{domain.DkimSelector}._domainkey.shop.example");
-        var gone = await verifier.VerifyAsync(stored, default);
+        var gone = (await verifier.VerifyAsync(stored, default))!;
         Assert.Equal((true, false), (gone.Verified, gone.IsGood));
         Assert.False(gone.Records[0].Ok);
         Assert.True((await domains.GetAsync(account, "shop.example", default))!.Verified);

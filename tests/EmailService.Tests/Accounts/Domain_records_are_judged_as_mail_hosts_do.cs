@@ -1,6 +1,10 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
 using EmailService.Accounts;
 using EmailService.Dns;
 using EmailService.Platform;
+using EmailService.ServiceKit;
 using EmailService.TestKit;
 
 namespace EmailService.Tests.Accounts;
@@ -46,7 +50,7 @@ public sealed class Domain_records_are_judged_as_mail_hosts_do : IAsyncLifetime
         var key = domain.DkimRecord["v=DKIM1; k=rsa; p=".Length..];
         dns.Txt(DkimName, pattern.Replace("p=P", $"p={key}", StringComparison.Ordinal));
 
-        var check = await DomainData.Verifier(domains, resolver, time).VerifyAsync(domain, default);
+        var check = (await DomainData.Verifier(domains, resolver, time).VerifyAsync(domain, default))!;
 
         Assert.False(check.Verified);
         Assert.False(check.Records[0].Ok);
@@ -56,14 +60,51 @@ public sealed class Domain_records_are_judged_as_mail_hosts_do : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_domain_that_is_removed_while_it_is_checked_is_not_there()
+    {
+        await using var service = await TestService.StartAsync(dns: dns);
+        using var client = await service.NewClientAsync();
+        using var added = await client.PostAsJsonAsync("/v1/domains", new { name = "removed.example" });
+        var selector = (await added.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("dkim_selector").GetString();
+        dns.Hold($"{selector}._domainkey.removed.example");
+
+        var checking = client.PostAsync("/v1/domains/removed.example/verify", null);
+        await dns.WhenQueries($"{selector}._domainkey.removed.example", 1).WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal(HttpStatusCode.NoContent, (await client.DeleteAsync("/v1/domains/removed.example")).StatusCode);
+        dns.Release($"{selector}._domainkey.removed.example");
+
+        using var answer = await checking;
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_check_asks_its_own_names_anew_and_leaves_what_is_remembered_of_others()
+    {
+        dns.Mx("mail.others.example", 10, "mx.others.example");
+        await resolver.QueryAsync("mail.others.example", DnsType.Mx, default);
+        var verifier = DomainData.Verifier(domains, resolver, time, "8.8.8.8");
+        Assert.False((await verifier.VerifyAsync(domain, default))!.Verified);
+
+        dns.Txt(DkimName, domain.DkimRecord).Txt("bounces.shop.example", "v=spf1 ip4:8.8.8.8 -all");
+        var asked = dns.CountOf(DkimName);
+        var check = (await verifier.VerifyAsync(domain, default))!;
+
+        Assert.True(check.Verified);
+        Assert.True(check.Records.Single(record => record.Purpose == "spf").Ok);
+        Assert.Equal(asked + 1, dns.CountOf(DkimName));
+        await resolver.QueryAsync("mail.others.example", DnsType.Mx, default);
+        Assert.Equal(1, dns.CountOf("mail.others.example"));
+    }
+
+    [Fact]
     public async Task The_right_record_beside_another_does_not_verify_and_in_other_white_space_it_does()
     {
         var verifier = DomainData.Verifier(domains, resolver, time);
         dns.Txt(DkimName, domain.DkimRecord).Txt(DkimName, "v=spf1 -all");
-        Assert.Contains("so is another at the same name", (await verifier.VerifyAsync(domain, default)).Records[0].WhatToDo, StringComparison.Ordinal);
+        Assert.Contains("so is another at the same name", (await verifier.VerifyAsync(domain, default))!.Records[0].WhatToDo, StringComparison.Ordinal);
 
         dns.Remove(DkimName).Txt(DkimName, domain.DkimRecord.Replace("; ", ";", StringComparison.Ordinal) + " ;");
-        Assert.True((await verifier.VerifyAsync(domain, default)).Verified);
+        Assert.True((await verifier.VerifyAsync(domain, default))!.Verified);
     }
 
     [Fact]

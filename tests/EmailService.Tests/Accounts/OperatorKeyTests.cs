@@ -48,6 +48,13 @@ public sealed class OperatorKeyTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("%21%21")]
+    [InlineData("a..b")]
+    [InlineData("no%20domain")]
+    public async Task What_is_neither_a_lane_nor_a_domain_is_no_lane_though_all_mail_goes_to_the_inbox(string name) =>
+        Assert.Equal(HttpStatusCode.NotFound, (await service.Client.GetAsync($"/v1/lanes/{name}")).StatusCode);
+
+    [Theory]
     [InlineData("/v1/keys")]
     [InlineData("/v1/domains")]
     [InlineData("/v1/webhooks")]
@@ -60,7 +67,7 @@ public sealed class OperatorKeyTests : IAsyncLifetime
     [Fact]
     public async Task Only_an_operators_key_makes_operators_keys()
     {
-        using var refused = await ordinary.PostAsync("/v1/keys", new StringContent("{\"name\":\"more\",\"operator\":true}"));
+        using var refused = await ordinary.PostAsync("/v1/keys", new StringContent("{\"name\":\"more\",\"operator\":true}", null, "application/json"));
         Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
         Assert.Equal("operator", (await refused.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("errors")[0].GetProperty("field").GetString());
 
@@ -71,7 +78,7 @@ public sealed class OperatorKeyTests : IAsyncLifetime
 
         Assert.False((await MakeAsync(ordinary, "{\"name\":\"less\",\"operator\":false}")).GetProperty("operator").GetBoolean());
         Assert.False((await MakeAsync(service.Client, "{\"name\":\"less\",\"operator\":null}")).GetProperty("operator").GetBoolean());
-        using var text = await service.Client.PostAsync("/v1/keys", new StringContent("{\"name\":\"more\",\"operator\":\"true\"}"));
+        using var text = await service.Client.PostAsync("/v1/keys", new StringContent("{\"name\":\"more\",\"operator\":\"true\"}", null, "application/json"));
         Assert.Equal(HttpStatusCode.BadRequest, text.StatusCode);
     }
 
@@ -113,7 +120,7 @@ public sealed class OperatorKeyTests : IAsyncLifetime
     [Fact]
     public async Task An_overlay_names_the_key_that_imposed_it()
     {
-        using var imposed = await service.Client.PostAsync("/v1/overlays", new StringContent("{\"kind\":\"suspend\",\"domain\":\"shop.test\",\"for\":\"1h\"}"));
+        using var imposed = await service.Client.PostAsync("/v1/overlays", new StringContent("{\"kind\":\"suspend\",\"domain\":\"shop.test\",\"for\":\"1h\"}", null, "application/json"));
 
         Assert.Equal(service.ApiKey.Split('.')[1], (await imposed.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("key_id").GetString());
         var listed = await service.Client.GetFromJsonAsync<JsonElement>("/v1/overlays");
@@ -151,7 +158,7 @@ public sealed class OperatorKeyTests : IAsyncLifetime
 
     private static async Task<JsonElement> MakeAsync(HttpClient client, string body)
     {
-        using var made = await client.PostAsync("/v1/keys", new StringContent(body));
+        using var made = await client.PostAsync("/v1/keys", new StringContent(body, null, "application/json"));
         Assert.Equal(HttpStatusCode.Created, made.StatusCode);
         return await made.Content.ReadFromJsonAsync<JsonElement>();
     }

@@ -140,17 +140,17 @@ public sealed class QuickstartTests
     {
         await using var service = await RunningService.StartAsync();
 
-        using var made = await service.Client.PostAsync("/v1/keys", new StringContent("{\"name\":\"shop\"}", Encoding.UTF8));
+        using var made = await service.Client.PostAsync("/v1/keys", new StringContent("{\"name\":\"shop\"}", Encoding.UTF8, "application/json"));
         Assert.Equal(HttpStatusCode.Created, made.StatusCode);
         using var json = JsonDocument.Parse(await made.Content.ReadAsStringAsync());
         var id = json.RootElement.GetProperty("id").GetString();
         Assert.StartsWith($"SG.{id}.", json.RootElement.GetProperty("key").GetString(), StringComparison.Ordinal);
 
-        using var nameless = await service.Client.PostAsync("/v1/keys", new StringContent("{}"));
+        using var nameless = await service.Client.PostAsync("/v1/keys", new StringContent("{}", null, "application/json"));
         Assert.Equal(HttpStatusCode.BadRequest, nameless.StatusCode);
-        using var escape = await service.Client.PostAsync("/v1/keys", new StringContent("""{"name":"a\u001b[31mb"}"""));
+        using var escape = await service.Client.PostAsync("/v1/keys", new StringContent("""{"name":"a\u001b[31mb"}""", null, "application/json"));
         Assert.Equal(HttpStatusCode.BadRequest, escape.StatusCode);
-        using var brotli = new StringContent("{}");
+        using var brotli = new StringContent("{}", null, "application/json");
         brotli.Headers.ContentEncoding.Add("br");
         using var unknown = await service.Client.PostAsync("/v1/keys", brotli);
         Assert.Equal(HttpStatusCode.UnsupportedMediaType, unknown.StatusCode);
@@ -167,7 +167,7 @@ public sealed class QuickstartTests
     {
         await using var service = await RunningService.StartAsync();
 
-        using var made = await service.Client.PostAsync("/v1/domains", new StringContent("{\"name\":\"Shop.example\"}"));
+        using var made = await service.Client.PostAsync("/v1/domains", new StringContent("{\"name\":\"Shop.example\"}", null, "application/json"));
         Assert.Equal(HttpStatusCode.Created, made.StatusCode);
         using var json = JsonDocument.Parse(await made.Content.ReadAsStringAsync());
         var dkim = json.RootElement.GetProperty("records")[0];
@@ -177,9 +177,9 @@ public sealed class QuickstartTests
         Assert.Equal(dkim.GetProperty("value").GetString(), string.Concat(dkim.GetProperty("strings").EnumerateArray().Select(text => text.GetString())));
         Assert.All(dkim.GetProperty("strings").EnumerateArray(), text => Assert.InRange(text.GetString()!.Length, 1, 255));
 
-        using var twice = await service.Client.PostAsync("/v1/domains", new StringContent("{\"name\":\"shop.example\"}"));
+        using var twice = await service.Client.PostAsync("/v1/domains", new StringContent("{\"name\":\"shop.example\"}", null, "application/json"));
         Assert.Equal(HttpStatusCode.Conflict, twice.StatusCode);
-        using var bad = await service.Client.PostAsync("/v1/domains", new StringContent("{\"name\":\"shop\"}"));
+        using var bad = await service.Client.PostAsync("/v1/domains", new StringContent("{\"name\":\"shop\"}", null, "application/json"));
         Assert.Equal(HttpStatusCode.BadRequest, bad.StatusCode);
         using var removed = await service.Client.DeleteAsync("/v1/domains/shop.example");
         Assert.Equal(HttpStatusCode.NoContent, removed.StatusCode);

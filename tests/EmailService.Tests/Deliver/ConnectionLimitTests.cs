@@ -208,7 +208,7 @@ public sealed class ConnectionLimitTests : IDisposable
         var (permit, attempt) = Begin(await limit.Take(Site(under)));
         if (hasSession)
         {
-            permit.HasItsSession();
+            permit.HasItsSession(time.GetTimestamp(), TimeSpan.Zero);
         }
 
         var others = Many(4, _ => limit.Take(Site(waiting)));
@@ -246,13 +246,88 @@ public sealed class ConnectionLimitTests : IDisposable
         Assert.Equal(2, Done(healthy));
     }
 
+    /// <summary>By what their sites took so far: until a session, and with one. Null where that is not known.</summary>
+    [Theory]
+    [InlineData(null, null, false, 5)]
+    [InlineData(0.1, null, false, 2)]
+    [InlineData(1.0, null, false, 4)]
+    [InlineData(3.0, null, false, 5)]
+    [InlineData(0.1, 0.1, true, 2)]
+    [InlineData(0.1, 2.0, true, 8)]
+    [InlineData(0.1, 20.0, true, 30)]
+    public void A_site_that_was_quick_so_far_is_soon_found_to_drip_and_one_that_was_slow_has_its_time(double? opening, double? average, bool hasSession, int seconds)
+    {
+        using var limit = Limit(8);
+        var dripping = Many(8, _ => Begin(limit.Take(Known(opening, average)).There()));
+        if (hasSession)
+        {
+            dripping.ForEach(d => d.Permit.HasItsSession(time.GetTimestamp(), TimeSpan.Zero));
+        }
+
+        var others = Many(3, i => limit.Take(Site(i == 0 ? SiteState.New : SiteState.Answers)));
+
+        time.Advance(TimeSpan.FromSeconds(seconds - 0.1));
+        Assert.All(dripping, d => Assert.False(d.Attempt.IsCancellationRequested));
+        time.Advance(TimeSpan.FromSeconds(1));
+
+        var broken = dripping.Where(d => d.Attempt.IsCancellationRequested).ToList();
+        Assert.InRange(broken.Count, 3, 7);
+        broken.ForEach(d => d.Permit.Dispose());
+        Assert.Equal(3, Done(others));
+    }
+
+    [Fact]
+    public void What_a_long_mail_takes_on_a_slow_line_is_not_held_against_a_quick_site()
+    {
+        using var limit = Limit(8);
+        var sending = Many(8, _ => Begin(limit.Take(Known(0.1, 0.1)).There()));
+        sending.ForEach(d => d.Permit.HasItsSession(time.GetTimestamp(), TimeSpan.FromSeconds(20)));
+        _ = Many(3, i => limit.Take(Site(i == 0 ? SiteState.New : SiteState.Answers)));
+
+        time.Advance(TimeSpan.FromSeconds(21.9));
+        Assert.All(sending, d => Assert.False(d.Attempt.IsCancellationRequested));
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Contains(sending, d => d.Attempt.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void Time_in_which_this_process_stood_still_is_held_against_no_site()
+    {
+        var stalling = new StallingTime(time);
+        using var limit = new ConnectionLimit(ConnectionRules.Of(8), stalling);
+        var attempts = Many(8, _ => Begin(limit.Take(Known(0.1, 0.1)).There(), stalling));
+        attempts.ForEach(d => d.Permit.HasItsSession(stalling.GetTimestamp(), TimeSpan.Zero));
+        _ = Many(3, i => limit.Take(Site(i == 0 ? SiteState.New : SiteState.Answers)));
+
+        stalling.Stall(TimeSpan.FromSeconds(20));
+        time.Advance(TimeSpan.FromSeconds(1.7));
+        Assert.All(attempts, d => Assert.False(d.Attempt.IsCancellationRequested));
+
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Contains(attempts, d => d.Attempt.IsCancellationRequested);
+    }
+
+    [Fact]
+    public void Sites_that_answered_and_take_too_long_keep_no_new_site_out()
+    {
+        using var limit = Limit(16);
+        var dripping = Many(40, _ => limit.Take(Known(0.1, 0.1)));
+        Many(16, i => Begin(dripping[i].There()));
+        var fresh = Many(2, _ => limit.Take(Site(SiteState.New)));
+
+        time.Advance(TimeSpan.FromSeconds(2.4));
+        dripping.Where(d => d.IsCompletedSuccessfully && d.There().WasBrokenOff).Take(2).ToList().ForEach(d => d.There().Dispose());
+
+        Assert.Equal(2, Done(fresh));
+    }
+
     [Fact]
     public void Long_mails_on_half_of_the_connections_are_not_broken_off_for_others_that_answer()
     {
         using var limit = Limit(8);
         var held = Many(8, _ => limit.Take(Site(SiteState.Answers)).There());
         var busy = Many(4, i => Begin(held[i]));
-        busy.ForEach(b => b.Permit.HasItsSession());
+        busy.ForEach(b => b.Permit.HasItsSession(time.GetTimestamp(), TimeSpan.Zero));
         var waiting = limit.Take(Site(SiteState.Answers));
 
         time.Advance(TimeSpan.FromMinutes(9));
@@ -404,17 +479,48 @@ public sealed class ConnectionLimitTests : IDisposable
         return site;
     }
 
-    private (ConnectionPermit Permit, CancellationTokenSource Attempt) Begin(ConnectionPermit permit)
+    private SiteStanding Known(double? opening, double? average)
+    {
+        var site = new SiteStanding($"mx:s{++sites}.test");
+        site.Heard(time.GetUtcNow());
+        if (opening is { } open)
+        {
+            site.Opened(TimeSpan.FromSeconds(open));
+        }
+
+        if (average is { } took)
+        {
+            site.Note(PaceSignal.Answered, false, TimeSpan.FromSeconds(took), time.GetUtcNow());
+        }
+
+        return site;
+    }
+
+    private (ConnectionPermit Permit, CancellationTokenSource Attempt) Begin(ConnectionPermit permit, TimeProvider? clock = null)
     {
         var attempt = new CancellationTokenSource();
         attempts.Add(attempt);
-        permit.Begin(attempt, time.GetTimestamp());
+        permit.Begin(attempt, (clock ?? time).GetTimestamp());
         return (permit, attempt);
     }
 
     private static List<T> Many<T>(int count, Func<int, T> make) => [.. Enumerable.Range(0, count).Select(make)];
 
     private static int Done(List<Task<ConnectionPermit>> all) => all.Count(t => t.IsCompletedSuccessfully);
+}
+
+/// <summary>A clock that may go on while no timer fires, as when the process stands still.</summary>
+file sealed class StallingTime(ManualTime time) : TimeProvider
+{
+    private TimeSpan stalled;
+
+    public override long TimestampFrequency => time.TimestampFrequency;
+
+    public override long GetTimestamp() => time.GetTimestamp() + stalled.Ticks;
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => time.CreateTimer(callback, state, dueTime, period);
+
+    public void Stall(TimeSpan by) => stalled += by;
 }
 
 file static class Asking

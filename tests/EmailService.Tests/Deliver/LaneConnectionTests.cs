@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text;
 using EmailService.Deliver;
 using EmailService.Egress;
@@ -39,8 +40,35 @@ public sealed class LaneConnectionTests
         Assert.Equal(1, mx.ConnectionCount);
     }
 
-    private LaneConnection Connection(ConnectionPermit permit) => new(
-        new SmtpDialer(TimeProvider.System), new SmtpClientOptions { HelloName = "sender.test" }, new EgressSource("default", "sender.test"),
+    [Fact]
+    public async Task A_connection_that_could_not_even_be_tried_does_not_count_as_one()
+    {
+        await using var mx = ScriptedMx.Start();
+        using var limit = new ConnectionLimit(ConnectionRules.Of(1), time);
+        var dialer = new Throwing(new SmtpDialer(TimeProvider.System)) { IsBroken = true };
+        await using var connection = Connection(await limit.TakeAsync(Answering("mx:one.test"), null, 1, CancellationToken.None), dialer);
+        using var attempt = new CancellationTokenSource();
+
+        await Assert.ThrowsAsync<InsufficientMemoryException>(() => TryAsync(connection, mx, attempt));
+        Assert.False(connection.IsInUse);
+
+        dialer.IsBroken = false;
+        Assert.Equal(Disposition.Delivered, (await TryAsync(connection, mx, attempt)).Disposition);
+        Assert.True(connection.IsInUse);
+    }
+
+    /// <summary>A machine without memory for a moment.</summary>
+    private sealed class Throwing(ISmtpDialer inner) : ISmtpDialer
+    {
+        public bool IsBroken { get; set; }
+
+        public Task<(ISmtpSession? Session, SmtpConnectFailure? Failure, string Transcript)> ConnectAsync(
+            IPEndPoint endPoint, string hostName, SmtpTlsPolicy tls, SmtpClientOptions options, CancellationToken cancellation) =>
+            IsBroken ? throw new InsufficientMemoryException() : inner.ConnectAsync(endPoint, hostName, tls, options, cancellation);
+    }
+
+    private LaneConnection Connection(ConnectionPermit permit, ISmtpDialer? dialer = null) => new(
+        dialer ?? new SmtpDialer(TimeProvider.System), new SmtpClientOptions { HelloName = "sender.test" }, new EgressSource("default", "sender.test"),
         new LaneLimits
         {
             Connections = new(1, "test"),

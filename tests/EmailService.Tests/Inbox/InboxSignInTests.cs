@@ -40,7 +40,7 @@ public sealed class InboxSignInTests : IAsyncLifetime
         Assert.Equal((HttpStatusCode.SeeOther, "/inbox"), (signedIn.StatusCode, signedIn.Headers.Location!.ToString()));
         Assert.Equal("no-store", signedIn.Headers.CacheControl!.ToString());
         var cookie = Cookie(signedIn);
-        Assert.Matches("^emailservice_inbox=[^;]+; max-age=28800; path=/inbox; samesite=strict; httponly$", cookie);
+        Assert.Matches("^emailservice_inbox=[^;]+; max-age=28800; path=/; samesite=strict; httponly$", cookie);
         Assert.DoesNotContain(world.Key[26..], cookie, StringComparison.Ordinal);
 
         using var page = await GetAsync("/inbox", cookie);
@@ -51,6 +51,25 @@ public sealed class InboxSignInTests : IAsyncLifetime
         request.Headers.Add("Cookie", cookie.Split(';')[0]);
         using var signedOut = await browser.SendAsync(request);
         Assert.Matches("^emailservice_inbox=; expires=Thu, 01 Jan 1970", Cookie(signedOut));
+    }
+
+    /// <summary>By a real cookie jar, which sends a cookie only where its path says.</summary>
+    [Fact]
+    public async Task A_browser_that_signed_in_sees_the_pages_and_the_JSON_beside_them()
+    {
+        using var handler = new HttpClientHandler { CookieContainer = new CookieContainer() };
+        using var signed = new HttpClient(handler) { BaseAddress = world.Address };
+        using var form = new FormUrlEncodedContent(new Dictionary<string, string> { ["key"] = world.Key });
+        using var signIn = await signed.PostAsync("/inbox/sign-in", form);
+
+        foreach (var path in new[] { "/inbox", "/inbox.json" })
+        {
+            using var answer = await signed.GetAsync(path);
+            Assert.Equal((path, HttpStatusCode.OK), (path, answer.StatusCode));
+        }
+
+        using var signOut = await signed.PostAsync("/inbox/sign-out", null);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await signed.GetAsync("/inbox.json")).StatusCode);
     }
 
     [Theory]

@@ -260,6 +260,44 @@ public sealed class InboxTests : IAsyncLifetime
         Assert.InRange((await world.Http.GetByteArrayAsync($"/inbox/{id}/html")).Length, html.Length, 16 * 1024 * 1024);
     }
 
+    [Theory]
+    [InlineData("Content-Type: text/html; charset=nonsense\r\n\r\n<p>\0\u00FF")]
+    [InlineData("Content-Type: text/html; charset=utf-16\r\n\r\n\u0000\u00D8\u0000\u0041")]
+    [InlineData("Subject: =?utf-16?B?2AA=?= \0 =?utf-7?Q?+2AA-?= =?utf-8?B?/w==?=\r\nFrom: \u00FF\r\n\r\n\0")]
+    [InlineData("Content-Type: image/png\r\nContent-ID: <a\0b>\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: inline; filename*=utf-8''a%0D%0ASet-Cookie:%20x%00%FF\r\n\r\n%%%===\0YWJj")]
+    [InlineData("Content-Type: application/x; name*=utf-16''%00%D8\r\nContent-Disposition: attachment; filename=\"=?utf-16?B?ANg=?=\"\r\n\r\nx")]
+    [InlineData("Content-Type: multipart/related; boundary=r\r\n\r\n--r\r\nContent-Type: text/html\r\n\r\n<img src=cid:a>\r\n--r\r\nContent-Type: image/png\r\nContent-ID: <a>\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\nbegin 999 x\r\n~~~~\r\n--r")]
+    [InlineData("Content-Type: message/rfc822\r\n\r\nContent-Type: message/rfc822\r\n\r\n\0")]
+    public async Task Whatever_the_octets_are_the_mail_is_taken_and_each_page_is_answered(string data)
+    {
+        var octets = Encoding.Latin1.GetBytes(data);
+        var header = EmailService.Read.ReceivedMail.ReadHeader(octets);
+        var id = await world.Services.GetRequiredService<InboxStore>()
+            .AddAsync(ReportWorld.Now, "", ["a@example.org"], header.Field("From") ?? "", header.Field("Subject") ?? "", octets, null, CancellationToken.None);
+
+        foreach (var path in new[] { "/inbox", "/inbox.json", $"/inbox/{id}", $"/inbox/{id}.json", $"/inbox/{id}/parts/0", $"/inbox/{id}/parts/0?download=1", $"/inbox/{id}/source" })
+        {
+            using var answer = await world.Http.GetAsync(path);
+            Assert.True(answer.StatusCode == HttpStatusCode.OK, $"{path}: {answer.StatusCode}");
+            Assert.False(answer.Headers.Contains("Set-Cookie"));
+        }
+
+        using var html = await world.Http.GetAsync($"/inbox/{id}/html");
+        Assert.True(html.StatusCode is HttpStatusCode.OK or HttpStatusCode.NotFound, $"{html.StatusCode}");
+    }
+
+    [Fact]
+    public async Task A_file_is_saved_octet_for_octet()
+    {
+        var file = new byte[3_000_000];
+        new Random(7).NextBytes(file);
+        var id = await AddAsync($"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment; filename=a.pdf\r\n"
+            + $"Content-Transfer-Encoding: base64\r\n\r\n{Convert.ToBase64String(file, Base64FormattingOptions.InsertLineBreaks)}\r\n--b--\r\n");
+
+        Assert.Equal(file, await world.Http.GetByteArrayAsync($"/inbox/{id}/parts/1"));
+        Assert.Equal(file.Length, (await world.GetAsync($"/inbox/{id}.json")).GetProperty("parts")[0].GetProperty("size").GetInt32());
+    }
+
     private Task<long> AddAsync(string data) => world.Services.GetRequiredService<InboxStore>()
         .AddAsync(ReportWorld.Now, "", ["a@example.org"], "", "", Encoding.UTF8.GetBytes(data), null, CancellationToken.None);
 

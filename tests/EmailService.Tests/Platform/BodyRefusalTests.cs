@@ -104,6 +104,48 @@ public sealed class BodyRefusalTests
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
     }
 
+    [Theory]
+    [InlineData("{\u0001\"name\":\"x\"}", "Line 1, column 2: found the control character U+0001 between names and values. Take it out.")]
+    [InlineData("{\"name\":\"x\u0002\"}", "found a line break or another control character inside a text.")]
+    [InlineData("{\"na\\\"me\":\u0000\"x\"}", "found the control character U+0000 between names and values.")]
+    [InlineData("{\"name\":\"x\ny\"}", "found a line break or another control character inside a text.")]
+    public async Task A_control_character_is_told_with_its_place(string body, string told)
+    {
+        await using var service = await RunningService.StartAsync();
+        foreach (var path in (string[])["/v1/keys", "/v1/webhooks", "/v1/overlays"])
+        {
+            using var answer = await service.Client.PostAsync(path, new StringContent(body, Encoding.UTF8, "application/json"));
+
+            Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+            Assert.Contains(told, (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("errors")[0].GetProperty("help").GetString(), StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>Whoever writes a client reads this, not whoever knows our types.</summary>
+    [Theory]
+    [InlineData("[]", null, "found a list, expected a JSON object")]
+    [InlineData("null", null, "found null, expected a JSON object")]
+    [InlineData("{\"kind\":7}", "kind", "found 7, expected a string")]
+    [InlineData("{\"lane\":{\"a\":1}}", "lane", "found an object, expected a string")]
+    [InlineData("{\"factor\":\"half\"}", "factor", "found \"half\", expected a number")]
+    [InlineData("{\"factor\":true}", "factor", "found true, expected a number")]
+    [InlineData("{\"lnae\":\"x\"}", "lnae", "lnae is not a field of an overlay")]
+    [InlineData("{\"lane\":\"\\ud800\"}", "lane", "found a text with half of a surrogate pair, which is no character, expected a string")]
+    [InlineData("{\"kind\":", null, "Bad Request")]
+    public async Task What_an_overlay_is_wrong_in_is_told_in_words_of_JSON(string body, string? field, string told)
+    {
+        await using var service = await RunningService.StartAsync();
+        using var answer = await service.Client.PostAsync("/v1/overlays", new StringContent(body, Encoding.UTF8, "application/json"));
+        var said = await answer.Content.ReadAsStringAsync();
+        using var document = JsonDocument.Parse(said);
+        var error = document.RootElement.GetProperty("errors")[0];
+
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal((field, told), (error.GetProperty("field").GetString(), error.GetProperty("message").GetString()));
+        Assert.DoesNotContain("System.", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("EmailService", said, StringComparison.Ordinal);
+    }
+
     private static ByteArrayContent Encoded(string encoding, byte[] octets) =>
         new(octets) { Headers = { ContentEncoding = { encoding }, ContentType = new("application/json") } };
 

@@ -12,6 +12,9 @@ public sealed class Mistakes_end_in_one_sentence : IDisposable
 {
     private const string NoDatabase = "--EmailService:ConnectionString=Host=127.0.0.1;Port=1;Database=x;Username=y --EmailService:Postgres:StartTimeout=100ms";
 
+    /// <summary>Over before the first try, as with the other on a busy machine.</summary>
+    private const string NoTime = "--EmailService:ConnectionString=Host=127.0.0.1;Port=1;Database=x;Username=y --EmailService:Postgres:StartTimeout=1ms";
+
     private readonly string folder = Directory.CreateTempSubdirectory("es-mistake-").FullName;
 
     public Mistakes_end_in_one_sentence()
@@ -55,6 +58,7 @@ public sealed class Mistakes_end_in_one_sentence : IDisposable
     [InlineData("send --url http://127.0.0.1:1 --key SG.x", ExitCode.Unavailable, "Is the service running?")]
     [InlineData("send", ExitCode.Configuration, "There is no API key")]
     [InlineData("keys list " + NoDatabase, ExitCode.Unavailable, "did not answer within")]
+    [InlineData("keys list " + NoTime, ExitCode.Unavailable, "did not answer within")]
     [InlineData("keys create", ExitCode.Configuration, "No service has a database in the data folder")]
     [InlineData("domains add shop.example", ExitCode.Configuration, "Name the folder of the service in EmailService:DataFolder")]
     [InlineData("jobs list", ExitCode.Configuration, "EmailService:ConnectionString")]

@@ -24,6 +24,55 @@ public sealed class SystemResolverTests
         Assert.Equal([IPAddress.Parse("192.0.2.1")], (await Scripted(_ => throw new InvalidOperationException()).ResolveAsync("192.0.2.1", default)).Addresses);
 
     [Fact]
+    public async Task Names_for_which_the_system_gave_no_thread_take_no_place()
+    {
+        var threads = new NoThreads { AreNone = true };
+        var resolver = new SystemResolver(time, _ => [IPAddress.Loopback], threads);
+        for (var n = 0; n < 3 * SystemResolver.MaxUnderWay; n++)
+        {
+            Assert.Equal("this process has no thread left to look the name up", (await resolver.ResolveAsync($"relay{n}", default)).Problem);
+        }
+
+        threads.AreNone = false;
+        for (var n = 0; n < 3 * SystemResolver.MaxUnderWay; n++)
+        {
+            Assert.Null((await resolver.ResolveAsync($"relay{n}", default)).Problem);
+        }
+    }
+
+    /// <summary>What is not asked anew keeps its last answer, as when the system can't say.</summary>
+    [Fact]
+    public async Task A_name_that_was_known_is_known_still_when_there_is_no_thread()
+    {
+        var threads = new NoThreads();
+        var resolver = new SystemResolver(time, _ => [IPAddress.Loopback], threads);
+        await resolver.ResolveAsync("relay", default);
+        time.Advance(TimeSpan.FromMinutes(1));
+        threads.AreNone = true;
+
+        Assert.Equal([IPAddress.Loopback], (await resolver.ResolveAsync("relay", default)).Addresses);
+    }
+
+    private sealed class NoThreads : TaskScheduler
+    {
+        public bool AreNone { get; set; }
+
+        protected override void QueueTask(Task task)
+        {
+            if (AreNone)
+            {
+                throw new ThreadStateException("no thread");
+            }
+
+            new Thread(() => TryExecuteTask(task)) { IsBackground = true }.Start();
+        }
+
+        protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => false;
+
+        protected override IEnumerable<Task> GetScheduledTasks() => [];
+    }
+
+    [Fact]
     public async Task An_answer_is_kept_for_half_a_minute_and_a_failure_for_seconds()
     {
         var isKnown = true;

@@ -71,7 +71,7 @@ public sealed class What_strangers_say_is_cleaned
         }
 
         world.Dns.Txt("shop.example", Octets(text));
-        var check = await world.Verifier.VerifyAsync(domain, default);
+        var check = (await world.Verifier.VerifyAsync(domain, default))!;
 
         var stored = (await world.Store.GetAsync(domain.AccountId, domain.Name, default))!;
         AssertFit(stored.CheckResult!, 100_000);

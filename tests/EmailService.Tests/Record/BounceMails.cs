@@ -7,6 +7,7 @@ using EmailService.Messages;
 using EmailService.Mime;
 using EmailService.Record;
 using EmailService.Smtp;
+using EmailService.TestKit;
 
 namespace EmailService.Tests.Record;
 
@@ -133,10 +134,10 @@ internal static partial class BounceMails
     {
         var text = new StringBuilder();
         var reports = new StringBuilder();
-        var root = MimeParser.Parse(mail);
-        foreach (var part in root.Walk().Where(part => !part.IsMultipart))
+        var root = MailReading.ReadMessage(mail).Body!;
+        foreach (var part in root.Walk().Where(part => part is MimeKit.MimePart))
         {
-            var type = part.ContentType.MediaType;
+            var type = part.Type();
             if (type.Equals("message/delivery-status", StringComparison.OrdinalIgnoreCase))
             {
                 reports.Append(part.Text()).Append("\n\n");

@@ -62,6 +62,7 @@ internal sealed class ReportWorld : IAsyncDisposable
         builder.Services.AddSingleton<EventSignal>();
         builder.Services.AddSingleton(new PlatformOptions { HostName = "mail.test" });
         builder.Services.AddSingleton(database.DataSource);
+        builder.Services.AddSingleton(new FileDescriptors(FileDescriptors.ReadLimit()));
         builder.Services.AddApiKeys();
         builder.Services.AddSingleton<SecretStore>();
         builder.Services.AddSingleton<VerpKeys>();

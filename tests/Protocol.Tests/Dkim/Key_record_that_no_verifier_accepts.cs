@@ -217,7 +217,7 @@ public sealed class Key_record_that_no_verifier_accepts : IDisposable
             .Replace("{C}", p[..200], StringComparison.Ordinal)
             .Replace("{D}", p[..(255 - "v=DKIM1; k=rsa; p=".Length)], StringComparison.Ordinal)
             .Replace("{L}", p.ToLowerInvariant(), StringComparison.Ordinal)
-            .Replace("{A}", $"{p[..50]}{(p[50] == 'A' ? 'B' : 'A')}{p[51..]}", StringComparison.Ordinal);
+            .Replace("{A}", $"{p[..50]}{(p[50] is 'A' or 'a' ? 'B' : 'A')}{p[51..]}", StringComparison.Ordinal);
 
         // What DNS holds is octets.
         return Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(filled));

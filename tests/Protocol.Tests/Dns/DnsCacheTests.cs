@@ -107,6 +107,51 @@ public sealed class DnsCacheTests : DnsFixture
     }
 
     [Fact]
+    public async Task What_is_forgotten_is_asked_anew_and_nothing_else()
+    {
+        Server.A("host.test", "127.0.0.1").A("other.test", "127.0.0.2").Txt("host.test", "x");
+        var resolver = Resolver();
+        foreach (var (name, type) in new[] { ("host.test", DnsType.A), ("host.test", DnsType.Txt), ("other.test", DnsType.A) })
+        {
+            await Ask(resolver, name, type);
+        }
+
+        resolver.Forget("HOST.test.", DnsType.A);
+        resolver.Forget("never.asked.test", DnsType.A);
+        resolver.Forget("no..name", DnsType.A);
+
+        await Ask(resolver, "host.test", DnsType.Txt);
+        await Ask(resolver, "other.test");
+        Assert.Equal(3, Server.QueryCount);
+        Server.Remove("host.test", DnsType.A).A("host.test", "127.0.0.3");
+        Assert.Equal("127.0.0.3", AddressOf(await Ask(resolver, "host.test")));
+        Assert.Equal(4, Server.QueryCount);
+    }
+
+    /// <summary>The old query began before a record was published, the new one after it: whichever ends last, the new one's answer is kept.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_query_under_way_for_what_was_forgotten_is_not_kept(bool oldEndsLast)
+    {
+        Server.A("host.test", "127.0.0.1");
+        Server.Hold("host.test");
+        var resolver = Resolver();
+        var old = Ask(resolver, "host.test");
+        await Server.WhenQueries(1);
+        resolver.Forget("host.test", DnsType.A);
+        var fresh = Ask(resolver, "host.test");
+        await Server.WhenQueries(2);
+        Server.Release("host.test");
+        await (oldEndsLast ? fresh : old);
+        await (oldEndsLast ? old : fresh);
+
+        Assert.Same(await fresh, await Ask(resolver, "host.test"));
+        Assert.NotSame(await old, await fresh);
+        Assert.Equal(2, Server.QueryCount);
+    }
+
+    [Fact]
     public void The_cache_stays_within_its_bound_and_keeps_what_is_read()
     {
         var now = Time.GetUtcNow();

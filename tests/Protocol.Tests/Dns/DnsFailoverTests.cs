@@ -92,6 +92,24 @@ public sealed class DnsFailoverTests : DnsFixture
         Assert.Equal(1, Server.QueryCount);
     }
 
+    [Theory]
+    [InlineData(DnsFault.None, DnsFault.None, "^resolver 1 said 1 A for host.test by UDP in 0 ms$")]
+    [InlineData(DnsFault.ServFail, DnsFault.None, "^resolver 1 SERVFAIL; resolver 2 said 1 A for host.test by UDP in 0 ms$")]
+    [InlineData(DnsFault.Refuse, DnsFault.ServFail, "^resolver 1 REFUSED; resolver 2 SERVFAIL; resolver 2 SERVFAIL$")]
+    [InlineData(DnsFault.TruncateAndCloseTcp, DnsFault.LameNxDomain, "^resolver 1 truncated, then by TCP connection closed; resolver 2 ")]
+    [InlineData(DnsFault.TruncateAlsoByTcp, DnsFault.Garbage, "^resolver 1 truncated")]
+    public async Task The_reason_numbers_the_servers_and_the_detail_names_them(DnsFault first, DnsFault second, string expected)
+    {
+        Server.Fault("host.test", first);
+        Second.Fault("host.test", second);
+
+        var answer = await Ask(Both(), "host.test");
+
+        Assert.Matches(expected, answer.Reason);
+        Assert.DoesNotContain("127.0.0.1", answer.Reason, StringComparison.Ordinal);
+        Assert.Equal(answer.Detail, answer.Reason.Replace("resolver 1", Server.EndPoint.ToString(), StringComparison.Ordinal).Replace("resolver 2", Second.EndPoint.ToString(), StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Failed_by_one_and_silence_of_the_other_is_failed()
     {

@@ -32,7 +32,7 @@ public abstract class DnsFixture : IAsyncLifetime
     protected DnsResolver Resolver(DnsResolverOptions? options = null, params IPEndPoint[] servers)
     {
         servers = servers.Length == 0 ? [Server.EndPoint] : servers;
-        var resolver = new DnsResolver((options ?? new DnsResolverOptions()) with { Servers = servers }, Time, Counts);
+        var resolver = DnsTransports.Resolver((options ?? new DnsResolverOptions()) with { Servers = servers }, Time, Counts);
         _resolvers.Add(resolver);
         return resolver;
     }

@@ -171,6 +171,24 @@ public sealed class DnsResolverTests : DnsFixture
     }
 
     [Fact]
+    public async Task However_many_names_have_servers_that_do_not_answer_a_newcomer_is_asked_as_soon_as_one_was_waited_for()
+    {
+        Server.A("new.test", "127.0.0.5");
+        var resolver = Resolver(new DnsResolverOptions { MaxConcurrentQueries = 4, QueryDeadline = TimeSpan.FromMinutes(10) });
+        var silent = Enumerable.Range(0, 50).Select(i => Server.Drop($"silent{i}.test")).Select((_, i) => Ask(resolver, $"silent{i}.test")).ToList();
+        await Server.WhenQueries(4);
+        await Time.WhenTimers(50 + 4);
+        var newcomer = Ask(resolver, "new.test");
+        await Wait.UntilAsync(() => resolver.Waiting == 47, "all but four wait");
+        Time.Advance(TimeSpan.FromSeconds(2));
+
+        // In the order of asking it would be the fifty-first.
+        Assert.Equal("127.0.0.5", AddressOf(await newcomer));
+        Assert.InRange(Server.QueryCount, 5, 4 + 4 + 1);
+        Assert.DoesNotContain(silent, s => s.IsCompleted);
+    }
+
+    [Fact]
     public async Task A_stopped_resolver_answers_those_who_wait_and_takes_no_more()
     {
         Server.Drop("silent.test");

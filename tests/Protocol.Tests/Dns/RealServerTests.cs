@@ -140,7 +140,7 @@ public sealed class RealServerTests(RealServerTests.Bind bind) : IClassFixture<R
     public async Task A_server_behind_a_firewall_that_drops_EDNS_is_reached_without_it()
     {
         await using var firewall = new EdnsFirewall(bind.Server.EndPoint);
-        using var resolver = new DnsResolver(
+        using var resolver = DnsTransports.Resolver(
             new DnsResolverOptions { Servers = [firewall.EndPoint], AttemptTimeout = TimeSpan.FromMilliseconds(500), QueryDeadline = TimeSpan.FromMinutes(1) },
             TimeProvider.System);
         Assert.Equal("127.0.0.9", Address(await resolver.QueryAsync("mx1.mail.test", DnsType.A, CancellationToken.None)));
@@ -153,14 +153,14 @@ public sealed class RealServerTests(RealServerTests.Bind bind) : IClassFixture<R
     {
         // As patient as a busy machine needs: the server shares it.
         var patient = new DnsResolverOptions { Servers = [bind.Server.EndPoint], AttemptTimeout = TimeSpan.FromSeconds(20), QueryDeadline = TimeSpan.FromMinutes(1) };
-        using var resolver = new DnsResolver(patient, TimeProvider.System);
+        using var resolver = DnsTransports.Resolver(patient, TimeProvider.System);
         var answers = await Task.WhenAll(Enumerable.Range(0, 1000).Select(i =>
             resolver.QueryAsync(string.Create(CultureInfo.InvariantCulture, $"h{i}.wild.test"), DnsType.A, CancellationToken.None).AsTask()));
         Assert.All(answers, a => Assert.True(a.Status == DnsStatus.Found, a.Detail));
     }
 
     private static DnsResolver Resolver(BindServer server) =>
-        new(new DnsResolverOptions { Servers = [server.EndPoint] }, TimeProvider.System);
+        DnsTransports.Resolver(new DnsResolverOptions { Servers = [server.EndPoint] }, TimeProvider.System);
 
     private async Task<DnsAnswer> Ask(string name, DnsType type)
     {

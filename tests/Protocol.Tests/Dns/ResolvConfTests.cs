@@ -23,6 +23,27 @@ public sealed class ResolvConfTests
         Assert.Equal(["192.0.2.1:53", "[2001:db8::1]:53", "[fe80::1%1]:53"], ResolvConf.Parse(Text).Select(s => s.ToString()));
     }
 
+    /// <summary>A recipient's domain is asked for as it is, whatever the machine's own programs would try: mail to gone.test must not end up at gone.test.corp.test.</summary>
+    [Theory]
+    [InlineData("gone.test", DnsType.Mx)]
+    [InlineData("gone", DnsType.Mx)]
+    [InlineData("gone.test.", DnsType.A)]
+    [InlineData("gone", DnsType.A)]
+    public async Task Search_domains_are_never_tried(string name, DnsType type)
+    {
+        await using var server = new LoopbackDns();
+        server.Mx("gone.corp.test", 10, "mx.corp.test").Mx("gone.test.corp.test", 10, "mx.corp.test").A("gone.corp.test", "192.0.2.1").A("gone.test.corp.test", "192.0.2.1");
+        using var resolver = new DnsResolver(new DnsResolverOptions { Servers = ResolvedBy("search corp.test example.test\ndomain corp.test\noptions ndots:5\nnameserver 127.0.0.1\n", server) }, TimeProvider.System);
+
+        Assert.Equal(DnsStatus.NoSuchDomain, (await resolver.QueryAsync(name, type, default)).Status);
+        Assert.NotEmpty(server.Log);
+        Assert.All(server.Log, query => Assert.Equal(name.TrimEnd('.'), query.Name, ignoreCase: true));
+    }
+
+    /// <summary>The servers of a file, at the port of ours: the file has no ports.</summary>
+    private static IPEndPoint[] ResolvedBy(string file, LoopbackDns server) =>
+        [.. ResolvConf.Parse(file).Select(found => new IPEndPoint(found.Address, server.EndPoint.Port))];
+
     [Fact]
     public void Without_servers_it_is_the_local_host() =>
         Assert.Equal([new IPEndPoint(IPAddress.Loopback, 53)], ResolvConf.Parse("; nothing\n"));

@@ -15,7 +15,7 @@ public sealed class Spf_is_evaluated_as_a_mail_host_does : IAsyncDisposable
 
     public Spf_is_evaluated_as_a_mail_host_does()
     {
-        resolver = new DnsResolver(
+        resolver = DnsTransports.Resolver(
             new DnsResolverOptions { Servers = [dns.EndPoint], Rounds = 1, FailureTtl = TimeSpan.Zero }, TimeProvider.System);
         dns.A("host.example", Us).Aaaa("host.example", Six).A("near.example", "192.0.2.77").A("far.example", "198.51.100.1")
             .Mx("mx.example", 20, "far.example").Mx("mx.example", 10, "host.example").Mx("null.example", 0, "")

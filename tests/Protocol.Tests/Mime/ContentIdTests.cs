@@ -1,4 +1,6 @@
 using EmailService.Mime;
+using EmailService.TestKit;
+using MimeEntity = MimeKit.MimeEntity;
 
 namespace EmailService.Protocol.Tests.Mime;
 
@@ -21,31 +23,54 @@ public sealed class ContentIdTests
         foreach (var html in new[] { $"<img src=\"{url}\">", $"<img src='{url}' alt=x>", $"<p style=\"background:url({url.Replace(" ", "%20", StringComparison.Ordinal)})\">", $"<p style=\"background:url(&quot;{url}&quot;)\">", $"<img srcset=\"{url.Replace(" ", "%20", StringComparison.Ordinal)} 2x, x.png 3x\">" })
         {
             var parsed = Compose(html, Image(id));
-            Assert.Equal("multipart/related", parsed.ContentType.MediaType);
-            var image = parsed.Children[1];
+            Assert.Equal("multipart/related", parsed.Type());
+            var image = parsed.Children()[1];
             Assert.True(MimeHeader.IsValidContentId(image.ContentId));
             Assert.Equal(html.Replace(url, "cid:" + image.ContentId, StringComparison.Ordinal)
                 .Replace(url.Replace(" ", "%20", StringComparison.Ordinal), "cid:" + image.ContentId, StringComparison.Ordinal)
                 .Replace("CID:" + image.ContentId, "cid:" + image.ContentId, StringComparison.Ordinal),
-                parsed.Children[0].Text().Replace("CID:", "cid:", StringComparison.Ordinal));
+                parsed.Children()[0].Text().Replace("CID:", "cid:", StringComparison.Ordinal));
         }
+    }
+
+    [Theory]
+    [InlineData("logo ü", "LOGO ü")]
+    [InlineData("Größe 1", "grÖße 1")]
+    [InlineData("logo ü", "Logo%20%C3%BC")]
+    [InlineData("logo", "LOGO")]
+    public void Name_in_other_case_is_the_same_file_whether_or_not_it_is_replaced(string id, string url)
+    {
+        var parsed = Compose($"<img src=\"cid:{url}\">", Image(id));
+
+        Assert.Equal("multipart/related", parsed.Type());
+        Assert.Equal($"<img src=\"cid:{parsed.Children()[1].ContentId}\">", parsed.Children()[0].Text(), ignoreCase: true);
+    }
+
+    [Fact]
+    public void Names_that_differ_in_case_alone_stay_two()
+    {
+        var parsed = Compose("<img src=\"cid:a ü\"><img src=\"cid:A ü\">", Image("a ü"), Image("A ü"));
+        var (first, second) = (parsed.Children()[1].ContentId, parsed.Children()[2].ContentId);
+
+        Assert.NotEqual(first, second);
+        Assert.Equal($"<img src=\"cid:{first}\"><img src=\"cid:{second}\">", parsed.Children()[0].Text());
     }
 
     [Fact]
     public void Two_names_that_differ_only_in_what_is_replaced_stay_two()
     {
         var parsed = Compose("<img src=\"cid:ä\"><img src=\"cid:ö\">", Image("ä"), Image("ö"));
-        var (first, second) = (parsed.Children[1].ContentId, parsed.Children[2].ContentId);
+        var (first, second) = (parsed.Children()[1].ContentId, parsed.Children()[2].ContentId);
         Assert.NotEqual(first, second);
-        Assert.Equal($"<img src=\"cid:{first}\"><img src=\"cid:{second}\">", parsed.Children[0].Text());
+        Assert.Equal($"<img src=\"cid:{first}\"><img src=\"cid:{second}\">", parsed.Children()[0].Text());
     }
 
     [Fact]
     public void Valid_name_stays_as_it_is_also_with_a_percent_sign()
     {
         var parsed = Compose("<img src=\"cid:my%20logo\"><img src=cid:x>", Image("my%20logo"), Image("x"));
-        Assert.Equal(["my%20logo", "x"], parsed.Children.Skip(1).Select(part => part.ContentId));
-        Assert.Equal("<img src=\"cid:my%20logo\"><img src=cid:x>", parsed.Children[0].Text());
+        Assert.Equal(["my%20logo", "x"], parsed.Children().Skip(1).Select(part => part.ContentId));
+        Assert.Equal("<img src=\"cid:my%20logo\"><img src=cid:x>", parsed.Children()[0].Text());
     }
 
     [Fact]
@@ -53,7 +78,7 @@ public sealed class ContentIdTests
     {
         const string Html = "<p>placid:my logo, cid:my logo two</p><img src=\"cid:my logo two\"><img src=\"cid:\">";
         var parsed = Compose(Html, Image("my logo"));
-        Assert.Equal(Html, Assert.Single(parsed.Children, part => part.ContentType.MediaType == "text/html").Text());
+        Assert.Equal(Html, Assert.Single(parsed.Children(), part => part.Type() == "text/html").Text());
     }
 
     [Theory]
@@ -63,9 +88,9 @@ public sealed class ContentIdTests
     public void Inline_file_that_no_URL_names_goes_into_multipart_mixed(string html)
     {
         var parsed = Compose(html, Image("invoice"));
-        Assert.Equal("multipart/mixed", parsed.ContentType.MediaType);
-        Assert.Equal("text/html", parsed.Children[0].ContentType.MediaType);
-        Assert.Equal(("inline", "invoice"), (parsed.Children[1].Disposition, parsed.Children[1].ContentId));
+        Assert.Equal("multipart/mixed", parsed.Type());
+        Assert.Equal("text/html", parsed.Children()[0].Type());
+        Assert.Equal(("inline", "invoice"), (parsed.Children()[1].Disposition(), parsed.Children()[1].ContentId));
     }
 
     [Theory]
@@ -74,7 +99,7 @@ public sealed class ContentIdTests
     [InlineData("<table background=cid:invoice>")]
     [InlineData("<style>p { background: url('cid:invoice') }</style>")]
     public void Inline_file_that_a_URL_names_goes_into_multipart_related(string html) =>
-        Assert.Equal("multipart/related", Compose(html, Image("invoice")).ContentType.MediaType);
+        Assert.Equal("multipart/related", Compose(html, Image("invoice")).Type());
 
     [Fact]
     public void Megabytes_of_beginnings_are_looked_through_once()
@@ -82,11 +107,11 @@ public sealed class ContentIdTests
         foreach (var piece in new[] { "\"cid:", "cid:", "(cid: ", "\"cid:x, ", "'cid:&quot" })
         {
             var html = string.Concat(Enumerable.Repeat(piece, 200_000));
-            Assert.Equal(html, MimeParser.Parse(MimeComposer.Compose(MimeData.Message() with { Parts = [new("text/html", html)], Attachments = [Image("größe x")] })).Children[0].Text());
+            Assert.Equal(html, MailReading.Read(MimeComposer.Compose(MimeData.Message() with { Parts = [new("text/html", html)], Attachments = [Image("größe x")] })).Children()[0].Text());
         }
     }
 
-    private static MimeEntity Compose(string html, params Attachment[] files) => MimeParser.Parse(MimeComposer.Compose(
+    private static MimeEntity Compose(string html, params Attachment[] files) => MailReading.Read(MimeComposer.Compose(
         MimeData.Message() with { Parts = [new MessagePart("text/html", html)], Attachments = files }));
 
     private static Attachment Image(string id) => new("logo.png", "image/png", Png, true, id);

@@ -1,5 +1,7 @@
 using System.Text;
 using EmailService.Mime;
+using EmailService.TestKit;
+using MimeKit.Utils;
 
 namespace EmailService.Protocol.Tests.Mime;
 
@@ -16,20 +18,6 @@ public sealed class HeaderTests
         Assert.Equal("", MimeHeader.Encode("Subject", ""));
     }
 
-    [Theory]
-    [InlineData("=?ISO-8859-1?Q?Keld_J=F8rn_Simonsen?= <keld@dkuug.dk>", "Keld Jørn Simonsen <keld@dkuug.dk>")]
-    [InlineData("=?ISO-8859-1?B?SWYgeW91IGNhbiByZWFkIHRoaXMgeW8=?=\t =?ISO-8859-2?B?dSB1bmRlcnN0YW5kIHRoZSBleGFtcGxlLg==?=", "If you can read this you understand the example.")]
-    [InlineData("=?ISO-8859-1?Q?a?=  b", "a  b")]
-    [InlineData("=?ISO-8859-1?Q?a_?= =?ISO-8859-1?Q?b?=", "a b")]
-    [InlineData("=?US-ASCII*EN?Q?Keith_Moore?=", "Keith Moore")]
-    [InlineData("=?utf-8?B?ww==?= =?utf-8?B?qQ==?=", "é")]
-    [InlineData("=?utf-8?Q?=C3?= =?utf-8?Q?=A9?=", "é")]
-    [InlineData("=?windows-1251?B?z/Do4uXy?=", "Привет")]
-    [InlineData("=?nonsense?Q?a?= =?", "a =?")]
-    [InlineData("=?utf-8?X?a?= =?utf-8?Q?", "=?utf-8?X?a?= =?utf-8?Q?")]
-    [InlineData("", "")]
-    public void Encoded_words_are_read(string value, string expected) => Assert.Equal(expected, MimeHeader.Decode(value));
-
     [Fact]
     public void No_encoded_word_is_too_long_or_ends_inside_a_character()
     {
@@ -41,10 +29,10 @@ public sealed class HeaderTests
             foreach (var word in lines.Skip(1).SelectMany(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
             {
                 Assert.True(word.Length <= 75);
-                Assert.DoesNotContain('\uFFFD', MimeHeader.Decode(word));
+                Assert.DoesNotContain('\uFFFD', Decode(word));
             }
 
-            Assert.Equal(text, MimeHeader.Decode(string.Concat(lines)[(name.Length + 1)..].TrimStart(' ')));
+            Assert.Equal(text, Decode(string.Concat(lines)[(name.Length + 1)..].TrimStart(' ')));
         }
     }
 
@@ -54,7 +42,7 @@ public sealed class HeaderTests
         var words = string.Join(' ', Enumerable.Repeat("word", 300)) + " " + new string('w', 3000);
         var lines = MimeData.Compose(MimeData.Message() with { Subject = words }).Split("\r\n");
         Assert.All(lines, line => Assert.True(line.Length <= 998));
-        Assert.Equal(words, MimeParser.Parse(MimeComposer.Compose(MimeData.Message() with { Subject = words })).Header("Subject"));
+        Assert.Equal(words, MailReading.Read(MimeComposer.Compose(MimeData.Message() with { Subject = words })).Field("Subject"));
         Assert.DoesNotContain(lines.TakeWhile(line => line.Length > 0), string.IsNullOrWhiteSpace);
     }
 
@@ -73,7 +61,7 @@ public sealed class HeaderTests
         var name = string.Join(' ', Enumerable.Range(0, 12).Select(i => i % 2 == 0 ? "Conceição" : "Plain" + new string('n', i)));
         var bytes = MimeComposer.Compose(MimeData.Message() with { To = [MimeData.Box("a@example.net"), MimeData.Box("b@example.net", name)] });
         Assert.All(Encoding.ASCII.GetString(bytes).Split("\r\n"), line => Assert.True(line.Length <= 76, line));
-        Assert.Equal(name, MimeHeader.ParseMailboxes(MimeParser.Parse(bytes).RawHeader("To"))[1].DisplayName);
+        Assert.Equal(name, MailReading.Read(bytes).Mailboxes("To")[1].Name);
     }
 
     [Fact]
@@ -135,6 +123,8 @@ public sealed class HeaderTests
         var text = Encoding.ASCII.GetString(bytes);
         Assert.Contains("filename*1*=", text, StringComparison.Ordinal);
         Assert.All(text.Split("\r\n"), line => Assert.True(line.Length <= 78, line));
-        Assert.Equal(name, MimeParser.Parse(bytes).Children[1].FileName);
+        Assert.Equal(name, MailReading.Read(bytes).Children()[1].FileName());
     }
+
+    private static string Decode(string value) => Rfc2047.DecodeText(Encoding.ASCII.GetBytes(value));
 }

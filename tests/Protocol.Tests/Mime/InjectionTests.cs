@@ -1,4 +1,5 @@
 using EmailService.Mime;
+using EmailService.TestKit;
 
 namespace EmailService.Protocol.Tests.Mime;
 
@@ -43,14 +44,14 @@ public sealed class InjectionTests
     }
 
     [Theory]
-    [InlineData("application/pdf; x*=utf-8''a%0D%0ABcc:%20evil%40example.com")]
-    [InlineData("application/pdf; x=\"=?utf-8?Q?a=0D=0ABcc:_evil=40example.com?=\"")]
-    public void A_line_break_in_disguise_stays_in_disguise(string contentType)
+    [InlineData("application/pdf; x*=utf-8''a%0D%0ABcc:%20evil%40example.com", "a\r\nBcc: evil@example.com")]
+    [InlineData("application/pdf; x=\"=?utf-8?Q?a=0D=0ABcc:_evil=40example.com?=\"", "=?utf-8?Q?a=0D=0ABcc:_evil=40example.com?=")]
+    public void A_line_break_in_disguise_stays_in_disguise(string contentType, string expected)
     {
         var bytes = MimeComposer.Compose(MimeData.Message() with { Attachments = [new Attachment("f", contentType, default, false, null)] });
-        var file = MimeParser.Parse(bytes).Children[1];
-        Assert.Null(file.Header("Bcc"));
-        Assert.Equal("a\r\nBcc: evil@example.com", file.ContentType.Parameters["x"]);
+        var file = MailReading.Read(bytes).Children()[1];
+        Assert.Null(file.Field("Bcc"));
+        Assert.Equal(expected, file.ContentType.Parameters["x"]);
     }
 
     [Theory]
@@ -65,6 +66,6 @@ public sealed class InjectionTests
     public void A_header_in_the_text_stays_in_the_text()
     {
         var bytes = MimeComposer.Compose(MimeData.Message() with { Parts = [new MessagePart("text/plain", "\r\n\r\nBcc: a@example.com\r\n.\r\n")] });
-        Assert.Null(MimeParser.Parse(bytes).Header("Bcc"));
+        Assert.Null(MailReading.Read(bytes).Field("Bcc"));
     }
 }

@@ -6,47 +6,7 @@ namespace EmailService.Protocol.Tests.Mime;
 public sealed class MutationTests
 {
     [Fact]
-    public void The_parser_takes_anything_and_stays_in_its_limits()
-    {
-        var random = new Random(20260304);
-        var seeds = Directory.GetFiles(MimeData.Path("mime", "james-mime4j"), "*.msg").Order().Select(File.ReadAllBytes)
-            .Append(MimeComposer.Compose(NaughtyStringTests.Naughty("São João"))).ToList();
-        for (var round = 0; round < 4000; round++)
-        {
-            Touch(MimeParser.Parse(Mutate(random, seeds[random.Next(seeds.Count)])));
-        }
-    }
-
-    [Fact]
-    public void Parts_within_parts_end_at_the_limit()
-    {
-        var text = new StringBuilder();
-        for (var depth = 0; depth < 200; depth++)
-        {
-            text.Append("Content-Type: multipart/mixed; boundary=b").Append(depth).Append("\n\n--b").Append(depth).Append('\n');
-        }
-
-        var deepest = MimeParser.Parse(Encoding.ASCII.GetBytes(text.ToString()));
-        var count = 0;
-        for (; deepest.Children.Count > 0; count++)
-        {
-            deepest = deepest.Children[0];
-        }
-
-        Assert.Equal(MimeParser.MaxDepth, count);
-    }
-
-    [Fact]
-    public void Many_parts_end_at_the_limit_and_nothing_is_lost()
-    {
-        var text = "Content-Type: multipart/mixed; boundary=b\n\n" + string.Concat(Enumerable.Range(0, 5000).Select(i => $"--b\n\n{i}\n"));
-        var entity = MimeParser.Parse(Encoding.ASCII.GetBytes(text));
-        Assert.InRange(entity.Walk().Count(), MimeParser.MaxEntities - 2, MimeParser.MaxEntities);
-        Assert.EndsWith("\n4999\n", Encoding.ASCII.GetString(entity.Children[^1].Body.Span), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void Addresses_and_headers_take_anything()
+    public void Addresses_and_content_types_take_anything()
     {
         var random = new Random(77);
         string[] seeds =
@@ -70,22 +30,8 @@ public sealed class MutationTests
             }
 
             _ = Mailbox.TryParse(text, out _, out _);
-            MimeHeader.Decode(text);
-            MimeHeader.ParseMailboxes(text);
             _ = MimeContentType.TryParse(text, out _);
         }
-    }
-
-    private static void Touch(MimeEntity entity)
-    {
-        var count = 0;
-        foreach (var part in entity.Walk())
-        {
-            count++;
-            _ = (part.Text(), part.FileName, part.ContentId, part.Disposition, part.TransferEncoding, part.Headers.Select(field => field.Decoded).ToList());
-        }
-
-        Assert.InRange(count, 1, MimeParser.MaxEntities);
     }
 
     private static byte[] Mutate(Random random, byte[] seed)

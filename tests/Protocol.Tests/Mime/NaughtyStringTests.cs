@@ -1,5 +1,6 @@
 using System.Text;
 using EmailService.Mime;
+using EmailService.TestKit;
 
 namespace EmailService.Protocol.Tests.Mime;
 
@@ -18,12 +19,12 @@ public sealed class NaughtyStringTests
             }
 
             var bytes = MimeComposer.Compose(message);
-            var parsed = MimeParser.Parse(bytes);
-            Assert.Equal(value, parsed.Header("Subject"));
-            Assert.Equal(value, parsed.Header("X-Custom"));
-            Assert.Equal(value, parsed.Children[0].Text());
-            Assert.Equal(value.Length == 0 ? null : value, parsed.Children[1].FileName);
-            Assert.Equal(string.IsNullOrWhiteSpace(value) ? null : value, MimeHeader.ParseMailboxes(parsed.RawHeader("To")).Single().DisplayName);
+            var parsed = MailReading.Read(bytes);
+            Assert.Equal(value, parsed.Field("Subject"));
+            Assert.Equal(value, parsed.Field("X-Custom"));
+            Assert.Equal(value, parsed.Children()[0].Text());
+            Assert.Equal(value.Length == 0 ? null : value, parsed.Children()[1].FileName());
+            Assert.Equal(string.IsNullOrWhiteSpace(value) ? null : value, parsed.Mailboxes("To").Single().Name);
             Assert.All(Encoding.ASCII.GetString(bytes).Split("\r\n"), line => Assert.True(line.Length <= 998));
             Assert.True(Ascii.IsValid(bytes));
         }

@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Text;
 using EmailService.Mime;
+using EmailService.TestKit;
+using MimeEntity = MimeKit.MimeEntity;
 
 namespace EmailService.Protocol.Tests.Mime;
 
@@ -15,17 +17,17 @@ public sealed class StructureTests
     public void Alternatives_lie_in_related_in_mixed()
     {
         var mixed = Parse(MimeData.Message() with { Parts = [Plain, Html], Attachments = [Logo, Pdf] });
-        Assert.Equal("multipart/mixed", mixed.ContentType.MediaType);
-        var related = mixed.Children[0];
-        Assert.Equal("multipart/related", related.ContentType.MediaType);
+        Assert.Equal("multipart/mixed", mixed.Type());
+        var related = mixed.Children()[0];
+        Assert.Equal("multipart/related", related.Type());
         Assert.Equal("multipart/alternative", related.ContentType.Parameters["type"]);
-        Assert.Equal(["text/plain", "text/html"], related.Children[0].Children.Select(part => part.ContentType.MediaType));
+        Assert.Equal(["text/plain", "text/html"], related.Children()[0].Children().Select(part => part.Type()));
         Assert.Equal(("image/png", "logo", "inline", "logo.png"),
-            (related.Children[1].ContentType.MediaType, related.Children[1].ContentId, related.Children[1].Disposition, related.Children[1].FileName));
+            (related.Children()[1].Type(), related.Children()[1].ContentId, related.Children()[1].Disposition(), related.Children()[1].FileName()));
         Assert.Equal(("application/pdf", "attachment", "invoice.pdf"),
-            (mixed.Children[1].ContentType.MediaType, mixed.Children[1].Disposition, mixed.Children[1].FileName));
-        Assert.Equal(Pdf.Content.ToArray(), mixed.Children[1].Body.ToArray());
-        Assert.Equal("Olá\r\n", related.Children[0].Children[0].Text());
+            (mixed.Children()[1].Type(), mixed.Children()[1].Disposition(), mixed.Children()[1].FileName()));
+        Assert.Equal(Pdf.Content.ToArray(), mixed.Children()[1].Octets());
+        Assert.Equal("Olá\r\n", related.Children()[0].Children()[0].Text());
     }
 
     [Fact]
@@ -46,9 +48,9 @@ public sealed class StructureTests
     {
         var report = Parse(MimeData.Message() with { Parts = [Plain], Attachments = [Pdf], ReportType = "tlsrpt" });
 
-        Assert.Equal("multipart/report", report.ContentType.MediaType);
+        Assert.Equal("multipart/report", report.Type());
         Assert.Equal("tlsrpt", report.ContentType.Parameters["report-type"]);
-        Assert.Equal(["text/plain", "application/pdf"], report.Children.Select(part => part.ContentType.MediaType));
+        Assert.Equal(["text/plain", "application/pdf"], report.Children().Select(part => part.Type()));
         Assert.Throws<MimeFieldException>(() => Parse(MimeData.Message() with { Parts = [Plain], ReportType = "tlsrpt" }));
         Assert.Throws<MimeFieldException>(() => Parse(MimeData.Message() with { Parts = [Plain], Attachments = [Pdf], ReportType = "x\"; y" }));
     }
@@ -61,8 +63,8 @@ public sealed class StructureTests
     [InlineData("bell \a", "quoted-printable")]
     public void Each_part_gets_the_encoding_that_suits_it(string text, string encoding)
     {
-        var part = Parse(MimeData.Message() with { Parts = [new MessagePart("text/plain", text), Html] }).Children[0];
-        Assert.Equal(encoding, part.TransferEncoding);
+        var part = Parse(MimeData.Message() with { Parts = [new MessagePart("text/plain", text), Html] }).Children()[0];
+        Assert.Equal(encoding, part.TransferEncoding());
         Assert.Equal(text.ReplaceLineEndings("\r\n"), part.Text());
     }
 
@@ -73,8 +75,8 @@ public sealed class StructureTests
     {
         var text = "short\r\n" + new string('x', length) + "\r\nshort";
         var bytes = MimeComposer.Compose(MimeData.Message() with { Parts = [new MessagePart("text/plain", text)] });
-        Assert.Equal(encoding, MimeParser.Parse(bytes).TransferEncoding);
-        Assert.Equal(text + "\r\n", MimeParser.Parse(bytes).Text());
+        Assert.Equal(encoding, MailReading.Read(bytes).TransferEncoding());
+        Assert.Equal(text + "\r\n", MailReading.Read(bytes).Text());
         Assert.All(Encoding.ASCII.GetString(bytes).Split("\r\n"), line => Assert.True(line.Length <= 998));
     }
 
@@ -93,7 +95,7 @@ public sealed class StructureTests
         var text = "From me\n" + new string('x', 75) + "From you\nand From her\nFrom him é";
         var message = MimeData.Compose(MimeData.Message() with { Parts = [new MessagePart("text/plain", text)] });
         Assert.DoesNotContain("\nFrom ", message, StringComparison.Ordinal);
-        Assert.Equal(text.ReplaceLineEndings("\r\n") + "\r\n", MimeParser.Parse(Encoding.ASCII.GetBytes(message)).Text());
+        Assert.Equal(text.ReplaceLineEndings("\r\n") + "\r\n", MailReading.Read(Encoding.ASCII.GetBytes(message)).Text());
     }
 
     [Fact]
@@ -106,7 +108,7 @@ public sealed class StructureTests
             Assert.True(line.Length <= 76, line);
             Assert.False(line.EndsWith(' ') || line.EndsWith('\t'), line);
         });
-        Assert.Equal((text + "éééé ").ReplaceLineEndings("\r\n") + "\r\n", MimeParser.Parse(bytes).Text());
+        Assert.Equal((text + "éééé ").ReplaceLineEndings("\r\n") + "\r\n", MailReading.Read(bytes).Text());
     }
 
     [Fact]
@@ -115,7 +117,7 @@ public sealed class StructureTests
         var message = MimeData.Message() with { Parts = [Plain, Html], Attachments = [Logo, Pdf] };
         Assert.Equal(MimeComposer.Compose(message), MimeComposer.Compose(message));
         Assert.NotEqual(
-            MimeParser.Parse(MimeComposer.Compose(message)).ContentType.Parameters["boundary"],
+            MailReading.Read(MimeComposer.Compose(message)).ContentType.Parameters["boundary"],
             Parse(message with { MessageId = "other@example.com" }).ContentType.Parameters["boundary"]);
     }
 
@@ -127,7 +129,7 @@ public sealed class StructureTests
         var text = $"hello\r\n--{boundary}--\r\nthere";
         var again = Parse(message with { Parts = [new MessagePart("text/plain", text), Html] });
         Assert.NotEqual(boundary, again.ContentType.Parameters["boundary"]);
-        Assert.Equal(text, again.Children[0].Text());
+        Assert.Equal(text, again.Children()[0].Text());
     }
 
     [Fact]
@@ -136,9 +138,9 @@ public sealed class StructureTests
         var clean = new Attachment("a.eml", "message/rfc822", "Subject: a\r\n\r\nb\r\n"u8.ToArray(), false, null);
         var dirty = clean with { Content = Encoding.UTF8.GetBytes("Subject: a\r\n\r\né\r\n") };
         var mail = Parse(MimeData.Message() with { Attachments = [clean, dirty] });
-        Assert.Equal(("message/rfc822", "7bit", "a"), (mail.Children[1].ContentType.MediaType, mail.Children[1].TransferEncoding, mail.Children[1].Children[0].Header("Subject")));
-        Assert.Equal(("application/octet-stream", "base64"), (mail.Children[2].ContentType.MediaType, mail.Children[2].TransferEncoding));
-        Assert.Equal(dirty.Content.ToArray(), mail.Children[2].Body.ToArray());
+        Assert.Equal(("message/rfc822", "7bit", "a"), (mail.Children()[1].Type(), mail.Children()[1].TransferEncoding(), mail.Children()[1].Children()[0].Field("Subject")));
+        Assert.Equal(("application/octet-stream", "base64"), (mail.Children()[2].Type(), mail.Children()[2].TransferEncoding()));
+        Assert.Equal(dirty.Content.ToArray(), mail.Children()[2].Octets());
     }
 
     [Fact]
@@ -157,11 +159,11 @@ public sealed class StructureTests
         Assert.Equal(MimeComposer.Compose(message), output.WrittenSpan.ToArray());
     }
 
-    private static MimeEntity Parse(OutgoingMessage message) => MimeParser.Parse(MimeComposer.Compose(message));
+    private static MimeEntity Parse(OutgoingMessage message) => MailReading.Read(MimeComposer.Compose(message));
 
     private static string Shape(OutgoingMessage message) => Shape(Parse(message));
 
-    private static string Shape(MimeEntity entity) => entity.Children.Count == 0
-        ? entity.ContentType.MediaType
-        : $"{entity.ContentType.MediaType}({string.Join(',', entity.Children.Select(Shape))})";
+    private static string Shape(MimeEntity entity) => entity.Children().Count == 0
+        ? entity.Type()
+        : $"{entity.Type()}({string.Join(',', entity.Children().Select(Shape))})";
 }

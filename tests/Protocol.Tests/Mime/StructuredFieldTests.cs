@@ -1,5 +1,6 @@
 using System.Text;
 using EmailService.Mime;
+using MimeKit.Utils;
 
 namespace EmailService.Protocol.Tests.Mime;
 
@@ -41,6 +42,21 @@ public sealed class StructuredFieldTests
             Assert.Equal(value, Unfolded(name, value));
             Assert.Equal(value, Unfolded(name, " \t" + value + "\t "));
         }
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(" ")]
+    [InlineData(" \t ")]
+    public void Field_without_a_value_is_left_out_and_free_text_may_be_empty(string value)
+    {
+        foreach (var name in Names.Select(row => row.Data))
+        {
+            Assert.Null(MimeHeader.WhatIsWrong(name, value));
+            Assert.DoesNotContain($"\n{name}:", Composed(name, value), StringComparison.Ordinal);
+        }
+
+        Assert.Contains("\nX-Note:", Composed("X-Note", value), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -106,7 +122,7 @@ public sealed class StructuredFieldTests
         var raw = Unfolded("List-Id", value);
         Assert.EndsWith(" <liste.example.com>", raw, StringComparison.Ordinal);
         Assert.True(Ascii.IsValid(raw));
-        Assert.Equal(phrase, MimeHeader.Decode(raw[..raw.LastIndexOf(" <", StringComparison.Ordinal)]));
+        Assert.Equal(phrase, Rfc2047.DecodeText(Encoding.ASCII.GetBytes(raw[..raw.LastIndexOf(" <", StringComparison.Ordinal)])));
     }
 
     [Fact]
@@ -124,6 +140,8 @@ public sealed class StructuredFieldTests
     private static OutgoingMessage With(string name, string value) => MimeData.Message() with { Headers = [new(name, value)] };
 
     private static string Unfolded(string name, string value) => string.Concat(Lines(name, value))[(name.Length + 1)..].TrimStart(' ');
+
+    private static string Composed(string name, string value) => MimeData.Compose(With(name, value)).Split("\r\n\r\n")[0];
 
     private static List<string> Lines(string name, string value)
     {

@@ -25,11 +25,7 @@ public static class ApiErrors
         context.Response.StatusCode = status;
         context.Response.ContentType = ContentType;
         context.Response.ContentLength = body.Length;
-
-        // RFC 9110 §9.3.2: HEAD is answered like GET, without the body.
-        return HttpMethods.IsHead(context.Request.Method)
-            ? Task.CompletedTask
-            : context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
+        return context.Response.Body.WriteAsync(body, context.RequestAborted).AsTask();
     }
 
     /// <summary>Writes an answer with one problem.</summary>

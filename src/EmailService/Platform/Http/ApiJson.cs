@@ -20,7 +20,7 @@ public static class ApiJson
     public static IResult Result<T>(T value, int status = StatusCodes.Status200OK) =>
         Results.Json(value, Options, ApiErrors.ContentType, status);
 
-    /// <summary>The text of one field of a small JSON object in the body. Content types do not matter: SDKs send many.</summary>
+    /// <summary>The text of one field of a small JSON object in the body.</summary>
     /// <returns>The text, or the answer to give instead.</returns>
     public static async ValueTask<(string? Text, IResult? Refusal)> ReadTextAsync(HttpContext context, string field)
     {
@@ -50,7 +50,7 @@ public static class ApiJson
     private static async ValueTask<(JsonElement Body, IResult? Refusal)> ReadAsync(HttpContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
-        using var body = await RequestBody.ReadAsync(context.Request, MostOctets, context.RequestAborted);
+        using var body = await RequestBody.ReadJsonAsync(context.Request, MostOctets, context.RequestAborted);
         if (body.Problem != BodyProblem.None)
         {
             return (default, new BodyRefusal(body.Problem, MostOctets));

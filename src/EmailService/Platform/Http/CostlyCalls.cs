@@ -12,6 +12,9 @@ public sealed record CostlyCall(string What, int Burst, int AMinute, int AtOnce)
     /// <summary>An RSA key is made: a tenth to half a second of a processor.</summary>
     public static CostlyCall AddDomain { get; } = new("domains are added", 30, 10, 2);
 
+    /// <summary>A row is made that stays for ever, also when the key is revoked.</summary>
+    public static CostlyCall MakeKey { get; } = new("keys are made", 60, 20, 4);
+
     /// <summary>DNS is asked, past what is remembered.</summary>
     public static CostlyCall VerifyDomain { get; } = new("domains are verified", 30, 20, 2);
 

@@ -52,7 +52,8 @@ internal static class JsonFault
             (byte)',' when last == ',' => "found a second comma. Take one out.",
             (byte)'\'' => "found a single quote. JSON has double quotes around names and texts.",
             (byte)'/' or (byte)'#' => "found a comment. JSON has none; take it out.",
-            < 0x20 => "found a line break or another control character inside a text. Write a line break as \\n, a tab as \\t.",
+            < 0x20 when IsInText(body[..at]) => "found a line break or another control character inside a text. Write a line break as \\n, a tab as \\t.",
+            < 0x20 => string.Create(CultureInfo.InvariantCulture, $"found the control character U+{body[at]:X4} between names and values. Take it out."),
             _ when last == '\\' => $"found {found} after a backslash. A backslash itself is written as \\\\.",
             (byte)'"' or (byte)'{' or (byte)'[' when IsEndOfValue(last) => $"found {found} where a comma is missing.",
             (byte)'=' or (byte)'&' => $"found {found}. That looks like a form; send a JSON object.",
@@ -61,6 +62,25 @@ internal static class JsonFault
             _ when IsLetter(body[at]) => $"found {found}. A text stands in double quotes; what has none is a number, true, false or null.",
             _ => $"found {found}, which cannot stand there.",
         };
+    }
+
+    /// <summary>Whether a text is open where the octets end.</summary>
+    private static bool IsInText(ReadOnlySpan<byte> before)
+    {
+        var isIn = false;
+        for (var i = 0; i < before.Length; i++)
+        {
+            if (before[i] == '"')
+            {
+                isIn = !isIn;
+            }
+            else if (before[i] == '\\' && isIn)
+            {
+                i++;
+            }
+        }
+
+        return isIn;
     }
 
     private static bool IsEndOfValue(byte last) => last is (byte)'"' or (byte)'}' or (byte)']' || IsLetter(last) || char.IsAsciiDigit((char)last);

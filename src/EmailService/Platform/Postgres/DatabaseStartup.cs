@@ -69,6 +69,11 @@ internal sealed partial class DatabaseStartup(
             {
                 throw new OperatorException($"The database server refused EmailService:ConnectionString: {e.MessageText}", e) { Exit = ExitCode.Configuration };
             }
+            // The time was over before this try began.
+            catch (OperationCanceledException e) when (!cancellation.IsCancellationRequested)
+            {
+                throw NoAnswer("no connection was made in that time", e);
+            }
             catch (NpgsqlException e)
             {
                 LogWaiting(e.Message);
@@ -78,11 +83,14 @@ internal sealed partial class DatabaseStartup(
                 }
                 catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
                 {
-                    throw new OperatorException($"The database of EmailService:ConnectionString did not answer within {options.StartTimeout}: {e.Message}", e) { Exit = ExitCode.Unavailable };
+                    throw NoAnswer(e.Message, e);
                 }
             }
         }
     }
+
+    private OperatorException NoAnswer(string why, Exception inner) =>
+        new($"The database of EmailService:ConnectionString did not answer within {options.StartTimeout}: {why}", inner) { Exit = ExitCode.Unavailable };
 
     [LoggerMessage(9000, LogLevel.Information, "Applied migration {Migration}")]
     private partial void LogApplied(string migration);

@@ -65,7 +65,7 @@ public sealed class DaneLookup(IDnsResolver dns)
             if (tlsa.Status is DnsStatus.ServerFailed or DnsStatus.NoAnswer)
             {
                 // Whoever can drop an answer could otherwise turn DANE off. RFC 7672 §2.1.2
-                return new DaneAnswer.NotNow($"no sound answer about the TLSA records of {name}: {tlsa.Detail}");
+                return new DaneAnswer.NotNow($"no sound answer about the TLSA records of {name}: {tlsa.Reason}");
             }
 
             if (tlsa is { Status: DnsStatus.Found, Authenticated: true })

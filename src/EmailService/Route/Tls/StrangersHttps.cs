@@ -50,10 +50,10 @@ public sealed class StrangersHttps(IDnsResolver dns, TlsTrust trust, TimeProvide
         // An address in a URL needs no look-up, and gets no other treatment.
         if (IPAddress.TryParse(host.Host, out var literal))
         {
-            return await PinnedConnection.OpenAsync(host, [literal], allowed, cancellationToken);
+            return await PinnedConnection.OpenAsync(host, [literal], allowed, time, cancellationToken);
         }
 
         var (v4, v6) = await AddressLookup.AskAsync(dns, host.Host, ipv6: true, time, cancellationToken);
-        return await PinnedConnection.OpenAsync(host, AddressLookup.AddressesIn(v4).Concat(AddressLookup.AddressesIn(v6)), allowed, cancellationToken);
+        return await PinnedConnection.OpenAsync(host, AddressLookup.AddressesIn(v4).Concat(AddressLookup.AddressesIn(v6)), allowed, time, cancellationToken);
     }
 }

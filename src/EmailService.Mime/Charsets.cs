@@ -18,10 +18,6 @@ internal static class Charsets
         return Utf8.IsValid(octets) ? Encoding.UTF8.GetString(octets) : (Find("windows-1252") ?? Encoding.Latin1).GetString(octets);
     }
 
-    /// <summary>RFC 6532 §3.2 for header fields, with Latin-1 for those that came before it.</summary>
-    public static string DecodeHeader(ReadOnlySpan<byte> octets) =>
-        Utf8.IsValid(octets) ? Encoding.UTF8.GetString(octets) : Encoding.Latin1.GetString(octets);
-
     private static bool IsUtf8OrAscii(string charset) =>
         charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase)
         || charset.Equals("us-ascii", StringComparison.OrdinalIgnoreCase)

@@ -65,8 +65,8 @@ internal ref struct ParameterScanner(string text)
             }
             else
             {
-                // RFC 2047 §5 forbids encoded-words in parameters; half of all mail programs wrote them there for years.
-                plain.TryAdd(name, EncodedWords.Decode(value));
+                // What looks like an encoded-word is none in a parameter (RFC 2047 §5).
+                plain.TryAdd(name, value);
             }
 
             SkipToSemicolon();
@@ -208,11 +208,28 @@ internal ref struct ParameterScanner(string text)
             var raw = Encoding.UTF8.GetBytes(value.ToString());
             if (isExtended)
             {
-                TransferDecoder.Percent(raw, octets);
+                Percent(raw, octets);
             }
             else
             {
                 octets.Write(raw);
+            }
+        }
+
+        /// <summary>RFC 2231 §4. A percent sign that begins nothing stays.</summary>
+        private static void Percent(ReadOnlySpan<byte> source, ArrayBufferWriter<byte> output)
+        {
+            for (var i = 0; i < source.Length; i++)
+            {
+                var octet = source[i];
+                if (octet == '%' && i + 2 < source.Length && Hex.Value(source[i + 1]) is var high and >= 0
+                    && Hex.Value(source[i + 2]) is var low and >= 0)
+                {
+                    octet = (byte)((high << 4) | low);
+                    i += 2;
+                }
+
+                output.Write([octet]);
             }
         }
     }
