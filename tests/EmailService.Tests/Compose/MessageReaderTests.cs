@@ -6,10 +6,15 @@ using Microsoft.Extensions.Logging.Abstractions;
 namespace EmailService.Tests.Compose;
 
 /// <summary>How much content is read from the table at once. The content here is none that can be read, so what was read is told as unreadable.</summary>
-public sealed class MessageReaderTests
+public sealed class MessageReaderTests : IAsyncLifetime
 {
     private const int A = 1;
     private const int B = 2;
+    private StoreFixture store = null!;
+
+    public async ValueTask InitializeAsync() => store = await StoreFixture.CreateAsync();
+
+    public ValueTask DisposeAsync() => store.DisposeAsync();
 
     [Fact]
     public async Task An_account_without_room_for_its_content_leaves_the_others_theirs()
@@ -33,9 +38,8 @@ public sealed class MessageReaderTests
     }
 
     /// <summary>Places of those of which the content was read.</summary>
-    private static async Task<IEnumerable<int>> ReadAsync(long room, Dictionary<int, long> rooms, params (int Account, int Size)[] messages)
+    private async Task<IEnumerable<int>> ReadAsync(long room, Dictionary<int, long> rooms, params (int Account, int Size)[] messages)
     {
-        await using var store = await StoreFixture.CreateAsync();
         var ids = messages.Select(_ => MessageId.NewRequest(StoreFixture.Now)).ToList();
         for (var i = 0; i < messages.Length; i++)
         {
