@@ -226,10 +226,11 @@ public sealed class Account_sends_much_to_one_host(ITestOutputHelper output) : I
         Assert.InRange(await nodes[0].ScalarAsync<long>("SELECT count(*) FROM outbox"), Many / 2, Many + 1);
     }
 
-    /// <summary>Before it come at most those that were picked when all connections fell free at once, and one for each connection in turn.</summary>
+    /// <summary>Before it come those that were picked when all connections fell free at once, one for each connection in turn, and what the other connections
+    /// carry while its own, on a busy machine, has not come to the end: a few for each, of ten thousand.</summary>
     private void AssertPlace(int place, int connections)
     {
         output.WriteLine($"{place} of the other account came before it");
-        Assert.InRange(place, 0, 2 * connections);
+        Assert.InRange(place, 0, 5 * connections);
     }
 }

@@ -1,4 +1,5 @@
 using EmailService.Accept;
+using EmailService.Deliver;
 using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.ServiceKit;
@@ -81,23 +82,66 @@ public sealed class Large_mail_waits_in_the_table
             what);
     }
 
+    [Fact]
+    public async Task What_has_room_of_another_account_is_read_though_one_with_more_than_its_share_has_mail_there_too()
+    {
+        await using var service = await TestService.StartAsync(settings: ["Outbox:ReadyOctets=1200000", "Deliver:ConnectionsPerLane=1", "Outbox:PollInterval=00:00:00.05"]);
+        await using var mx = service.AddMx("shop.test");
+        await service.WaitForEventAsync(await service.AcceptAsync("first@shop.test"), "delivered");
+        mx.HoldFinalReplies();
+        var other = await AddAccountAsync(service);
+        await ComeDueAsync(["b0@shop.test"], other, "small");
+        await Wait.UntilAsync(async () => await LeasedAsync(service, other) == 1, "the other account has something in the lane");
+
+        // As much as leaves the others an eighth: the last piece may go beyond.
+        await ComeDueAsync([.. Enumerable.Range(0, Messages).Select(i => $"a{i}@shop.test")], 1, body);
+        await Wait.UntilAsync(
+            async () => service.Get<Hand>().RoomForOctets(MailStream.Transactional, 1) <= 0 && await LeasedAsync(service, 1) == 9, "one account has more than its share");
+        await ComeDueAsync([.. Enumerable.Range(1, 5).Select(i => $"b{i}@shop.test")], other, "small");
+
+        // One is under way; 9 of the one account wait, and 5 of the other.
+        await Wait.UntilAsync(() => service.Get<LaneDirectory>().All().Sum(l => l.WaitingOf(MailStream.Transactional)) == 14, "what the other account has there is in memory");
+        Assert.Equal((9, 6), (await LeasedAsync(service, 1), await LeasedAsync(service, other)));
+
+        async Task ComeDueAsync(string[] to, int account, string text)
+        {
+            foreach (var one in to)
+            {
+                await AcceptAsync(service, [one], account, text);
+            }
+
+            // Together with what went back for want of room, so that one claim brings both.
+            await service.ScalarAsync<long>("WITH due AS (UPDATE outbox SET due_at = now() WHERE state = 'queued' RETURNING n) SELECT count(*) FROM due");
+        }
+    }
+
+    private static Task<int> AddAccountAsync(TestService service) => service.ScalarAsync<int>("""
+        WITH account AS (INSERT INTO accounts (name) VALUES ('other') RETURNING id),
+             domain AS (INSERT INTO domains (account_id, name, state, dkim_selector, dkim_private_key, return_path, verified_at)
+                        SELECT account.id, d.name, d.state, d.dkim_selector, d.dkim_private_key, d.return_path, d.verified_at FROM domains AS d, account)
+        SELECT id FROM account
+        """);
+
+    private static Task<long> LeasedAsync(TestService service, int account) =>
+        service.ScalarAsync<long>($"SELECT count(*) FROM outbox WHERE state = 'leased' AND account_id = {account}");
+
     private static Task<TestService> StartAsync(string settings = "Outbox:ReadyOctets=100000") =>
         TestService.StartAsync(manualTime: true, settings: [settings, "Deliver:ConnectionsPerLane=1", "Outbox:PollInterval=00:00:00.05"]);
 
-    private static async Task AcceptAsync(TestService service, string[] to)
+    private static async Task AcceptAsync(TestService service, string[] to, int account = 1, string? text = null)
     {
         // Nothing is handed over: a minute ahead is not due now, and then all is claimed together.
-        var one = TestService.Request(to[0], sendAt: service.Time!.GetUtcNow() + TimeSpan.FromMinutes(1));
+        var one = TestService.Request(to[0], sendAt: service.Get<TimeProvider>().GetUtcNow() + TimeSpan.FromMinutes(1));
         var request = one with
         {
-            Content = one.Content with { Bodies = [new MessageBody("text/plain", body)] },
+            Content = one.Content with { Bodies = [new MessageBody("text/plain", text ?? body)] },
             Messages = [.. to.Select(t => one.Messages[0] with
             {
                 Personalization = new Personalization { To = [new MailAddress(t)] },
             })],
-            Size = body.Length,
+            Size = text is null ? body.Length : sizeof(char) * text.Length,
         };
-        Assert.IsType<AcceptResult.Accepted>(await service.Get<AcceptWorker>().AcceptAsync(1, request, null, CancellationToken.None));
+        Assert.IsType<AcceptResult.Accepted>(await service.Get<AcceptWorker>().AcceptAsync(account, request, null, CancellationToken.None));
     }
 
     private static async Task WaitUntilLeasedAsync(TestService service, ScriptedMx mx, Func<long, bool> isRight)

@@ -14,25 +14,32 @@ public sealed partial class MessageReader(NpgsqlDataSource db, ILogger<MessageRe
         """;
 
     // The content lies on message 0 of a request, once for all its messages: a thousand personalizations of one large
-    // attachment must not bring it a thousand times. What lies beyond the room stays where it is.
+    // attachment must not bring it a thousand times. What lies beyond the room stays where it is: beyond its account's first, as that takes no room
+    // from the others.
     private const string ReadContentsSql = """
         SELECT id, fits, CASE WHEN fits THEN content END
-          FROM (SELECT c.id, c.content, sum(c.size::bigint) OVER (ORDER BY want.place) - c.size < $2 AS fits
-                  FROM unnest($1::uuid[]) WITH ORDINALITY AS want(id, place)
-                  JOIN messages AS c ON c.id = want.id) AS sized
+          FROM (SELECT id, content,
+                       in_own AND coalesce(sum(size) FILTER (WHERE in_own) OVER (ORDER BY place), 0) - size < room AS fits
+                  FROM (SELECT c.id, c.content, c.size::bigint AS size, want.room, want.place,
+                               sum(c.size::bigint) OVER (PARTITION BY want.account_id ORDER BY want.place) - c.size < want.room_of_account AS in_own
+                          FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[]) WITH ORDINALITY
+                               AS want(id, account_id, room_of_account, room, place)
+                          JOIN messages AS c ON c.id = want.id) AS of_account) AS sized
         """;
 
-    /// <summary>Reads messages, as many as have room in memory. Categories and custom arguments are left out: delivery needs neither.</summary>
-    /// <param name="room">Octets of content at most; a single one is read whatever its size.</param>
-    public async Task<MessagesRead> ReadAsync(IReadOnlyCollection<MessageId> ids, long room, CancellationToken cancellationToken)
+    /// <inheritdoc />
+    public async Task<MessagesRead> ReadAsync(IReadOnlyCollection<WantedMessage> wanted, CancellationToken cancellationToken)
     {
         await using var batch = db.CreateBatch();
         var contentsCommand = new NpgsqlBatchCommand(ReadContentsSql);
-        contentsCommand.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. ids.Select(i => i.RequestId.Value).Distinct()] });
-        contentsCommand.Parameters.Add(new NpgsqlParameter<long> { TypedValue = Math.Max(1, room) });
+        var requests = wanted.DistinctBy(w => w.Id.RequestId).ToList();
+        contentsCommand.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. requests.Select(w => w.Id.RequestId.Value)] });
+        contentsCommand.Parameters.Add(new NpgsqlParameter<int[]> { TypedValue = [.. requests.Select(w => w.AccountId)] });
+        contentsCommand.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. requests.Select(w => w.RoomOfAccount)] });
+        contentsCommand.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = [.. requests.Select(w => w.Room)] });
         batch.BatchCommands.Add(contentsCommand);
         var command = new NpgsqlBatchCommand(ReadSql);
-        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. ids.Select(i => i.Value)] });
+        command.Parameters.Add(new NpgsqlParameter<Guid[]> { TypedValue = [.. wanted.Select(w => w.Id.Value)] });
         batch.BatchCommands.Add(command);
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
 

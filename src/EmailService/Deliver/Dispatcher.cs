@@ -123,7 +123,7 @@ public sealed partial class Dispatcher(
     private async Task<Round> ClaimAsync(CancellationToken stopping)
     {
         // 1. Which lanes have something due, and how much each may be given.
-        if (RoomOf(MailStream.Transactional, Hand.AnyOther) == 0)
+        if (hand.RoomToClaim(MailStream.Transactional, Hand.AnyOther) == 0)
         {
             return Round.Full;
         }
@@ -135,7 +135,7 @@ public sealed partial class Dispatcher(
         var rooms = open.ToDictionary(l => l, l => lanes.RoomOf(hand.SiteOf(l.Lane), l.Stream));
         var due = rooms.Where(r => r.Value > 0).Select(r => r.Key).ToList();
         var wanted = ClaimShares.Of(
-            due, RoomOfAny, (lane, stream) => Math.Min(hand.RoomFor(lane, stream), rooms[(lane, stream)]),
+            due, hand.RoomToClaimOfAny, (lane, stream) => Math.Min(hand.RoomFor(lane, stream), rooms[(lane, stream)]),
             Math.Max(1, options.ReadyRecipients / 32), random, hand.Answers, hand.RoomOfUnproven);
         var wantedOfDue = wanted.Sum(w => Math.Sign(w.Transactional) + Math.Sign(w.Bulk));
 
@@ -172,10 +172,10 @@ public sealed partial class Dispatcher(
         }
 
         var accounts = await outbox.FindDueAccountsAsync(searches, now, ClaimTurns.MaxAccounts, stopping);
+        var granted = new GrantedClaims(hand);
         return turns.Divide(
-            wanted, accounts,
-            a => Math.Min(hand.ReserveFor(a.Lane, a.Stream, a.AccountId), lanes.ReserveFor(hand.SiteOf(a.Lane), a.Stream, a.AccountId)),
-            Math.Max(0, RoomOf(MailStream.Transactional, Hand.AnyOther) - wanted.Sum(w => w.Most)));
+            wanted, accounts, granted,
+            a => Math.Min(hand.ReserveFor(a.Lane, a.Stream, a.AccountId, granted), lanes.ReserveFor(hand.SiteOf(a.Lane), a.Stream, a.AccountId, granted)));
     }
 
     /// <summary>Claims, reads what the claimed ones are about, and brings each to its lane. True if there was no room for the content of some: they are in
@@ -240,10 +240,12 @@ public sealed partial class Dispatcher(
         try
         {
             // In this order they get the room for content, of which bulk may not fill all: first where it leaves again soon.
-            var inOrder = ByTurns(claimed).OrderBy(c => c.Stream).ThenBy(c => !hand.Answers(c.Lane)).Select(c => c.Id.Message).Distinct();
-            var stream = claimed.Exists(c => c.Stream == MailStream.Bulk) ? MailStream.Bulk : MailStream.Transactional;
-            var room = claimed.Select(c => c.AccountId).Distinct().Select(a => hand.RoomForOctets(stream, a)).DefaultIfEmpty().Min();
-            return await messages.ReadAsync([.. inOrder], room, CancellationToken.None);
+            // Each account has its own part of it: one that has more than its share leaves the others theirs.
+            var inOrder = ByTurns(claimed).OrderBy(c => c.Stream).ThenBy(c => !hand.Answers(c.Lane)).DistinctBy(c => c.Id.Message);
+            var rooms = claimed.Select(c => (c.Stream, Account: c.AccountId)).Distinct().ToDictionary(c => c, c => hand.RoomForOctets(c.Stream, c.Account));
+            var all = claimed.Select(c => c.Stream).Distinct().ToDictionary(s => s, s => hand.RoomForOctets(s, Hand.AnyOther));
+            return await messages.ReadAsync(
+                [.. inOrder.Select(c => new WantedMessage(c.Id.Message, c.AccountId, rooms[(c.Stream, c.AccountId)], all[c.Stream]))], CancellationToken.None);
         }
         catch
         {
@@ -263,13 +265,6 @@ public sealed partial class Dispatcher(
 
         return claimed.GroupBy(c => c.AccountId).SelectMany(account => account.Select((c, i) => (Claim: c, Turn: i))).OrderBy(c => c.Turn).Select(c => c.Claim);
     }
-
-    /// <summary>How many may be claimed without knowing whose they are: all may be one account's, so an eighth of the room is left for the others.</summary>
-    private int RoomOfAny(MailStream stream) => Math.Min(RoomOf(stream), Math.Max(0, RoomOf(stream, Hand.AnyOther) - (options.ReadyRecipients / 8)));
-
-    // With little room for content much of a claim would come back. What an account with little here has is little.
-    private int RoomOf(MailStream stream, int? account = null) =>
-        hand.RoomForOctets(stream, account) < options.ReadyOctets / (account is null ? 8 : 64) ? 0 : hand.RoomOf(stream, account);
 
     private void Dispatch(ClaimedRecipient recipient, MessageInHand message)
     {

@@ -50,11 +50,11 @@ public sealed partial class Lane(LaneName name, LaneLimits limits, Rest siteRest
 
     /// <summary>How many more recipients of an account may wait though all places of the stream are taken: a few for each account, and together as many
     /// again as the places, or a lane with a rate would hold more than leaves it before the leases end.</summary>
-    public int ReserveFor(MailStream stream, int accountId)
-    {
-        var most = MostWaiting;
-        return WaitingOf(stream) >= 2 * (long)most ? 0 : Math.Max(0, ReserveOf(most) - ready.CountOf(stream, accountId));
-    }
+    public int ReserveFor(MailStream stream, int accountId) =>
+        RoomOfReserves(stream) == 0 ? 0 : Math.Max(0, ReserveOf(MostWaiting) - ready.CountOf(stream, accountId));
+
+    /// <summary>How many more recipients may wait, all accounts together, those included which find a place beyond the lane's.</summary>
+    public int RoomOfReserves(MailStream stream) => (int)Math.Clamp((2 * (long)MostWaiting) - WaitingOf(stream), 0, int.MaxValue);
 
     /// <summary>Something of an account waits.</summary>
     public bool HasOf(MailStream stream, int accountId) => ready.CountOf(stream, accountId) > 0;

@@ -1,5 +1,6 @@
 using EmailService.Egress;
 using EmailService.Messages;
+using EmailService.Outbox;
 
 namespace EmailService.Deliver;
 
@@ -67,11 +68,20 @@ public sealed class LaneDirectory(LaneContext context, EgressTable egress)
 
     /// <summary>How many more of an account a site's lanes may take though they are full of others': none while all rest. Zero until half of what it
     /// finds there is free.</summary>
-    public int ReserveFor(string siteName, MailStream stream, int accountId) => RoomOf(siteName, lane =>
+    /// <param name="siteName">Their site.</param>
+    /// <param name="stream">Of its streams the one that is asked for.</param>
+    /// <param name="accountId">Whose they are.</param>
+    /// <param name="granted">Counts as if it waited there.</param>
+    public int ReserveFor(string siteName, MailStream stream, int accountId, GrantedClaims granted)
     {
-        var room = lane.ReserveFor(stream, accountId);
-        return room * 2 >= lane.ReserveOf(lane.MostWaiting) ? room : 0;
-    });
+        var room = RoomOf(siteName, lane =>
+        {
+            var room = lane.ReserveFor(stream, accountId);
+            return room * 2 >= lane.ReserveOf(lane.MostWaiting) ? room : 0;
+        });
+        var ofAll = RoomOf(siteName, lane => lane.RoomOfReserves(stream));
+        return Math.Max(0, Math.Min(room - granted.Of(siteName, stream, accountId), ofAll - granted.Of(siteName, stream)));
+    }
 
     /// <summary>All lanes of a site rest: nothing is claimed for it.</summary>
     public bool Rests(string siteName) => RoomOf(siteName, _ => 1) == 0;

@@ -45,7 +45,7 @@ public sealed partial class LaneTeller(
         {
             InHand = hand.Count,
             InHandLimit = outbox.ReadyRecipients,
-            HasRoom = hand.RoomOf(MailStream.Transactional) > 0 && hand.RoomForOctets(MailStream.Transactional) >= outbox.ReadyOctets / 8,
+            HasRoom = hand.RoomToClaimOfAny(MailStream.Transactional) > 0,
             Connections = all.Sum(l => l.Workers),
             ConnectionsLimit = options.Connections,
             Stores = stores,

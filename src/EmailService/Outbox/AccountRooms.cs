@@ -43,7 +43,9 @@ internal sealed class AccountRooms(OutboxOptions options)
     public void CountClaimed(int account, long octets) => claimed.Add(account, octets);
 
     /// <summary>Places that an account may not have; those that nobody may have whose account is not known, for null.</summary>
-    public int PlacesKeptFrom(int? account) => (int)recipients.KeptFrom(account);
+    /// <param name="account">Whose they are.</param>
+    /// <param name="more">So many it is about to have besides.</param>
+    public int PlacesKeptFrom(int? account, int more = 0) => (int)recipients.KeptFrom(account, more);
 
     public long HandedKeptFrom(int account) => handed.KeptFrom(account);
 
@@ -82,6 +84,7 @@ internal sealed class AccountRooms(OutboxOptions options)
 
         public long RoomOf(int account, long free) => Math.Max((all / 2) - accounts.GetValueOrDefault(account), free - (all / KeptPart));
 
-        public long KeptFrom(int? account) => large is { } who && (account ?? who) == who ? all / KeptPart : 0;
+        public long KeptFrom(int? account, long more = 0) =>
+            (large is { } who && (account ?? who) == who) || (account is { } one && more > 0 && accounts.GetValueOrDefault(one) + more > all / 2) ? all / KeptPart : 0;
     }
 }

@@ -32,6 +32,10 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
     private const int KeptFromReserves = 16;
     private const int MaxKnownSites = 100_000;
 
+    /// <summary>Of the room for content so small a part is too little to claim for, of an account that is known.</summary>
+    private const int LittleContent = 64;
+    private const int KeptForOthers = 8;
+
     /// <summary>Workers, each with a connection, that may wait to compose a large message. The others' messages go back to the table.</summary>
     private const int MostWaitingToCompose = 8;
 
@@ -88,6 +92,17 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
         }
     }
 
+    /// <summary>How many may be claimed without knowing whose they are: all may be one account's, so an eighth of the room is left for the others.</summary>
+    public int RoomToClaimOfAny(MailStream stream) =>
+        Math.Min(RoomToClaim(stream), Math.Max(0, RoomToClaim(stream, AnyOther) - (options.ReadyRecipients / KeptForOthers)));
+
+    /// <summary>How many may be claimed over all lanes: none while there is little room for content, or much of a claim would come back. What an account with
+    /// little here has is little.</summary>
+    /// <param name="stream">Of which bulk may not fill all.</param>
+    /// <param name="account">Whose they are; null if that is not known.</param>
+    public int RoomToClaim(MailStream stream, int? account = null) =>
+        RoomForOctets(stream, account) < options.ReadyOctets / (account is null ? KeptForOthers : LittleContent) ? 0 : RoomOf(stream, account);
+
     /// <summary>Octets of content that is kept, handed over and claimed.</summary>
     public (long Handed, long Claimed) Octets
     {
@@ -138,13 +153,24 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
     public int Reserve => accounts.Reserve;
 
     /// <summary>How many more recipients of an account may be claimed for a lane and stream though it is full of others'. Zero until half of
-    /// <see cref="Reserve"/> is free: a claim for every place that falls free would cost more than it brings.</summary>
-    public int ReserveFor(string lane, MailStream stream, int account)
+    /// <see cref="Reserve"/> is free: a claim for every place that falls free would cost more than it brings. Zero also while there is little room for the
+    /// account's content: what is claimed for it would only come back.</summary>
+    /// <param name="lane">A lane of the table.</param>
+    /// <param name="stream">Of its streams the one that is asked for.</param>
+    /// <param name="account">Whose they are.</param>
+    /// <param name="granted">Counts as if it were held.</param>
+    public int ReserveFor(string lane, MailStream stream, int account, GrantedClaims? granted = null)
     {
         lock (gate)
         {
-            var room = ReserveFor(SiteOf(lane), stream, account, accounts.Reserve);
-            return room * 2 < accounts.Reserve ? 0 : room;
+            var site = SiteOf(lane);
+            if (RoomForOctets(stream, account) < options.ReadyOctets / LittleContent || (!IsProven(site) && !HasRoomForContentOfUnproven))
+            {
+                return 0;
+            }
+
+            var room = ReserveFor(site, stream, account, accounts.Reserve, granted);
+            return (room + (granted?.Of(site, stream, account) ?? 0)) * 2 < accounts.Reserve ? 0 : room;
         }
     }
 
@@ -351,7 +377,7 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
 
     private int FreeForUnproven => Math.Max(1, options.ReadyRecipients / KeptFromUnproven) - unproven;
 
-    private int FreeFor(MailStream stream, int? account) => options.ReadyRecipients - held.Count - accounts.PlacesKeptFrom(account) - stream switch
+    private int FreeFor(MailStream stream, int? account, int more = 0) => options.ReadyRecipients - held.Count - accounts.PlacesKeptFrom(account, more) - stream switch
     {
         MailStream.Transactional => 0,
         MailStream.Bulk => options.ReadyRecipients / KeptFromBulk,
@@ -390,11 +416,20 @@ public sealed class Hand(OutboxOptions options, TimeProvider? time = null, ISite
 
     /// <summary>What an account finds beyond a lane's room: there because others are in the lane, or in most of the memory. Alone in its lanes it would only
     /// take from its own other lanes what the room is shared for. And some room is left however many do so, for what is handed over.</summary>
-    private int ReserveFor(string site, MailStream stream, int account, int most)
+    private int ReserveFor(string site, MailStream stream, int account, int most, GrantedClaims? granted = null)
     {
-        var own = accounts.CountIn(site, stream, account);
-        var isAmongOthers = perLane.GetValueOrDefault((site, stream)) > own || accounts.PlacesKeptFrom(account) < accounts.PlacesKeptFrom(null);
-        return isAmongOthers ? Math.Max(0, Math.Min(most - own, FreeAt(site, stream, account) - (options.ReadyRecipients / KeptFromReserves))) : 0;
+        // 1. It is for an account that is not alone.
+        var own = accounts.CountIn(site, stream, account) + (granted?.Of(site, stream, account) ?? 0);
+        var all = perLane.GetValueOrDefault((site, stream)) + (granted?.Of(site, stream) ?? 0);
+        if (all <= own && accounts.PlacesKeptFrom(account) >= accounts.PlacesKeptFrom(null))
+        {
+            return 0;
+        }
+
+        // 2. Within all bounds, what is granted counted as held.
+        var free = FreeFor(stream, account, granted?.Of(account) ?? 0) - (granted?.Count ?? 0);
+        free = IsProven(site) ? free : Math.Min(free, FreeForUnproven - (granted?.Unproven ?? 0));
+        return Math.Max(0, Math.Min(most - own, free - (options.ReadyRecipients / KeptFromReserves)));
     }
 
     private bool Fits(IReadOnlyList<ClaimedRecipient> recipients)

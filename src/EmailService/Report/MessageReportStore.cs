@@ -29,14 +29,17 @@ public sealed class MessageReportStore(NpgsqlDataSource database, LaneFactsReade
          ORDER BY o.n
         """;
 
-    // Index outbox_turns (lane, priority, account_id, due_at). Twenty recipients and a thousand rows each bound what this may read. Accounts take turns,
+    // Index outbox_turns (lane, priority, account_id, due_at). Twenty recipients and a thousand rows each bound what this may read; account and time are
+    // compared as a row, and ordered by, as where the store of the outbox claims, or all of another account's may be read for the few of this. Accounts take turns,
     // so what others have due is not before it; nor is it for this account to see. Of bulk mail only the bulk before it is counted: how much of the
     // other stream will overtake it nobody knows.
     private const string AheadSql = """
         SELECT r.n, (SELECT count(*)::int
                        FROM (SELECT FROM outbox AS other
-                              WHERE other.lane = r.lane AND other.priority = r.priority AND other.account_id = r.account_id
-                                AND other.state = 'queued' AND other.due_at < r.due_at
+                              WHERE other.lane = r.lane AND other.priority = r.priority AND other.state = 'queued'
+                                AND (other.account_id, other.due_at) >= (r.account_id, '-infinity')
+                                AND (other.account_id, other.due_at) < (r.account_id, r.due_at)
+                              ORDER BY other.account_id, other.due_at
                               LIMIT $4) AS counted)
           FROM (SELECT n, lane, priority, account_id, due_at FROM outbox
                  WHERE message_id = $1 AND account_id = $2 AND state = 'queued' AND ($3::smallint IS NULL OR n = $3)

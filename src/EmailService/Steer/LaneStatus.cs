@@ -81,7 +81,7 @@ public sealed record NodeStatus
     public int InHand { get; init; }
     public int InHandLimit { get; init; }
 
-    /// <summary>Whether it takes more out of the table.</summary>
+    /// <summary>Whether it takes more out of the table, whosever it is. Without it an account with little in memory may still find a few places.</summary>
     public bool HasRoom { get; init; }
 
     /// <summary>Workers of all lanes, each with one connection at most, and how many there may be.</summary>

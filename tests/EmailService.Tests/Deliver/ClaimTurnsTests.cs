@@ -12,6 +12,7 @@ public sealed class ClaimTurnsTests
     private const string Lane = "shop.test";
     private const MailStream Stream = MailStream.Transactional;
     private readonly ClaimTurns turns = new(new Random(1));
+    private readonly Hand hand = new(new OutboxOptions());
 
     [Fact]
     public void A_lane_that_is_worked_off_in_one_claim_is_never_searched()
@@ -30,7 +31,7 @@ public sealed class ClaimTurnsTests
         Assert.True(turns.Note(wanted, Claimed(Lane, 100, 1)));
         Assert.Equal(2, turns.Searches(Due(Lane), wanted).Count);
 
-        var divided = turns.Divide(wanted, [new(Lane, Stream, 1), new(Lane, Stream, 2)], _ => 0, 1000);
+        var divided = turns.Divide(wanted, [new(Lane, Stream, 1), new(Lane, Stream, 2)], new(hand), _ => 0);
         Assert.Empty(wanted);
         Assert.Equal([45, 45], divided.Select(d => d.Most));
         Assert.True(turns.Note(divided, Claimed(Lane, 45, 1)));
@@ -46,7 +47,7 @@ public sealed class ClaimTurnsTests
         List<WantedLane> wanted = [new(Lane, 90, 100, 100)];
         turns.Note(wanted, Claimed(Lane, 100, 1));
 
-        Assert.Empty(turns.Divide(wanted, [new(Lane, Stream, 1), new(Lane, MailStream.Bulk, 1)], _ => 5, 1000));
+        Assert.Empty(turns.Divide(wanted, [new(Lane, Stream, 1), new(Lane, MailStream.Bulk, 1)], new(hand), _ => 5));
         Assert.Equal(new WantedLane(Lane, 90, 100, 100), Assert.Single(wanted));
     }
 
@@ -61,8 +62,42 @@ public sealed class ClaimTurnsTests
         {
             List<WantedLane> wanted = [lane];
             turns.Note(wanted, Claimed(Lane, 100, 1));
-            return turns.Divide(wanted, [new(Lane, MailStream.Bulk, 1), new(Lane, MailStream.Bulk, 2)], _ => 0, 1000).Select(d => d.Most);
+            return turns.Divide(wanted, [new(Lane, Stream, 1), new(Lane, MailStream.Bulk, 1), new(Lane, MailStream.Bulk, 2)], new(hand), _ => 0)
+                .Where(d => d.Stream == MailStream.Bulk).Select(d => d.Most);
         }
+    }
+
+    [Fact]
+    public void What_transactional_mail_does_not_use_of_a_lane_that_is_divided_goes_to_bulk_in_the_next_round()
+    {
+        var whole = new WantedLane(Lane, 900, 1000, 1000);
+        turns.Note([whole], Claimed(Lane, 1000, 1));
+
+        Assert.Equal([900, 100], Round(transactional: 2, bulk: 100));
+        Assert.Equal([100, 900], Round(transactional: 2, bulk: 900));
+        Assert.Equal([100, 900], Round(transactional: 60, bulk: 900));
+        Assert.Equal([120, 880], Round(transactional: 120, bulk: 880));
+        Assert.Equal([900, 100], Round(transactional: 900, bulk: 100));
+        Assert.Equal([900, 100], Round(transactional: 300, bulk: 100));
+        Assert.Equal([600, 400], Round(transactional: 600, bulk: 400));
+
+        IEnumerable<int> Round(int transactional, int bulk)
+        {
+            List<WantedLane> wanted = [whole];
+            var divided = turns.Divide(wanted, [new(Lane, Stream, 1), new(Lane, MailStream.Bulk, 2)], new(hand), _ => 0);
+            Assert.Empty(wanted);
+            turns.Note(divided, [.. Claimed(Lane, transactional, 1), .. Claimed(Lane, bulk, 2).Select(c => c with { Stream = MailStream.Bulk })]);
+            return divided.Select(d => d.Most);
+        }
+    }
+
+    [Fact]
+    public void Bulk_has_all_of_a_lane_that_is_divided_where_nothing_transactional_was_found()
+    {
+        List<WantedLane> wanted = [new(Lane, 900, 1000, 1000)];
+        turns.Note(wanted, Claimed(Lane, 1000, 1));
+
+        Assert.Equal([500, 500], turns.Divide(wanted, [new(Lane, MailStream.Bulk, 1), new(Lane, MailStream.Bulk, 2)], new(hand), _ => 0).Select(d => d.Most));
     }
 
     [Fact]
@@ -70,9 +105,27 @@ public sealed class ClaimTurnsTests
     {
         Assert.Equal([new AccountSearch(Lane, Stream, int.MinValue)], turns.Searches([(Lane, Stream)], []));
 
-        var divided = turns.Divide([], [new(Lane, Stream, 1), new(Lane, Stream, 2), new(Lane, Stream, 3)], a => a.AccountId == 1 ? 0 : 10, 15);
+        var granted = new GrantedClaims(hand);
+        var divided = turns.Divide(
+            [], [new(Lane, Stream, 1), new(Lane, Stream, 2), new(Lane, Stream, 3)], granted, a => a.AccountId == 1 ? 0 : Math.Min(10, 15 - granted.Count));
 
-        Assert.Equal([new WantedAccount(Lane, Stream, 2, 10), new WantedAccount(Lane, Stream, 3, 5)], divided);
+        Assert.Equal([2, 3], divided.Select(d => d.AccountId));
+        Assert.Equal([5, 10], divided.Select(d => d.Most).Order());
+        Assert.Equal(15, granted.Count);
+    }
+
+    [Fact]
+    public void Where_what_they_find_does_not_reach_all_accounts_each_has_its_turn()
+    {
+        var had = new HashSet<int>();
+        for (var i = 0; i < 100; i++)
+        {
+            var granted = new GrantedClaims(hand);
+            had.UnionWith(turns.Divide(
+                [], [.. Enumerable.Range(1, 5).Select(a => new DueAccount(Lane, Stream, a))], granted, _ => 10 - granted.Count).Select(d => d.AccountId));
+        }
+
+        Assert.Equal([1, 2, 3, 4, 5], had.Order());
     }
 
     [Fact]
@@ -81,7 +134,9 @@ public sealed class ClaimTurnsTests
         List<WantedLane> wanted = [new(Lane, 10, 0, 10)];
         turns.Note(wanted, Claimed(Lane, 10, 1));
 
-        var divided = turns.Divide(wanted, [new(Lane, Stream, 1), new(Lane, Stream, 2)], a => a.AccountId == 2 ? 8 : 0, 1000);
+        var granted = new GrantedClaims(hand);
+        var divided = turns.Divide(
+            wanted, [new(Lane, Stream, 1), new(Lane, Stream, 2)], granted, a => a.AccountId == 2 ? 8 - granted.Of(Lane, Stream, 2) : 0);
 
         Assert.Equal([5, 8], divided.Select(d => d.Most));
     }
@@ -91,7 +146,7 @@ public sealed class ClaimTurnsTests
     {
         List<WantedLane> wanted = [new(Lane, 2, 0, 2)];
         turns.Note(wanted, Claimed(Lane, 2, 1));
-        var divided = turns.Divide(wanted, [.. Enumerable.Range(1, 5).Select(a => new DueAccount(Lane, Stream, a))], _ => 0, 1000);
+        var divided = turns.Divide(wanted, [.. Enumerable.Range(1, 5).Select(a => new DueAccount(Lane, Stream, a))], new(hand), _ => 0);
         Assert.Equal([1, 2], divided.Select(d => d.AccountId));
 
         turns.Note(divided, Claimed(Lane, 1, 1));
@@ -101,10 +156,10 @@ public sealed class ClaimTurnsTests
     [Fact]
     public void A_search_that_was_cut_off_goes_on_behind_the_last_account_and_then_from_the_first()
     {
-        turns.Divide([], [.. Enumerable.Range(1, ClaimTurns.MaxAccounts).Select(a => new DueAccount(Lane, Stream, a))], _ => 0, 1000);
+        turns.Divide([], [.. Enumerable.Range(1, ClaimTurns.MaxAccounts).Select(a => new DueAccount(Lane, Stream, a))], new(hand), _ => 0);
         Assert.Equal([new AccountSearch(Lane, Stream, ClaimTurns.MaxAccounts)], turns.Searches([(Lane, Stream)], []));
 
-        turns.Divide([], [new(Lane, Stream, ClaimTurns.MaxAccounts + 1)], _ => 0, 1000);
+        turns.Divide([], [new(Lane, Stream, ClaimTurns.MaxAccounts + 1)], new(hand), _ => 0);
         Assert.Equal([new AccountSearch(Lane, Stream, int.MinValue)], turns.Searches([(Lane, Stream)], []));
     }
 
@@ -115,7 +170,7 @@ public sealed class ClaimTurnsTests
             var own = new ClaimTurns(new Random(1));
             List<WantedLane> wanted = [new(Lane, most.Get, 0, most.Get)];
             own.Note(wanted, Claimed(Lane, most.Get, 1));
-            var divided = own.Divide(wanted, [.. Enumerable.Range(1, 1 + accounts.Get).Select(a => new DueAccount(Lane, Stream, a))], _ => 0, 0);
+            var divided = own.Divide(wanted, [.. Enumerable.Range(1, 1 + accounts.Get).Select(a => new DueAccount(Lane, Stream, a))], new(hand), _ => 0);
             return divided.Sum(d => d.Most) == most.Get && divided.Max(d => d.Most) - divided.Min(d => d.Most) <= 1;
         }).Check(Config.QuickThrowOnFailure.WithMaxTest(300));
 

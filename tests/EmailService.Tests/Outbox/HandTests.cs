@@ -185,9 +185,25 @@ public sealed class HandTests
         Assert.Equal(700, large.Count);
         Assert.Equal((0, 100), (large.RoomOf(MailStream.Transactional, 1), large.RoomOf(MailStream.Transactional, 2)));
         Assert.Equal(0, large.RoomOf(MailStream.Transactional));
+        Assert.Equal((0, 100), (large.RoomToClaimOfAny(MailStream.Transactional), large.RoomToClaim(MailStream.Transactional, 2)));
         Assert.False(large.TryReserve(Claims(1, "new.test"), 1));
         Assert.True(large.TryReserve(Claims(1, "new.test", account: 2), 1));
         Assert.True(large.TryReserve(Claims(1, "d0.test", account: 2), 1));
+    }
+
+    [Fact]
+    public void What_many_accounts_hold_leaves_an_eighth_of_the_room_that_nobody_is_given_whose_account_is_not_known()
+    {
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 800, ReadyOctets = 6400 });
+        for (var i = 0; i < 70; i++)
+        {
+            Assert.True(large.RoomToClaimOfAny(MailStream.Transactional) > 0);
+            large.Take(Claims(10, $"d{i}.test", account: i));
+        }
+
+        Assert.Equal((0, 100, 100), (large.RoomToClaimOfAny(MailStream.Transactional), large.RoomToClaim(MailStream.Transactional), large.RoomToClaim(MailStream.Transactional, Hand.AnyOther)));
+        large.CountClaimed(5601, isProven: true, 1);
+        Assert.Equal((0, 100), (large.RoomToClaim(MailStream.Transactional), large.RoomToClaim(MailStream.Transactional, Hand.AnyOther)));
     }
 
     [Fact]
@@ -209,6 +225,31 @@ public sealed class HandTests
             (large.RoomForOctets(MailStream.Transactional), large.RoomForOctets(MailStream.Transactional, 1), large.RoomForOctets(MailStream.Transactional, 2)));
         large.CountClaimed(-6500, isProven: true, 1);
         Assert.Equal(8000, large.RoomForOctets(MailStream.Transactional));
+    }
+
+    [Fact]
+    public void An_account_with_its_share_of_the_content_finds_no_place_in_a_full_lane_and_another_does()
+    {
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 6400, ReadyOctets = 6400 });
+        large.Open();
+        large.Take(Claims(20, "one.test"));
+        large.Take(Claims(1, "one.test", account: 2));
+        large.CountClaimed(5500, isProven: true, 1);
+        Assert.Equal((80, 99), (large.ReserveFor("one.test", MailStream.Transactional, 1), large.ReserveFor("one.test", MailStream.Transactional, 2)));
+
+        large.CountClaimed(1, isProven: true, 1);
+        Assert.Equal((0, 99), (large.ReserveFor("one.test", MailStream.Transactional, 1), large.ReserveFor("one.test", MailStream.Transactional, 2)));
+    }
+
+    [Fact]
+    public void Sites_that_do_not_answer_have_no_places_for_accounts_while_their_content_has_half_of_its_room()
+    {
+        var large = new Hand(new OutboxOptions { ReadyRecipients = 6400, ReadyOctets = 6400 }, standings: new OneAnswers("good.test"));
+        large.Take(Claims(1, "slow.test"));
+        large.Take(Claims(1, "good.test"));
+        large.CountClaimed(3200, isProven: false, 1);
+
+        Assert.Equal((0, 100), (large.ReserveFor("slow.test", MailStream.Transactional, 2), large.ReserveFor("good.test", MailStream.Transactional, 2)));
     }
 
     [Fact]

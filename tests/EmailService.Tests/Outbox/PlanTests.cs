@@ -4,7 +4,9 @@ using EmailService.Messages;
 using EmailService.Outbox;
 using EmailService.Platform;
 using EmailService.Record;
+using EmailService.Report;
 using Npgsql;
+using NpgsqlTypes;
 using static EmailService.Tests.Outbox.StoreFixture;
 
 namespace EmailService.Tests.Outbox;
@@ -75,6 +77,27 @@ public sealed class PlanTests
         Assert.Contains("outbox_turns", claim.Plan, StringComparison.Ordinal);
         Assert.DoesNotContain("Seq Scan on outbox", claim.Plan, StringComparison.Ordinal);
         Assert.True(claim.Buffers < 150, $"claiming one recipient each of two accounts touched {claim.Buffers} buffers");
+    }
+
+    [Fact]
+    public async Task What_is_ahead_of_an_account_is_counted_without_reading_what_another_has_though_the_statistics_know_one_account_only()
+    {
+        await using var store = await CreateAsync();
+        await store.EnqueueAsync(200_000, dueInSeconds: -1000);
+        await store.ExecuteAsync("VACUUM ANALYZE outbox");
+        await store.EnqueueAsync(3, account: 2);
+        var message = await store.ScalarAsync<Guid>("SELECT message_id FROM outbox WHERE account_id = 2 ORDER BY due_at DESC LIMIT 1");
+
+        var ahead = await ExplainAsync(store, Sql<MessageReportStore>("AheadSql"),
+        [
+            new NpgsqlParameter<Guid> { TypedValue = message },
+            new NpgsqlParameter<int> { TypedValue = 2 },
+            new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Smallint, Value = DBNull.Value },
+            new NpgsqlParameter<int> { TypedValue = 1000 },
+        ]);
+
+        Assert.Contains("outbox_turns", ahead.Plan, StringComparison.Ordinal);
+        Assert.True(ahead.Buffers < 50, $"counting what is ahead touched {ahead.Buffers} buffers");
     }
 
     private static Task<(string Plan, int Buffers)> ClaimAsync(StoreFixture store) => ExplainAsync(store, Sql<OutboxStore>("ClaimDueSql"),

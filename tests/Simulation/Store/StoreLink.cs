@@ -86,8 +86,8 @@ internal sealed class StoreLink(SimStore store, SimClock world, NodeClock clock,
         }
     }
 
-    public async Task<MessagesRead> ReadAsync(IReadOnlyCollection<MessageId> ids, long room, CancellationToken cancellationToken) =>
-        new(await Call("read", () => store.Read(ids)), [], []);
+    public async Task<MessagesRead> ReadAsync(IReadOnlyCollection<WantedMessage> wanted, CancellationToken cancellationToken) =>
+        new(await Call("read", () => store.Read([.. wanted.Select(w => w.Id)])), [], []);
 
     public Task<List<(string Lane, PaceTold Told)>> ExchangeAsync(
         long nodeId, IReadOnlyList<(string Lane, PaceTold Told)> changed, IReadOnlyList<string> gone, CancellationToken cancellationToken) =>
