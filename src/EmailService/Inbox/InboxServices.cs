@@ -13,6 +13,7 @@ public static class InboxServices
     {
         builder.AddOptions<InboxOptions>("Inbox");
         builder.Services.AddSingleton<InboxStore>();
+        builder.Services.AddSingleton<InboxReaders>();
         builder.Services.AddSingleton<LoopbackAccess>();
         builder.Services.TryAddSingleton<CatchAllEndPoint>();
         var connections = builder.FileDescriptors().Share("to the inbox", MostConnections);
@@ -32,10 +33,13 @@ public static class InboxServices
         mail.AddEndpointFilter<InboxAccess>();
         mail.MapGet("/inbox", InboxEndpoints.PageAsync);
         mail.MapGet("/inbox.json", InboxEndpoints.ListAsync);
-        mail.MapGet("/inbox/{id:long}", InboxEndpoints.MailPageAsync);
-        mail.MapGet("/inbox/{id:long}.json", InboxEndpoints.MailAsync);
-        mail.MapGet("/inbox/{id:long}/html", InboxEndpoints.HtmlAsync);
-        mail.MapGet("/inbox/{id:long}/source", InboxEndpoints.SourceAsync);
-        mail.MapGet("/inbox/{id:long}/parts/{n:int}", InboxEndpoints.PartAsync);
+
+        var one = mail.MapGroup("/");
+        one.AddEndpointFilter<InboxReading>();
+        one.MapGet("/inbox/{id:long}", InboxEndpoints.MailPageAsync);
+        one.MapGet("/inbox/{id:long}.json", InboxEndpoints.MailAsync);
+        one.MapGet("/inbox/{id:long}/html", InboxEndpoints.HtmlAsync);
+        one.MapGet("/inbox/{id:long}/source", InboxEndpoints.SourceAsync);
+        one.MapGet("/inbox/{id:long}/parts/{n:int}", InboxEndpoints.PartAsync);
     }
 }

@@ -59,6 +59,13 @@ internal static class ConsoleLog
             {
                 filter.Rules.Add(new LoggerFilterRule(null, category, LogLevel.Warning, null));
             }
+
+            // It warns of each connection that it refuses; event 9043 says it for all.
+            const string Connections = "Microsoft.AspNetCore.Server.Kestrel.Connections";
+            if (!filter.Rules.Any(rule => rule.CategoryName == Connections))
+            {
+                filter.Rules.Add(new LoggerFilterRule(null, Connections, LogLevel.Error, null));
+            }
         }));
     }
 

@@ -95,7 +95,8 @@ public static class PlatformServices
         if (descriptors.ForCallers is { } most)
         {
             builder.Services.AddSingleton<IConnectionListenerFactory>(provider => new BoundedListenerFactory(
-                ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider), most + Platform.FileDescriptors.Refused));
+                ActivatorUtilities.CreateInstance<SocketTransportFactory>(provider), most, provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<BoundedListenerFactory>>()));
         }
     }
 

@@ -8,20 +8,21 @@ namespace EmailService.Platform.Http;
 /// <summary>Takes callers' connections from the system's queue only while fewer than so many are open. Kestrel's own limit counts a connection when it has
 /// taken it, and closes it a little later: a burst of a thousand has a thousand file descriptors by then, and where none is left the runtime cannot even
 /// make a thread, and ends the process.</summary>
-/// <param name="most">Connections of all listeners together, with those that are being refused.</param>
-internal sealed class BoundedListenerFactory(SocketTransportFactory sockets, int most) : IConnectionListenerFactory, IConnectionListenerFactorySelector, IDisposable
+/// <param name="most">Connections of all listeners together; a few more are taken to be refused.</param>
+internal sealed class BoundedListenerFactory(SocketTransportFactory sockets, int most, TimeProvider time, ILogger<BoundedListenerFactory> log) : IConnectionListenerFactory, IConnectionListenerFactorySelector, IDisposable
 {
-    private readonly SemaphoreSlim places = new(most);
+    private readonly SemaphoreSlim places = new(most + FileDescriptors.Refused);
+    private readonly RefusedCallers refused = new(most, time, log);
 
     public bool CanBind(EndPoint endpoint) => sockets.CanBind(endpoint);
 
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
-        new BoundedListener(await sockets.BindAsync(endpoint, cancellationToken), places);
+        new BoundedListener(await sockets.BindAsync(endpoint, cancellationToken), places, refused);
 
     public void Dispose() => places.Dispose();
 }
 
-internal sealed class BoundedListener(IConnectionListener listener, SemaphoreSlim places) : IConnectionListener
+internal sealed class BoundedListener(IConnectionListener listener, SemaphoreSlim places, RefusedCallers refused) : IConnectionListener
 {
     private readonly CancellationTokenSource unbound = new();
 
@@ -44,6 +45,11 @@ internal sealed class BoundedListener(IConnectionListener listener, SemaphoreSli
         try
         {
             connection = await listener.AcceptAsync(cancellationToken);
+            if (connection is not null && places.CurrentCount < FileDescriptors.Refused)
+            {
+                refused.Note();
+            }
+
             return connection is null ? null : new BoundedConnection(connection, places);
         }
         finally
@@ -66,6 +72,28 @@ internal sealed class BoundedListener(IConnectionListener listener, SemaphoreSli
         await unbound.CancelAsync();
         await listener.DisposeAsync();
     }
+}
+
+/// <summary>Says once a minute at most that callers are refused: Kestrel would say it of each of them, a thousand times a second if a stranger likes.</summary>
+internal sealed partial class RefusedCallers(int most, TimeProvider time, ILogger<BoundedListenerFactory> log)
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMinutes(1);
+
+    private long nextAt = long.MinValue;
+    private long count;
+
+    public void Note()
+    {
+        Interlocked.Increment(ref count);
+        var (now, due) = (time.GetUtcNow().Ticks, Volatile.Read(ref nextAt));
+        if (now >= due && Interlocked.CompareExchange(ref nextAt, now + Pause.Ticks, due) == due)
+        {
+            LogRefused(most, Interlocked.Exchange(ref count, 0));
+        }
+    }
+
+    [LoggerMessage(9043, LogLevel.Warning, "As many connections of callers are open as may be ({Most}): {Count} more were closed at once since this was last said")]
+    private partial void LogRefused(int most, long count);
 }
 
 /// <summary>A connection that has its place until its socket is closed.</summary>
