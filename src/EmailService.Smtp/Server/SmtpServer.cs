@@ -15,6 +15,7 @@ public sealed class SmtpServer(SmtpServerOptions options, ISmtpServerHandler han
     private readonly CancellationTokenSource _stopping = new();
     private readonly ConcurrentDictionary<SmtpServerSession, Task> _sessions = new();
     private readonly SemaphoreSlim _places = new(options.MaxConnections + Refused);
+    private readonly SmtpServerRoom _room = new(options.MaxHeldBytes);
     private Socket? _listener;
     private Task _accepting = Task.CompletedTask;
 
@@ -72,7 +73,7 @@ public sealed class SmtpServer(SmtpServerOptions options, ISmtpServerHandler han
                 await _places.WaitAsync(_stopping.Token).ConfigureAwait(false);
                 isTaken = true;
                 var socket = await listener.AcceptAsync(_stopping.Token).ConfigureAwait(false);
-                var session = new SmtpServerSession(socket, options, handler, time, isTooMany: _sessions.Count >= options.MaxConnections);
+                var session = new SmtpServerSession(socket, options, handler, time, _room, isTooMany: _sessions.Count >= options.MaxConnections);
                 _sessions[session] = RunAsync(session);
                 isTaken = false;
 

@@ -15,6 +15,10 @@ public sealed record SmtpServerOptions
     /// <summary>Largest message in bytes, announced by SIZE. Default 50 MiB.</summary>
     public int MaxMessageBytes { get; init; } = 50 * 1024 * 1024;
 
+    /// <summary>Content that all connections hold together, in bytes; a message for which there is no room is answered 452. The first 64 KiB of each are not
+    /// counted. Default 256 MiB.</summary>
+    public long MaxHeldBytes { get; init; } = 256 * 1024 * 1024;
+
     /// <summary>Most recipients of a message; further ones are answered 452 (RFC 5321 §4.5.3.1.10). Default 1,000.</summary>
     public int MaxRecipients { get; init; } = 1000;
 

@@ -18,6 +18,7 @@ internal static class SmtpServerReplies
     public static readonly SmtpReply NoRecipients = Make(554, 5, 5, 1, "No valid recipients");
     public static readonly SmtpReply Parameter = Make(555, 5, 5, 4, "A parameter is not known");
     public static readonly SmtpReply TooLarge = Make(552, 5, 3, 4, "The message is larger than SIZE says");
+    public static readonly SmtpReply NoRoom = Make(452, 4, 3, 1, "Too much is being received at once, try again later");
     public static readonly SmtpReply TooManyRecipients = Make(452, 4, 5, 3, "Too many recipients");
     public static readonly SmtpReply LocalError = Make(451, 4, 3, 0, "Local error, try again later");
     public static readonly SmtpReply NotHttp = Make(421, 4, 7, 0, "This is a mail host and does not speak HTTP");

@@ -12,8 +12,12 @@ internal sealed class SmtpServerSession(
     SmtpServerOptions options,
     ISmtpServerHandler handler,
     TimeProvider time,
+    SmtpServerRoom room,
     bool isTooMany) : IAsyncDisposable
 {
+    /// <summary>Of each message so much is not counted: it finds room beside any number of large ones.</summary>
+    private const int Free = 64 * 1024;
+
     private SmtpServerConnection _connection = null!;
     private CancellationToken _stopping;
     private int _badCommands;
@@ -24,6 +28,8 @@ internal sealed class SmtpServerSession(
     private ArrayBufferWriter<byte>? _content;
     private bool _isInChunks;
     private bool _isTooLarge;
+    private bool _hasNoRoom;
+    private long _held;
 
     public bool HasEnded { get; private set; }
 
@@ -47,6 +53,7 @@ internal sealed class SmtpServerSession(
     public ValueTask DisposeAsync()
     {
         HasEnded = true;
+        LetGo();
         socket.Dispose();
         return ValueTask.CompletedTask;
     }
@@ -250,9 +257,10 @@ internal sealed class SmtpServerSession(
                 return false;
             }
 
-            var (isDone, taken) = Unstuff(ref unstuffer, _isTooLarge ? null : content);
+            var (isDone, taken) = Unstuff(ref unstuffer, IsDropped ? null : content);
             received += taken;
             _isTooLarge |= content.WrittenCount > options.MaxMessageBytes;
+            content = Hold(content);
             if (isDone)
             {
                 break;
@@ -304,9 +312,10 @@ internal sealed class SmtpServerSession(
             }
 
             var take = (int)Math.Min(left, _connection.Unread.Length);
-            if (!_isTooLarge)
+            if (!IsDropped && content is not null)
             {
-                content?.Write(_connection.Unread[..take]);
+                content.Write(_connection.Unread[..take]);
+                content = Hold(content);
             }
 
             _connection.Take(take);
@@ -323,7 +332,7 @@ internal sealed class SmtpServerSession(
         }
         else
         {
-            Write(_isTooLarge ? SmtpServerReplies.TooLarge : SmtpServerReplies.ChunkOk);
+            Write(_isTooLarge ? SmtpServerReplies.TooLarge : _hasNoRoom ? SmtpServerReplies.NoRoom : SmtpServerReplies.ChunkOk);
         }
 
         return true;
@@ -334,6 +343,10 @@ internal sealed class SmtpServerSession(
         if (_isTooLarge)
         {
             Write(SmtpServerReplies.TooLarge);
+        }
+        else if (_hasNoRoom)
+        {
+            Write(SmtpServerReplies.NoRoom);
         }
         else
         {
@@ -359,9 +372,40 @@ internal sealed class SmtpServerSession(
         }
     }
 
+    /// <summary>Nothing more of the content is kept: it is read to its end, and refused.</summary>
+    private bool IsDropped => _isTooLarge || _hasNoRoom;
+
+    /// <summary>Counts what has come in; without room for it all of it is let go.</summary>
+    /// <returns>What is kept of it.</returns>
+    private ArrayBufferWriter<byte> Hold(ArrayBufferWriter<byte> content)
+    {
+        var more = content.WrittenCount - Free - _held;
+        if (IsDropped || more <= 0)
+        {
+            return content;
+        }
+
+        if (room.TryTake(more))
+        {
+            _held += more;
+            return content;
+        }
+
+        _hasNoRoom = true;
+        LetGo();
+        return _content = new ArrayBufferWriter<byte>();
+    }
+
+    private void LetGo()
+    {
+        room.Release(_held);
+        _held = 0;
+    }
+
     private ArrayBufferWriter<byte> TakeContent()
     {
-        _isTooLarge = false;
+        LetGo();
+        (_isTooLarge, _hasNoRoom) = (false, false);
         return _content = new ArrayBufferWriter<byte>(16 * 1024);
     }
 
@@ -369,9 +413,10 @@ internal sealed class SmtpServerSession(
     {
         _reversePath = null;
         _forwardPaths = [];
+        LetGo();
         _content = null;
         _isInChunks = false;
-        _isTooLarge = false;
+        (_isTooLarge, _hasNoRoom) = (false, false);
     }
 
     private void Write(SmtpReply reply)
