@@ -1,4 +1,5 @@
 using System.Text;
+using EmailService.TestKit;
 using EmailService.Read;
 
 namespace EmailService.Tests.Read;
@@ -240,7 +241,7 @@ public sealed class ReceivedMailTests
         Assert.NotEmpty(seeds);
         for (var round = 0; round < 4_000; round++)
         {
-            Touch(ReceivedMail.Read(Mutate(random, seeds[random.Next(seeds.Count)])));
+            Touch(ReceivedMail.Read(Mutation.Of(random, seeds[random.Next(seeds.Count)])));
         }
     }
 
@@ -257,35 +258,6 @@ public sealed class ReceivedMailTests
             _ = (part.Text(), part.FileName, part.ContentId, part.IsInline, part.IsAttachment, part.Type);
             Assert.Equal(part.Octets().Length, part.Size);
         }
-    }
-
-    private static byte[] Mutate(Random random, byte[] seed)
-    {
-        var bytes = seed.ToList();
-        for (var changes = random.Next(1, 6); changes > 0 && bytes.Count > 0; changes--)
-        {
-            var at = random.Next(bytes.Count);
-            switch (random.Next(5))
-            {
-                case 0:
-                    bytes[at] = (byte)random.Next(256);
-                    break;
-                case 1:
-                    bytes.RemoveRange(at, Math.Min(bytes.Count - at, random.Next(1, 8)));
-                    break;
-                case 2:
-                    bytes.InsertRange(at, bytes.Skip(random.Next(bytes.Count)).Take(random.Next(40)).ToList());
-                    break;
-                case 3:
-                    bytes.Insert(at, "\r\n\0:;=?*'\"\\<>@(),-%_ "u8[random.Next(21)]);
-                    break;
-                default:
-                    bytes.RemoveRange(at, bytes.Count - at);
-                    break;
-            }
-        }
-
-        return [.. bytes];
     }
 
     private static byte[] Flood(string pattern, int size)

@@ -1,4 +1,5 @@
 using System.Text;
+using EmailService.TestKit;
 using EmailService.Mime;
 
 namespace EmailService.Protocol.Tests.Mime;
@@ -16,7 +17,7 @@ public sealed class MutationTests
         ];
         for (var round = 0; round < 20_000; round++)
         {
-            var text = Encoding.UTF8.GetString(Mutate(random, Encoding.UTF8.GetBytes(seeds[random.Next(seeds.Length)])));
+            var text = Encoding.UTF8.GetString(Mutation.Of(random, Encoding.UTF8.GetBytes(seeds[random.Next(seeds.Length)])));
             if (EmailAddress.TryParse(text, allowLiteral: true, out var address, out var problem))
             {
                 // What is accepted is stable: it parses to itself.
@@ -32,34 +33,5 @@ public sealed class MutationTests
             _ = Mailbox.TryParse(text, out _, out _);
             _ = MimeContentType.TryParse(text, out _);
         }
-    }
-
-    private static byte[] Mutate(Random random, byte[] seed)
-    {
-        var bytes = seed.ToList();
-        for (var changes = random.Next(1, 6); changes > 0 && bytes.Count > 0; changes--)
-        {
-            var at = random.Next(bytes.Count);
-            switch (random.Next(5))
-            {
-                case 0:
-                    bytes[at] = (byte)random.Next(256);
-                    break;
-                case 1:
-                    bytes.RemoveRange(at, Math.Min(bytes.Count - at, random.Next(1, 8)));
-                    break;
-                case 2:
-                    bytes.InsertRange(at, bytes.Skip(random.Next(bytes.Count)).Take(random.Next(40)).ToList());
-                    break;
-                case 3:
-                    bytes.Insert(at, "\r\n\0:;=?*'\"\\<>@(),-%_ "u8[random.Next(21)]);
-                    break;
-                default:
-                    bytes.RemoveRange(at, bytes.Count - at);
-                    break;
-            }
-        }
-
-        return [.. bytes];
     }
 }

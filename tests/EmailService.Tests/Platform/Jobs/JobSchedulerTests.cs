@@ -105,15 +105,7 @@ public sealed class JobSchedulerTests : IAsyncLifetime
     [Fact]
     public async Task A_process_that_is_told_to_stop_gives_its_run_to_another()
     {
-        var entered = new TaskCompletionSource();
-        await using var first = await JobNode.StartAsync(database, "first", ("long", Never, async cancellation =>
-        {
-            entered.TrySetResult();
-            await Task.Delay(Timeout.Infinite, cancellation);
-            return "never";
-        }));
-        await first.Scheduler.TriggerAsync("long", CancellationToken.None);
-        await entered.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await using var first = await NodeWithEndlessRunAsync();
         await using var second = await JobNode.StartAsync(database, "second", ("long", Never, _ => Task.FromResult("begun anew")));
 
         await first.StopAsync();
@@ -157,6 +149,21 @@ public sealed class JobSchedulerTests : IAsyncLifetime
         }
     }
 
+    /// <summary>A node in the midst of a run that ends only when it is cut short.</summary>
+    private async Task<JobNode> NodeWithEndlessRunAsync()
+    {
+        var entered = new TaskCompletionSource();
+        var node = await JobNode.StartAsync(database, "first", ("long", Never, async cancellation =>
+        {
+            entered.TrySetResult();
+            await Task.Delay(Timeout.Infinite, cancellation);
+            return "never";
+        }));
+        await node.Scheduler.TriggerAsync("long", CancellationToken.None);
+        await entered.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        return node;
+    }
+
     [Fact]
     public async Task Ten_nodes_that_start_at_once_make_the_tables_once()
     {
@@ -168,15 +175,7 @@ public sealed class JobSchedulerTests : IAsyncLifetime
     [Fact]
     public async Task Job_of_a_killed_node_is_run_again_by_another()
     {
-        var entered = new TaskCompletionSource();
-        await using var first = await JobNode.StartAsync(database, "first", ("long", Never, async cancellation =>
-        {
-            entered.TrySetResult();
-            await Task.Delay(Timeout.Infinite, cancellation);
-            return "never";
-        }));
-        await first.Scheduler.TriggerAsync("long", CancellationToken.None);
-        await entered.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await using var first = await NodeWithEndlessRunAsync();
         await using var second = await JobNode.StartAsync(database, "second", ("long", Never, _ => Task.FromResult("taken over")));
         Assert.Null(await second.Runner.RunAsync("long", CancellationToken.None));
 
